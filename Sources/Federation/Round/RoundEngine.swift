@@ -22,10 +22,12 @@ package struct RoundEngine: Sendable {
         package var abandonLimit: Int
         /// Rounds that the privacy budget affords in all, charged rounds of before included; nil: no bound.
         package var affordableRounds: Int?
+        /// A client is in at most one sum of so many charged rounds: those of one tree of noise. Nil: no bound.
+        package var participationWindow: Int?
 
         package init(
             rounds: Int, sampling: CohortSampling, target: Int?, minimumReports: Int, deadlineSeconds: Double,
-            abandonLimit: Int = 10, affordableRounds: Int? = nil
+            abandonLimit: Int = 10, affordableRounds: Int? = nil, participationWindow: Int? = nil
         ) {
             self.rounds = rounds
             self.sampling = sampling
@@ -34,6 +36,7 @@ package struct RoundEngine: Sendable {
             self.deadlineSeconds = deadlineSeconds
             self.abandonLimit = abandonLimit
             self.affordableRounds = affordableRounds
+            self.participationWindow = participationWindow
         }
     }
 
@@ -52,6 +55,8 @@ package struct RoundEngine: Sendable {
     package private(set) var published: Int
     /// Rounds whose charge was written, published or not.
     package private(set) var charged: Int
+    /// Clients in the sums of the present participation window; empty where there is no such bound.
+    package private(set) var participants: Set<Int>
     private var standing: [Int: Standing] = [:]
     private var accepted: [Int] = []
     /// Invited clients that neither reported nor gave up; counted, so that a report costs constant time.
@@ -61,11 +66,24 @@ package struct RoundEngine: Sendable {
     private var stopRequest: FinishReason?
 
     /// Continues after `round`, of which `published` were released and `charged` charged; all zero at the start.
-    package init(rules: Rules, round: Int = 0, published: Int = 0, charged: Int = 0) {
+    /// `participants` are those of the charged rounds of the participation window that round is in.
+    package init(
+        rules: Rules, round: Int = 0, published: Int = 0, charged: Int = 0, participants: Set<Int> = []
+    ) {
         self.rules = rules
         self.round = round
         self.published = published
         self.charged = charged
+        self.participants = rules.participationWindow == nil ? [] : participants
+    }
+
+    /// Whether a client may be drawn for the coming round.
+    package func mayTakePart(_ client: Int) -> Bool { windowIsFull || !participants.contains(client) }
+
+    /// Whether the coming round is the first of a participation window.
+    private var windowIsFull: Bool {
+        guard let window = rules.participationWindow else { return true }
+        return charged.isMultiple(of: window)
     }
 
     /// Clients invited to the open round.
@@ -95,6 +113,10 @@ package struct RoundEngine: Sendable {
         case (.tick, .collecting): return now >= deadline ? close() : []
         case (.summed, .summing): return advance(to: .charging, .requireCharge(round: round))
         case (.charged, .charging):
+            if rules.participationWindow != nil {
+                if windowIsFull { participants = [] }
+                participants.formUnion(accepted)
+            }
             charged += 1
             return advance(to: .noising, .requireNoise(round: round))
         case (.noised, .noising):
@@ -118,7 +140,8 @@ package struct RoundEngine: Sendable {
         if let reason = reasonToFinish() { return finish(reason) }
         round += 1
         (standing, accepted) = ([:], [])
-        let cohort = rules.sampling.draw(from: candidates, using: &generator)
+        let eligible = windowIsFull ? candidates : candidates.without(participants)
+        let cohort = rules.sampling.draw(from: eligible, using: &generator)
         guard cohort.count >= rules.minimumReports else {
             return abandon(.tooFewCandidates(available: cohort.count, required: rules.minimumReports))
         }

@@ -24,8 +24,11 @@ package struct PrivacyPlan: Sendable {
     /// Where clipping adapts: its state before the first round, and the noise of its count.
     package let adaptiveClipping: AdaptiveClipping?
     package let countMechanism: (any PrivacyMechanism)?
-    /// What one round costs whoever sees the released models.
-    package let roundEvent: PrivacyEvent
+    /// Noise over rounds (DP-FTRL); nil where each round has noise of its own.
+    package let tree: TreeAggregation?
+    /// What one round costs whoever sees the released models; with tree noise what a whole tree of rounds costs
+    /// a client that is in one of them.
+    private let roundEvent: PrivacyEvent
     /// What one round costs against the server; nil: unbounded (the server sees exact sums or updates).
     package let serverEvent: PrivacyEvent?
     /// Rounds that `target_epsilon` affords; nil: no budget was set.
@@ -59,6 +62,7 @@ package struct PrivacyPlan: Sendable {
         mechanism = parts.mechanism
         bits = parts.bits
         countMechanism = parts.countMechanism
+        tree = parts.tree
         adaptiveClipping = try configuration.adaptiveClipping?.start(at: configuration.clippingNorm)
         let roundEvent = parts.event
         self.roundEvent = roundEvent
@@ -80,6 +84,22 @@ package struct PrivacyPlan: Sendable {
         PrivacyEvent(mechanism: .gaussian(noiseMultiplier: 0), adjacency: adjacency)
     }
 
+    /// What the ledger charges for a round against whoever sees the released models, `charge` being the round's
+    /// number among the charged ones, from 1: its event, or a whole tree's with the tree's first round.
+    package func events(charge: Int) -> [PrivacyEvent] {
+        guard let tree else { return [roundEvent] }
+        return tree.isFirstOfTree(step: charge) ? [roundEvent] : []
+    }
+
+    /// The least number of charged rounds that have so many events.
+    package func rounds(events: Int) -> Int {
+        guard let tree, events > 0 else { return events }
+        return (events - 1) * tree.leaves + 1
+    }
+
+    /// Name of the mechanism as configurations and reports write it.
+    package var mechanismName: String { tree == nil ? mechanism.name : configuration.mechanism }
+
     /// The guarantee after `rounds` charged rounds against whoever sees the released models.
     package func spent(rounds: Int, accountant: AccountantKind? = nil) throws -> PrivacyGuarantee {
         try Self.guarantee(roundEvent, configuration, rounds: rounds, accountant: accountant)
@@ -100,7 +120,7 @@ package struct PrivacyPlan: Sendable {
 
     private func epsilon(of curve: RenyiCurve, rounds: Int) -> Double {
         var total = RenyiCurve(orders: curve.orders)
-        total.add(curve, steps: rounds)
+        total.add(curve, steps: tree?.trees(steps: rounds) ?? rounds)
         return total.epsilon(delta: Self.accountedDelta(configuration)).epsilon
     }
 
@@ -141,6 +161,19 @@ package struct PrivacyPlan: Sendable {
         noise.withUnsafeBufferPointer { sum.add(integers: $0) }
     }
 
+    /// Adds the tree's noise to the exact sum of the charged round number `step`, from 1. `source` gives the
+    /// noise stream of a step, the same whenever it is asked (``TreeAggregation``).
+    package func addTreeNoise<Source: NoiseSource>(
+        to sum: inout RingVector, step: Int, from source: (_ step: Int) throws -> Source
+    ) throws {
+        guard let tree else { preconditionFailure("the plan has no tree") }
+        var noise = [Int64](repeating: 0, count: rounding.dimension)
+        try noise.withUnsafeMutableBufferPointer {
+            try tree.drawIncrement(step: step, into: $0, source: source)
+        }
+        noise.withUnsafeBufferPointer { sum.add(integers: $0) }
+    }
+
     /// Fractional orders are proved for the Gaussian; whole ones for every mechanism.
     private static func curve(_ event: PrivacyEvent) -> RenyiCurve? {
         let orders =
@@ -159,7 +192,12 @@ package struct PrivacyPlan: Sendable {
         _ event: PrivacyEvent, _ configuration: PrivacyConfiguration, rounds: Int, accountant: AccountantKind?
     ) throws -> PrivacyGuarantee {
         var event = event
-        event.steps = rounds
+        if case .tree(let multiplier, _) = event.mechanism {
+            let trees = (rounds + event.steps - 1) / event.steps
+            event.mechanism = .tree(noiseMultiplier: multiplier, participations: trees)
+        } else {
+            event.steps = rounds
+        }
         return try PrivacyGuarantee.of(
             [event], delta: accountedDelta(configuration), accountant: accountant ?? configuration.accountant)
     }

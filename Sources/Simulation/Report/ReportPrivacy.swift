@@ -92,7 +92,7 @@ extension SimulationReport {
         if summary.mechanism == "tree" {
             return "none claimed: a client takes part at most once in each tree of rounds, whoever chose it"
         }
-        switch summary.sampling {
+        return switch summary.sampling {
         case "none": "none claimed: ε is as if every client took part in every round"
         case "poisson": "Poisson: each client independently; the cohort must stay secret for ε to hold"
         case "fixed-size": "fixed size, without replacement; the cohort must stay secret for ε to hold"

@@ -17,16 +17,19 @@ package struct RoundBinding: Hashable, Sendable {
     package let minimalSurvivors: Int
     /// Rates and security from which degree and threshold follow.
     package let assumptions: SecurityAssumptions
+    /// Whatever else members must agree on, such as the hash of their task; at most 255 bytes.
+    package let context: [UInt8]
     /// SHA-256 of all of the above.
     package let digest: [UInt8]
 
     /// Throws `malformed` when a value is out of its range.
     package init(
         run: String, round: Int, modelDigest: [UInt8], bits: Int, coordinateCount: Int, minimalSurvivors: Int,
-        assumptions: SecurityAssumptions
+        assumptions: SecurityAssumptions, context: [UInt8] = []
     ) throws(SecureAggregationError) {
         func refuse(_ reason: String) -> SecureAggregationError { .malformed("round", reason: reason) }
         guard run.utf8.count <= 255 else { throw refuse("a run identifier longer than 255 bytes") }
+        guard context.count <= 255 else { throw refuse("a context longer than 255 bytes") }
         guard round >= 0 else { throw refuse("round \(round)") }
         guard modelDigest.count == SHA256.byteCount else { throw refuse("a model digest not of 32 bytes") }
         guard (8...32).contains(bits) else { throw refuse("a ring of \(bits) bits; 8 to 32 are possible") }
@@ -43,6 +46,7 @@ package struct RoundBinding: Hashable, Sendable {
         self.coordinateCount = coordinateCount
         self.minimalSurvivors = minimalSurvivors
         self.assumptions = assumptions
+        self.context = context
         var writer = MessageWriter(domain: "sordino secagg round v1")
         writer.put(counted: [UInt8](run.utf8))
         writer.put(UInt64(round))
@@ -55,6 +59,7 @@ package struct RoundBinding: Hashable, Sendable {
         writer.put(UInt16(assumptions.adversary == .active ? 1 : 0))
         writer.put(UInt16(assumptions.secrecyBits))
         writer.put(UInt16(assumptions.correctnessBits))
+        writer.put(counted: context)
         digest = try cryptographic { () throws(CryptographyError) in try SHA256.hash(writer.bytes) }
     }
 }

@@ -112,7 +112,8 @@ package final class Simulator {
         }
         for worker in pool.states { worker.beginRound() }
         let shared = try SharedRound(
-            number: number, rotation: rotation(round: number), masking: masking(invited, round: number))
+            number: number, rotation: plan.rotation(seed: setup.seed, round: number),
+            masking: masking(invited, round: number))
         let outcome = execution.play(engine, using: &generator) { train($0, shared) }
         engine = outcome.engine
         progress.virtualTime = outcome.closedAt
@@ -138,14 +139,6 @@ package final class Simulator {
             guard !secret.hasFailed else { throw CryptographyError.randomnessUnavailable }
             return actions
         }
-    }
-
-    /// The public rotation of a round, where the plan rotates.
-    private func rotation(round: Int) throws -> RandomRotation? {
-        guard plan.privacy?.rotates == true else { return nil }
-        var generator = SeededGenerator(seed: setup.seed, purpose: .rotation, round: round)
-        let seed = (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-        return try RandomRotation(count: plan.dimension, seed: seed)
     }
 
     /// Trains clients on all workers, longest first, and returns their results in the order given.
@@ -214,7 +207,7 @@ package final class Simulator {
     /// The exact sum of the survivors' reports and of their weights.
     private func sum(of survivors: [Int], _ shared: SharedRound) throws -> (RingVector, Int) {
         if let masking = shared.masking {
-            let opened = try masking.open(survivors: survivors, bits: plan.codec.bits, threads: setup.workers)
+            let opened = try masking.open(survivors: survivors, threads: setup.workers)
             return (opened, survivors.count)
         }
         var total = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)

@@ -2,7 +2,8 @@
 ///
 /// The server hosts it behind one owner, the simulator steps the same struct with a virtual clock. A round is:
 /// select a cohort (over-selected), collect reports until target or deadline, require a minimum, then sum →
-/// charge → noise → settle → publish, or abandon the round and say why. Numbers of abandoned rounds are never
+/// charge → noise → settle → publish (charge → sum where the sum itself is what noise protects, because the server
+/// sees it opened), or abandon the round and say why. Numbers of abandoned rounds are never
 /// used again.
 package struct RoundEngine: Sendable {
     /// What the engine must know of the plan.
@@ -22,10 +23,12 @@ package struct RoundEngine: Sendable {
         package var abandonLimit: Int
         /// Rounds that the privacy budget affords in all, charged rounds of before included; nil: no bound.
         package var affordableRounds: Int?
+        /// Charge before the sum is opened: where clients' noise is in it, opening it is the release.
+        package var chargesBeforeSum: Bool
 
         package init(
             rounds: Int, sampling: CohortSampling, target: Int?, minimumReports: Int, deadlineSeconds: Double,
-            abandonLimit: Int = 10, affordableRounds: Int? = nil
+            abandonLimit: Int = 10, affordableRounds: Int? = nil, chargesBeforeSum: Bool = false
         ) {
             self.rounds = rounds
             self.sampling = sampling
@@ -34,6 +37,7 @@ package struct RoundEngine: Sendable {
             self.deadlineSeconds = deadlineSeconds
             self.abandonLimit = abandonLimit
             self.affordableRounds = affordableRounds
+            self.chargesBeforeSum = chargesBeforeSum
         }
     }
 
@@ -93,16 +97,18 @@ package struct RoundEngine: Sendable {
             outstanding -= 1
             return closeIfComplete()
         case (.tick, .collecting): return now >= deadline ? close() : []
-        case (.summed, .summing): return advance(to: .charging, .requireCharge(round: round))
+        case (.summed, .summing):
+            return rules.chargesBeforeSum
+                ? requireNoise() : advance(to: .charging, .requireCharge(round: round))
         case (.charged, .charging):
             charged += 1
-            return advance(to: .noising, .requireNoise(round: round))
+            return rules.chargesBeforeSum ? requireSum() : requireNoise()
         case (.noised, .noising):
             return advance(to: .settling, .requireSettlement(round: round, survivors: accepted.count))
         case (.settled, .settling): return advance(to: .publishing, .requirePublication(round: round))
         case (.published, .publishing): return finishRound()
-        case (.failed(let what), .summing), (.failed(let what), .charging), (.failed(let what), .noising),
-            (.failed(let what), .settling), (.failed(let what), .publishing):
+        case (.failed(let what), .collecting), (.failed(let what), .summing), (.failed(let what), .charging),
+            (.failed(let what), .noising), (.failed(let what), .settling), (.failed(let what), .publishing):
             return abandon(.failed(what))
         case (.stop(let reason), .idle): return finish(reason)
         case (.stop(let reason), _):
@@ -161,7 +167,15 @@ package struct RoundEngine: Sendable {
         guard accepted.count >= rules.minimumReports else {
             return abandon(.tooFewReports(received: accepted.count, required: rules.minimumReports))
         }
-        return advance(to: .summing, .requireSum(round: round, survivors: accepted.sorted()))
+        return rules.chargesBeforeSum ? advance(to: .charging, .requireCharge(round: round)) : requireSum()
+    }
+
+    private mutating func requireSum() -> [RoundAction] {
+        advance(to: .summing, .requireSum(round: round, survivors: accepted.sorted()))
+    }
+
+    private mutating func requireNoise() -> [RoundAction] {
+        advance(to: .noising, .requireNoise(round: round))
     }
 
     private mutating func advance(to phase: Phase, _ action: RoundAction) -> [RoundAction] {

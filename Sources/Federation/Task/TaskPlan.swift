@@ -74,7 +74,8 @@ package struct TaskPlan: Sendable {
             rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
             minimumReports: try cohort.minimumReports(configuration),
             deadlineSeconds: configuration.reportDeadline,
-            affordableRounds: privacy?.affordableRounds)
+            affordableRounds: privacy?.affordableRounds,
+            chargesBeforeSum: configuration.privacy.mode == .distributed)
     }
 }
 

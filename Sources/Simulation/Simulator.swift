@@ -114,7 +114,9 @@ package final class Simulator {
         }
         for worker in pool.states { worker.beginRound() }
         let shared = try SharedRound(
-            number: number, rotation: rotation(round: number), masking: masking(invited, round: number))
+            number: number, rotation: plan.rotation(seed: setup.seed, round: number),
+            masking: masking(invited, round: number),
+            share: plan.privacy?.clientNoise(members: invited.count), members: invited.count)
         let outcome = execution.play(engine, using: &generator) { train($0, shared) }
         engine = outcome.engine
         progress.virtualTime = outcome.closedAt
@@ -142,14 +144,6 @@ package final class Simulator {
         }
     }
 
-    /// The public rotation of a round, where the plan rotates.
-    private func rotation(round: Int) throws -> RandomRotation? {
-        guard plan.privacy?.rotates == true else { return nil }
-        var generator = SeededGenerator(seed: setup.seed, purpose: .rotation, round: round)
-        let seed = (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-        return try RandomRotation(count: plan.dimension, seed: seed)
-    }
-
     /// Trains clients on all workers, longest first, and returns their results in the order given.
     private func train(_ clients: [Int], _ shared: SharedRound) -> [ClientResult] {
         let order = clients.indices.sorted {
@@ -167,7 +161,7 @@ package final class Simulator {
                     run: "simulation", seed: setup.seed, client: client, round: shared.number,
                     model: parameters,
                     clippingNorm: clippingNorm, rotation: shared.rotation,
-                    masking: shared.masking,
+                    masking: shared.masking, share: shared.share,
                     examples: setup.training, indices: setup.partition[client], noise: setup.noise))
         }
         // Every slot is filled: the pool returns when all jobs are done.
@@ -196,7 +190,7 @@ package final class Simulator {
                 try journal.charge(round: round, charge: engine.charged + 1)
                 event = .charged
             case .requireNoise(let round):
-                try addNoise(to: &noisy, round: round)
+                try addNoise(to: &noisy, round: round, members: shared.members, survivors: results.count)
                 event = .noised
             case .requireSettlement(let round, let survivors):
                 try journal.settle(
@@ -217,7 +211,7 @@ package final class Simulator {
     /// The exact sum of the survivors' reports and of their weights.
     private func sum(of survivors: [Int], _ shared: SharedRound) throws -> (RingVector, Int) {
         if let masking = shared.masking {
-            let opened = try masking.open(survivors: survivors, bits: plan.codec.bits, threads: setup.workers)
+            let opened = try masking.open(survivors: survivors, threads: setup.workers)
             return (opened, survivors.count)
         }
         var total = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
@@ -233,7 +227,7 @@ package final class Simulator {
             threads: setup.workers)
     }
 
-    private func addNoise(to sum: inout RingVector, round: Int) throws {
+    private func addNoise(to sum: inout RingVector, round: Int, members: Int, survivors: Int) throws {
         guard let privacy = plan.privacy else { return }
         if let stored = try journal.storedNoisySum(round: round, like: sum) {
             sum = stored
@@ -244,6 +238,10 @@ package final class Simulator {
         } else if privacy.configuration.mode == .central {
             try setup.noise.draw(client: 0, round: round) { source in
                 try privacy.addCentralNoise(to: &sum, from: &source)
+            }
+        } else if privacy.noiseFollowsMembers {
+            try setup.noise.draw(client: 0, round: round) { source in
+                try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
             }
         }
         try journal.storeNoisySum(round: round, sum)
@@ -326,6 +324,10 @@ private struct SharedRound {
     let number: Int
     let rotation: RandomRotation?
     let masking: MaskedRound?
+    /// Noise that each client adds; nil where clients add none.
+    let share: (any PrivacyMechanism)?
+    /// Invited clients.
+    let members: Int
 }
 
 extension ContinuousClock.Instant {

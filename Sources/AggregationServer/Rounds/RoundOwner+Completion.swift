@@ -19,6 +19,7 @@ extension RoundOwner {
     func advance() {
         while let action = pending.first, now >= retryAt {
             do {
+                guard try !waitsForMembers(action) else { return }
                 let event = try carryOut(action)
                 pending.removeFirst()
                 guard let event else { continue }
@@ -43,6 +44,8 @@ extension RoundOwner {
 
     private func carryOut(_ action: RoundAction) throws -> RoundEvent? {
         switch action {
+        case .requireSum(let round, let survivors) where plan.masksReports:
+            return try concludeMasking(round, survivors)
         case .requireSum(let round, let survivors):
             try close(round, survivors)
             return .summed
@@ -73,7 +76,7 @@ extension RoundOwner {
     }
 
     /// Fixes the survivors, durably: from here on exactly these are in the sum.
-    private func close(_ number: Int, _ survivors: [Int]) throws {
+    func close(_ number: Int, _ survivors: [Int]) throws {
         guard var file = round else { return }
         if !pendingReceipts.isEmpty { flushReceipts() }
         file.state = .closed
@@ -98,6 +101,12 @@ extension RoundOwner {
             } else if let privacy = plan.privacy, privacy.configuration.mode == .central {
                 var source = try SecureNoiseSource()
                 try privacy.addCentralNoise(to: &sum, from: &source)
+            } else if let privacy = plan.privacy, privacy.noiseFollowsMembers {
+                guard let members = masking?.collection.memberCount,
+                    let survivors = self.round?.survivors.count
+                else { throw Failure(.internalFault, "round \(number) has no members") }
+                var source = try SecureNoiseSource()
+                try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
             }
             try state.writeNoisySum(number, sum, weight: aggregation.weight)
             noisySum = (sum, aggregation.weight)
@@ -125,7 +134,9 @@ extension RoundOwner {
     private func publish(_ number: Int) throws {
         guard let noisySum, var file = round else { throw Failure(.internalFault, "a round without its sum") }
         var next = model
-        next.apply(noisySum: noisySum.sum, weight: noisySum.weight)
+        next.apply(
+            noisySum: noisySum.sum, weight: noisySum.weight,
+            rotation: try plan.rotation(seed: run.seed, round: number))
         let bytes = setup.modelFile(next.parameters, round: number)
         let digest = try Hash.text(bytes)
         try state.writeModel(number, bytes, .init(next))
@@ -134,7 +145,7 @@ extension RoundOwner {
         file.modelSHA256 = digest
         file.seconds = now - file.opened
         file.epsilon = finite(try? ledger.spent(rounds: engine.charged))
-        if plan.privacy?.serverEvent != nil { file.epsilonServer = file.epsilon }
+        file.epsilonServer = finite(try? ledger.spentAgainstServer(rounds: engine.charged))
         try state.write(file)
         try state.writeLatest(bytes)
         model = next
@@ -191,6 +202,7 @@ extension RoundOwner {
 
     /// Puts a concluded round into the books.
     private func conclude(_ file: RoundFile) {
+        endMasking()
         round = nil
         history.append(file)
         if history.count > 1000 { history.removeFirst() }

@@ -74,6 +74,10 @@ extension RoundOwner {
     private func resume(_ file: RoundFile) throws {
         var file = file
         let noisy = try state.noisySum(file.round, count: plan.reportDimension, bits: plan.codec.bits)
+        if plan.masksReports, noisy == nil, file.state != .published {
+            try abandonMasked(file)
+            return
+        }
         let isOpen = file.state == .open
         let clients = isOpen ? try spool.clients(round: file.round) : file.survivors
         var actions = engine.handle(

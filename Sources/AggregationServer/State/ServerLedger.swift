@@ -96,6 +96,9 @@ final class ServerLedger {
     /// ε of all charged rounds against released models, an upper bound; infinite where nothing bounds it.
     func spent(rounds: Int) throws -> Double { try epsilonOfRounds(rounds) }
 
+    /// The same against the server, which no sampling hides from.
+    func spentAgainstServer(rounds: Int) throws -> Double { try epsilonAgainstServer(rounds) }
+
     private func write(_ body: (inout PrivacyLedger) throws -> Void) throws {
         if ledger == nil { ledger = try open() }
         guard var current = ledger.take() else { throw LedgerError.failedBefore }

@@ -51,6 +51,8 @@ struct PrivacyFrame {
         let countMechanism: (any PrivacyMechanism)?
         /// The noise over rounds; nil where each round has noise of its own.
         var tree: TreeAggregation?
+        /// Noise that clients add in shares; nil where they do not.
+        var shares: SharedNoise?
         /// What a round costs, or what a tree of rounds costs as a whole.
         let event: PrivacyEvent
         /// Against the server; nil: unbounded.
@@ -152,8 +154,7 @@ struct PrivacyFrame {
     /// Noise in shares: sized so that the honest among the fewest survivors bring all of it; whoever is above that
     /// brings more.
     private func distributedParts(_ multiplier: Double, _ shares: NoiseShares) throws -> Parts {
-        let excess = (Double(reports) / Double(shares.honest)).squareRoot()
-        let inSum = multiplier * distance * excess
+        let inSum = multiplier * distance * shares.greatestExcess.squareRoot()
         // The rotation overlaps two transforms: a coordinate's second moment is below twice the even spread.
         let bits =
             shares.bits
@@ -179,9 +180,10 @@ struct PrivacyFrame {
         )
         var sensitivity = rounding.sensitivity
         sensitivity.l2 *= distance
-        let deviation = multiplier * sensitivity.l2 / Double(shares.honest).squareRoot()
-        let mechanism = try mechanism(deviation)
-        guard let sum = mechanism.event(for: sensitivity, sumOf: shares.honest) else {
+        let noise = SharedNoise(
+            shares: shares, mechanismName: configuration.mechanism, deviation: multiplier * sensitivity.l2)
+        let mechanism = try noise.share(members: reports)
+        guard let sum = mechanism.event(for: sensitivity, sumOf: shares.honest(of: reports)) else {
             throw ConfigurationError(
                 path: "task.privacy.mechanism",
                 problem: "no bound is proved for a sum of \"\(mechanism.name)\" shares")
@@ -189,9 +191,8 @@ struct PrivacyFrame {
         var serverEvent = event(sum)
         serverEvent.sampling = .none
         return Parts(
-            rounding: rounding, mechanism: mechanism, countMechanism: nil, event: event(sum),
-            serverEvent: serverEvent,
-            bits: bits)
+            rounding: rounding, mechanism: mechanism, countMechanism: nil, shares: noise, event: event(sum),
+            serverEvent: serverEvent, bits: bits)
     }
 
     private func mechanism(_ deviation: Double) throws -> any PrivacyMechanism {
@@ -215,29 +216,5 @@ struct PrivacyFrame {
             clipping: NormClipping(bound: configuration.clippingNorm),
             scale: clipOnGrid / configuration.clippingNorm,
             dimension: dimension)
-    }
-}
-
-/// Who brings how much of the noise when clients add it in shares.
-struct NoiseShares {
-    /// Clients that are sure to bring an honest share: the fewest survivors less those who may be corrupt.
-    let honest: Int
-    /// Configured ring width.
-    let bits: Int?
-    /// Standard deviations that fit half the ring: a coordinate wraps with probability below 4e-8.
-    let deviations = 6.0
-
-    init(_ task: TaskConfiguration, cohort: CohortPlan) throws {
-        let survivors = try cohort.minimumReports(task)
-        let corrupt = Int((task.secureAggregation.adversarialRate * Double(cohort.greatest)).rounded(.up))
-        honest = survivors - corrupt
-        bits = task.secureAggregation.bits
-        guard honest > 0 else {
-            throw ConfigurationError(
-                path: "task.min_reports",
-                problem:
-                    "\(survivors) survivors, \(corrupt) of them corrupt, leave no honest noise; raise it, or enlarge the"
-                    + " cohort")
-        }
     }
 }

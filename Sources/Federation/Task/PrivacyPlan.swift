@@ -19,6 +19,8 @@ package struct PrivacyPlan: Sendable {
     /// The noise that the noise-adder draws: the server on the sum, or each client, whole (`local`) or a share
     /// (`distributed`).
     package let mechanism: any PrivacyMechanism
+    /// Noise that clients add in shares; nil where they do not.
+    private let shares: SharedNoise?
     /// Ring width of the reports.
     private let bits: Int
     /// Where clipping adapts: its state before the first round, and the noise of its count.
@@ -63,6 +65,7 @@ package struct PrivacyPlan: Sendable {
         bits = parts.bits
         countMechanism = parts.countMechanism
         tree = parts.tree
+        shares = parts.shares
         adaptiveClipping = try configuration.adaptiveClipping?.start(at: configuration.clippingNorm)
         let roundEvent = parts.event
         self.roundEvent = roundEvent
@@ -151,6 +154,31 @@ package struct PrivacyPlan: Sendable {
     /// integers whatever the norm, so that the noise need not change with it.
     package func scale(forClippingNorm norm: Double) -> Double {
         rounding.scale * (configuration.clippingNorm / norm)
+    }
+
+    /// What each client adds to its update in a round of so many members: all of the noise (`local`) or a share
+    /// (`distributed`).
+    package func clientNoise(members: Int) throws -> any PrivacyMechanism {
+        try shares?.share(members: members) ?? mechanism
+    }
+
+    /// Whether the noise that a client adds depends on the round's number of members.
+    package var noiseFollowsMembers: Bool { shares?.shares.followsMembers == true }
+
+    /// Smallest share of the invited whose sum may be released, 0 to 1.
+    var minimumShare: Double {
+        guard let shares, shares.shares.followsMembers else { return 0 }
+        return 1 - shares.shares.dropoutRate
+    }
+
+    /// Brings the noise of the survivors' shares to the variance that every sum of the task has, where the sizes of
+    /// cohorts must not show. It counts against whoever sees released models, never against the server.
+    package func topUp(
+        _ sum: inout RingVector, members: Int, survivors: Int, from source: inout some NoiseSource
+    ) throws {
+        guard let missing = try shares?.topUp(members: members, survivors: survivors) else { return }
+        let noise = try missing.draw(count: rounding.dimension, from: &source)
+        noise.withUnsafeBufferPointer { sum.add(integers: $0) }
     }
 
     /// Adds the server's noise to an exact sum. Reduction modulo 2^bits comes after the noise, so that a wrap is

@@ -27,6 +27,8 @@ package struct TaskPlan: Sendable {
     /// Nil where clients train without per-example privacy.
     package let example: ExamplePlan?
     package let rules: RoundEngine.Rules
+    /// Most clients that a round invites (for Poisson sampling: but with probability 1e-15).
+    package let greatestCohort: Int
     package let divisor: Divisor
 
     /// Number of model parameters.
@@ -70,11 +72,15 @@ package struct TaskPlan: Sendable {
             codec = plan.codec
             divisor = .expectedCohort(cohort.expected)
         }
-        rules = RoundEngine.Rules(
+        greatestCohort = cohort.greatest
+        var rules = RoundEngine.Rules(
             rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
             minimumReports: try cohort.minimumReports(configuration),
             deadlineSeconds: configuration.reportDeadline,
-            affordableRounds: privacy?.affordableRounds, participationWindow: cohort.roundsPerTree)
+            affordableRounds: privacy?.affordableRounds, participationWindow: cohort.roundsPerTree,
+            chargesBeforeSum: configuration.privacy.mode == .distributed)
+        rules.minimumShare = privacy?.minimumShare ?? 0
+        self.rules = rules
     }
 }
 

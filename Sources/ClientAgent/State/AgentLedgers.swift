@@ -107,21 +107,9 @@ package final class AgentLedgers {
         try JSONDecoder().decode(PrivacyEvent.self, from: Data(kept.json.utf8))
     }
 
-    /// Like events are composed as one with more steps, which costs the accountant nothing.
     private static func epsilon(of events: [PrivacyEvent], delta: Double) throws -> Double {
-        var steps: [PrivacyEvent: Int] = [:]
-        for var event in events {
-            let count = event.steps
-            event.steps = 1
-            steps[event, default: 0] += count
-        }
-        guard !steps.isEmpty else { return 0 }
-        let composed = steps.map { event, count in
-            var event = event
-            event.steps = count
-            return event
-        }
+        guard !events.isEmpty else { return 0 }
         // The agent's own bound: no amplification is claimed, so that adjacencies may be taken as stated.
-        return try PrivacyGuarantee.of(composed, delta: delta).epsilon
+        return try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: delta).epsilon
     }
 }

@@ -92,7 +92,7 @@ extension RoundOwner {
         return PrivacyFacts(
             mode: configuration.mode.rawValue, clippingNorm: model.clippingNorm,
             noiseMultiplier: privacy.noiseMultiplier, adjacency: configuration.adjacency.rawValue,
-            mechanism: privacy.mechanism.name, sampling: configuration.sampling.rawValue,
+            mechanism: privacy.mechanismName, sampling: configuration.sampling.rawValue,
             targetDelta: configuration.targetDelta, targetEpsilon: configuration.targetEpsilon,
             roundEpsilon: roundEpsilons.released, roundServerEpsilon: roundEpsilons.server,
             encodedNorm: Double(privacy.squaredNormBound).squareRoot(),

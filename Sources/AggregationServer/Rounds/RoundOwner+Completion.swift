@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Federation
 internal import Foundation
 internal import Learning
@@ -49,7 +50,7 @@ extension RoundOwner {
             try close(round, survivors)
             return .summed
         case .requireCharge(let round):
-            try ledger.charge(round: round)
+            try ledger.charge(round: round, charge: engine.charged + 1)
             return .charged
         case .requireNoise(let round):
             try makeNoisySum(round)
@@ -58,7 +59,8 @@ extension RoundOwner {
             guard let digest = self.round?.noisySumSHA256 else {
                 throw Failure(.internalFault, "round \(round) has no noisy sum")
             }
-            try ledger.settle(round: round, survivors: survivors, noisySumDigest: digest)
+            try ledger.settle(
+                round: round, charge: engine.charged, survivors: survivors, noisySumDigest: digest)
             return .settled
         case .requirePublication(let round):
             try publish(round)
@@ -91,9 +93,20 @@ extension RoundOwner {
             noisySum = stored
         } else {
             var sum = aggregation.sum
-            if let privacy = plan.privacy, privacy.configuration.mode == .central {
+            if let privacy = plan.privacy, privacy.tree != nil {
+                let key = try treeNoiseKey()
+                try privacy.addTreeNoise(to: &sum, step: engine.charged) { step in
+                    try TreeNoiseSource(key: key.bytes, step: step)
+                }
+            } else if let privacy = plan.privacy, privacy.configuration.mode == .central {
                 var source = try SecureNoiseSource()
                 try privacy.addCentralNoise(to: &sum, from: &source)
+            } else if let privacy = plan.privacy, privacy.noiseFollowsMembers {
+                guard let members = masking?.collection.memberCount,
+                    let survivors = self.round?.survivors.count
+                else { throw Failure(.internalFault, "round \(number) has no members") }
+                var source = try SecureNoiseSource()
+                try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
             }
             try state.writeNoisySum(number, sum, weight: aggregation.weight)
             noisySum = (sum, aggregation.weight)
@@ -101,6 +114,21 @@ extension RoundOwner {
         // The sum is durable: the individual reports are not needed any more, and nobody shall have them.
         try spool.removeReports(round: number)
         round?.noisySumSHA256 = try noisySum.map { try Hash.text($0.sum.packed()) }
+    }
+
+    /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run
+    /// cannot lie there.
+    private func treeNoiseKey() throws -> SharedSecret {
+        if let stored = try state.treeNoiseKey() { return SharedSecret(SecretBytes(copying: stored)) }
+        guard engine.charged <= 1 else {
+            throw Failure(
+                .storage,
+                "\(state.treeNoisePath): missing, and the noise of earlier rounds with it; "
+                    + "restore it from a backup")
+        }
+        let key = try SecretBytes.random(count: TreeNoiseSource.keyByteCount)
+        try key.withUnsafeBytes { try state.writeTreeNoiseKey(Array($0)) }
+        return SharedSecret(key)
     }
 
     private func publish(_ number: Int) throws {

@@ -219,7 +219,7 @@ final class RoundOwner {
         for (client, activity) in registry.activity.enumerated() {
             if let seen = activity.lastSeen, seen >= since { present.insert(client) }
         }
-        return present.filter { !registry.records[$0].isRevoked }.sorted()
+        return present.filter { !registry.records[$0].isRevoked && engine.mayTakePart($0) }.sorted()
     }
 
     private func open(_ candidates: Candidates) {

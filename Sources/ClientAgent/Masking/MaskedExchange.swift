@@ -34,13 +34,16 @@ final class MaskedExchange {
         patience = .now + .seconds(2 * message.deadlineSeconds + 120)
     }
 
-    /// Steps `keys` and `shares`: from here on the neighbours can stand in for this agent. Throws ``Ended`` when
+    /// Steps `keys` and `shares`: from here on the neighbours can stand in for this agent. Returns the number of
+    /// members. Throws ``Ended`` when
     /// the server turns it away, ``SecureAggregationError`` when it refuses what the server shows it, or
     /// ``ClientError``.
-    func join() throws {
+    func join() throws -> Int {
         try guarded {
             try send(.keys, member.answer(.keys, to: []))
             try send(.shares, member.answer(.shares, to: ask(.shares)))
+            guard let members = member.memberCount else { throw Ended(reason: "no roster was agreed on") }
+            return members
         }
     }
 
@@ -66,9 +69,9 @@ final class MaskedExchange {
     }
 
     /// Destroys the member's secrets when anything fails.
-    private func guarded(_ body: () throws -> Void) throws {
+    private func guarded<Result>(_ body: () throws -> Result) throws -> Result {
         do {
-            try body()
+            return try body()
         } catch {
             member.abandon()
             throw error

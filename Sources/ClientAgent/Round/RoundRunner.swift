@@ -220,8 +220,7 @@ package final class RoundRunner {
             let member = try masking.join(work, participation: &participation)
             let exchange = MaskedExchange(member, message: work.message, link: link, stop: stop)
             self.exchange = exchange
-            try exchange.join()
-            report = try work.vector(by: trainer).vector
+            report = try work.vector(by: trainer, members: exchange.join()).vector
         } catch {
             return try failure(of: error)
         }

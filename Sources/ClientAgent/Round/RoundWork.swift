@@ -93,7 +93,7 @@ package struct RoundWork {
     package func report(by trainer: any RoundTrainer) throws -> [UInt8] {
         // Noise of distributed mode is a share only: sent unmasked it would protect nobody.
         guard !plan.masksReports else { throw UnusablePlan("this report must not leave unmasked") }
-        let (vector, weight) = try vector(by: trainer)
+        let (vector, weight) = try vector(by: trainer, members: plan.greatestCohort)
         guard
             let header = UpdateHeader(
                 run: message.run, round: message.round, weight: weight, count: plan.reportDimension,
@@ -103,17 +103,18 @@ package struct RoundWork {
     }
 
     /// Trains, clips, encodes and adds the agent's noise, which comes from the cryptographic generator: the
-    /// report before any mask, and its weight.
-    func vector(by trainer: any RoundTrainer) throws -> (vector: RingVector, weight: Int) {
+    /// report before any mask, and its weight. `members` are those of the round, by which shares of noise are sized.
+    func vector(by trainer: any RoundTrainer, members: Int) throws -> (vector: RingVector, weight: Int) {
         var pipeline = UpdatePipeline(plan: plan)
         var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
         var rounding = SeededGenerator(
             seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round)
         let rotation = try plan.rotation(seed: message.seed, round: message.round)
+        let share = try plan.privacy?.clientNoise(members: members)
         let weight = try trainer.withUpdate(job) { delta, examples in
             var noise = try SecureNoise()
             let encoded = try pipeline.encode(
-                delta, examples: examples, clippingNorm: clippingNorm, rotation: rotation,
+                delta, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
                 rounding: &rounding, noise: &noise)
             pipeline.add(delta, to: &sum)
             return encoded.weight

@@ -41,6 +41,8 @@ package struct MaskedCollection: Sendable {
     package var step: ProtocolStep { server.step }
     /// Degree and threshold, once step `keys` is closed.
     package var parameters: SecureAggregationParameters? { server.parameters }
+    /// Members of the roster; 0 before step `keys` is closed.
+    package var memberCount: Int { server.members.count }
     /// Members whose message of the current step has come.
     package var arrivedCount: Int { arrived.count }
 

@@ -18,6 +18,9 @@ package struct MaskedMember: Sendable {
     /// The step whose message this member sends next.
     package var step: ProtocolStep { client.step }
 
+    /// Members of the roster; nil before this member accepted it in step `shares`.
+    package var memberCount: Int? { client.memberCount }
+
     /// This member's message of a step, given what the server sent for it (nothing for step `keys`). Throws when
     /// the server's message is refused; the member's secrets are gone then. Step `masked` is ``mask(_:delivery:)``.
     package func answer(_ step: ProtocolStep, to message: [UInt8]) throws(SecureAggregationError) -> [UInt8] {

@@ -8,7 +8,7 @@ extension TaskPlan {
     package var masksReports: Bool { configuration.privacy.mode == .distributed }
 
     /// Most members of a round. Noise shares are sized for the corrupt among so many: a larger roster is refused.
-    package var maximalMembers: Int { CohortPlan(configuration, population: population).greatest }
+    package var maximalMembers: Int { greatestCohort }
 
     /// Fewest members whose sum may be opened.
     package var minimalSurvivors: Int { max(2, rules.minimumReports) }
@@ -27,8 +27,8 @@ extension TaskPlan {
     ) throws(SecureAggregationError) -> RoundBinding {
         try RoundBinding(
             run: run, round: round, modelDigest: modelDigest, bits: codec.bits,
-            coordinateCount: reportDimension, minimalSurvivors: minimalSurvivors, assumptions: assumptions(),
-            context: context)
+            coordinateCount: reportDimension, minimalSurvivors: minimalSurvivors,
+            minimalShare: rules.minimumShare, assumptions: assumptions(), context: context)
     }
 
     /// The context of a deployed round: members told of another task, population or seed cannot be unmasked

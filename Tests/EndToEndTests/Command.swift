@@ -90,6 +90,9 @@ final class RunningCommand {
     /// Sends a signal; harmless when the process has ended, since nobody but `wait` collects it.
     func send(_ signal: Int32) { kill(process, signal) }
 
+    /// What the process has written to standard error until now.
+    func errorsSoFar() throws -> String { try streams.text("err") }
+
     /// Waits for the end. A process that never ends is killed, and its result says so.
     func wait() throws -> CommandResult {
         var status: Int32 = 0

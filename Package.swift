@@ -129,7 +129,7 @@ let package = Package(
                 "Learning", "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
             ]),
         // Spawns the built binaries; imports nothing of ours.
-        tests("EndToEndTests", ["sordino"]),
+        tests("EndToEndTests", ["sordino", "sordino-agent"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -53,7 +53,7 @@ package final class AggregationServer: Sendable {
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
                 mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, relay: relay,
-                plan: setup.plan)
+                plan: setup.plan, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(

@@ -13,6 +13,8 @@ enum OwnerMail: Sendable {
     case failure(AgentIdentity, round: Int, FailureReport, Responder)
     /// A question or order of an administrator.
     case administration(AdminOrder, Responder)
+    /// A published model has been evaluated.
+    case evaluated(EvaluationResult)
     /// Save everything and end.
     case shutDown
 }

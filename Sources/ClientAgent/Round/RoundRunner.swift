@@ -56,7 +56,9 @@ package final class RoundRunner {
     package func sendLeftovers() throws {
         for entry in try outbox.entries() {
             log.info("sending the report that was finished before", Self.fields(entry.run, entry.round))
-            try deliver(entry)
+            if try deliver(entry) == .delivered {
+                log.info("round done", Self.fields(entry.run, entry.round))
+            }
         }
     }
 

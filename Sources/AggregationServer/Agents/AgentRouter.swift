@@ -148,7 +148,9 @@ final class AgentRouter: HTTPHandler {
             squaredNormBound: privacy?.configuration.mode == .central
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil)
         let path = digest == nil ? spool.incomingPath() : nil
-        let sink = UpdateSink(form, path: path) { [keeper] update in
+        let sink = UpdateSink(
+            form, path: path, storageFailed: { [mailbox] in mailbox.post(.storageFailed(code: $0)) }
+        ) { [keeper] update in
             keeper.take(UpdateKeeper.Job(form: form, update: update, agent: agent, responder: responder))
         }
         return .receive(limit: form.bytes, reserving: 64 << 10, sink: sink)

@@ -1,6 +1,7 @@
 internal import Compute
 internal import Federation
 internal import Foundation
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import Privacy
@@ -60,6 +61,8 @@ final class RoundOwner {
     let roundEpsilons: (released: Double, server: Double?)
     /// Nil where the server has no hold-out.
     let evaluation: EvaluationThread?
+    /// When each complaint about storage was logged last.
+    var complaints: [String: Double] = [:]
     /// Evaluations that are under way.
     var evaluating = 0
     /// Since when the run has been finished here, and the agents that have been told.
@@ -142,6 +145,9 @@ final class RoundOwner {
             giveUp(agent, round, report, responder)
         case .administration(let order, let responder): administer(order, responder)
         case .evaluated(let result): take(result)
+        case .storageFailed(let code):
+            storageFailed(
+                "keep reports", Failure(.storage, "\(spool.path): \(String(cString: strerror(code)))"))
         case .shutDown: isShuttingDown = true
         }
     }
@@ -215,6 +221,7 @@ final class RoundOwner {
             }
             candidates = .present(present)
         }
+        guard hasRoomForRound() else { return }
         open(candidates)
     }
 
@@ -268,13 +275,6 @@ final class RoundOwner {
         aggregation.clear()
         publishBoard()
         announce()
-    }
-
-    /// A write failed: nothing is lost, the step is tried again.
-    func storageFailed(_ what: String, _ error: any Error) {
-        log.error("cannot \(what); will try again", ["error": .text("\(error)")])
-        metrics.storageFailures.increment()
-        board.change { $0.isHealthy = false }
     }
 
     /// Tells event loops where the round stands.

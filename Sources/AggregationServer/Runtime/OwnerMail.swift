@@ -15,6 +15,8 @@ enum OwnerMail: Sendable {
     case administration(AdminOrder, Responder)
     /// A published model has been evaluated.
     case evaluated(EvaluationResult)
+    /// A report could not be written to the spool, with the system's error number.
+    case storageFailed(code: Int32)
     /// Save everything and end.
     case shutDown
 }

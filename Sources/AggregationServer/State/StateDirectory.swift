@@ -1,5 +1,6 @@
 internal import Federation
 internal import Foundation
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import SecureAggregation
@@ -21,6 +22,13 @@ struct StateDirectory: Sendable {
     var ledger: String { "\(path)/ledger.jsonl" }
     /// The path of the registry of agents.
     var agents: String { "\(path)/agents.jsonl" }
+
+    /// Bytes that this process may still write on the device; nil when the system does not say.
+    var freeBytes: Int? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int(status.f_bavail) * Int(status.f_frsize)
+    }
 
     // MARK: Run and rounds
 

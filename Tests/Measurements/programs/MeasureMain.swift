@@ -7,9 +7,13 @@ enum MeasureMain {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
+            let rest = Array(arguments.dropFirst())
             switch arguments.first {
-            case "replay": try Replay(Array(arguments.dropFirst())).run()
-            default: throw Failure(.usage, "usage: sordino-measure replay …")
+            case "replay": try Replay(rest).run()
+            case "relay": try Relay(rest).run()
+            case "idle": try Load(rest).idle()
+            case "upload": try Load(rest).upload()
+            default: throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload …")
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

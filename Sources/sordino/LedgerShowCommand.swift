@@ -14,7 +14,9 @@ enum LedgerShowCommand: Subcommand {
                 "events",
                 "Print the events for sordino privacy epsilon --events, so that anyone can recompute it."),
             .flag("server", "With --events: the events against the server."),
-            .flag("example", "With --events: the events of single records, where clients add per-example noise."),
+            .flag(
+                "example", "With --events: the events of single records, where clients add per-example noise."
+            ),
         ])
 
     static func run(_ options: Options) throws -> ExitCode {
@@ -53,7 +55,8 @@ enum LedgerShowCommand: Subcommand {
         )
         StandardOutput.write("against server \(text(server))\n")
         if let example {
-            StandardOutput.write("single record  \(text(example)), add-or-remove-one, against its client's update\n")
+            StandardOutput.write(
+                "single record  \(text(example)), add-or-remove-one, against its client's update\n")
         }
         return .done
     }

@@ -52,6 +52,21 @@ import Testing
         }
     }
 
+    /// Chromium and Firefox end the handshake where a server shows an Ed25519 certificate.
+    @Test func browsersCanVerifyTheServersCertificate() throws {
+        for file in ["server/server.crt", "server/ca.crt"] {
+            let process = Process()
+            let pipe = Pipe()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+            process.arguments = ["x509", "-in", workspace.file(file), "-noout", "-text"]
+            process.standardOutput = pipe
+            try process.run()
+            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(text.contains("ecdsa-with-SHA256") && text.contains("prime256v1"), "\(file): \(text)")
+        }
+    }
+
     private func watch(ending status: Int32, _ start: ([String: String]) throws -> RunningCommand) throws {
         let path = workspace.file("notify")
         let manager = try DatagramSocket(path)

@@ -18,6 +18,7 @@ package final class AggregationServer: Sendable {
     private let admin: HTTPServer
     private let owner: WorkerThread
     private let keeper: UpdateKeeper
+    private let reader: MaskedReportReader
     private let relay: AuthorityRelay?
     private let mailbox: OwnerMailbox
     private let events: EventHub
@@ -46,6 +47,7 @@ package final class AggregationServer: Sendable {
         self.pulse = pulse
         let state = try StateDirectory(configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox)
+        let reader = try MaskedReportReader(mailbox: mailbox)
         let relay = try configuration.authorityService.map {
             try AuthorityRelay($0, authority: configuration.tls.authority, log: log)
         }
@@ -53,12 +55,13 @@ package final class AggregationServer: Sendable {
         self.events = events
         self.outcome = outcome
         self.keeper = keeper
+        self.reader = reader
         self.relay = relay
         let agents = try HTTPServer(
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
-                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, relay: relay,
-                plan: setup.plan)
+                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, reader: reader,
+                relay: relay, plan: setup.plan)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(
@@ -93,6 +96,7 @@ package final class AggregationServer: Sendable {
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)
         keeper.close()
+        reader.close()
         relay?.close()
         return outcome.isFinished
     }

@@ -304,7 +304,7 @@ package final class RoundRunner {
     }
 
     /// For the agent's own log only: paths and values of the data may stand in it.
-    private static func text(of error: any Error) -> String { Failure(wrapping: error).message }
+    private static func text(of error: any Error) -> String { AgentFailure.describe(error).message }
 
     private static func fields(_ run: String, _ round: Int) -> KeyValuePairs<String, Logger.Value> {
         ["run": .text(run), "round": .integer(round)]

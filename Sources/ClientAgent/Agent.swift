@@ -46,6 +46,8 @@ package final class Agent {
         log.info(
             "agent started",
             ["version": .text(ProductVersion.current), "server": .text(configuration.server.description)])
+        // What the start needed is not needed again.
+        IdleMemory.giveBack()
         var pause = Self.failurePause.lowerBound
         var isOpen = true
         while !stop.isRequested {

@@ -42,6 +42,26 @@ import Transport
         #expect(try fixture.state.readModel(1) == RoundTests.expected(fixture, rounds: [plans]))
     }
 
+    @Test func reportsThatCannotBeKeptComeAgain() throws {
+        let fixture = try ServerFixture(["task.rounds=1"])
+        let agents = try (0..<3).map { try TestAgent($0, fixture) }
+        for agent in agents { _ = try agent.checkIn() }
+        let plans = try agents.map { try $0.plan() }
+        let spool = "\(fixture.folder)/state/spool"
+        try FileManager.default.removeItem(atPath: spool)
+        let refusal = try agents[0].send(agents[0].body(plans[0]), round: 1)
+        #expect(refusal.status == 503)
+        #expect(refusal.head.headers["retry-after"] != nil)
+        #expect(try fixture.eventually { try fixture.admin(.get, "/healthz").status == 503 })
+        try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: false)
+        for (agent, plan) in zip(agents, plans) {
+            #expect(try agent.send(agent.body(plan), round: 1).status == 202)
+        }
+        #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
+        #expect(try fixture.state.readModel(1) == RoundTests.expected(fixture, rounds: [plans]))
+        #expect(try fixture.admin(.get, "/healthz").status == 200)
+    }
+
     @Test(arguments: Obstacle.allCases, [false, true])
     func goesOnFromEveryStepOfARelease(_ obstacle: Obstacle, isPrivate: Bool) throws {
         let privacy = "task.privacy={mode:\"central\",clipping_norm:1,noise_multiplier:1}"

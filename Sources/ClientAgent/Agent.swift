@@ -32,7 +32,9 @@ package final class Agent {
         link = ServerLink(client: client, stop: stop, log: log)
         trainer = try Self.trainer(configuration, state: state, stop: stop)
         runner = try RoundRunner(
-            state: state, gate: PolicyGate(configuration.policy), trainer: trainer, link: link, stop: stop,
+            state: state,
+            gate: PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest),
+            masking: MaskingSettings(configuration), trainer: trainer, link: link, stop: stop,
             log: log)
         renewal = CertificateRenewal(configuration, log: log)
     }

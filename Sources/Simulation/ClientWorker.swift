@@ -69,7 +69,7 @@ final class ClientWorker {
         let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
             try pipeline.encode(
                 delta, examples: job.indices.count, clippingNorm: job.clippingNorm,
-                rotation: job.rotation, rounding: &rounding,
+                rotation: job.rotation, share: job.share, rounding: &rounding,
                 noise: &source)
         }
         return ClientResult(
@@ -109,6 +109,8 @@ struct ClientJob {
     let rotation: RandomRotation?
     /// The round's masks; nil: the same integers are summed without.
     let masking: MaskedRound?
+    /// Noise that the client adds; nil where it adds none, or the plan's own.
+    let share: (any PrivacyMechanism)?
     let examples: Examples
     /// The client's examples.
     let indices: ArraySlice<Int32>

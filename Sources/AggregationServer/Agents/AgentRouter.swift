@@ -8,22 +8,24 @@ internal import Transport
 /// Answers the agent listener, on its event loops: decides from the board what needs no owner, and hands the rest
 /// on. Nothing here waits.
 final class AgentRouter: HTTPHandler {
-    private let mailbox: OwnerMailbox
-    private let board: RoundBoard
+    let mailbox: OwnerMailbox
+    let board: RoundBoard
+    let reader: MaskedReportReader
+    let plan: TaskPlan
     private let spool: Spool
     private let keeper: UpdateKeeper
     private let relay: AuthorityRelay?
-    private let plan: TaskPlan
     private let log: Logger
 
     init(
-        mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper, relay: AuthorityRelay?,
-        plan: TaskPlan, log: Logger
+        mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
+        reader: MaskedReportReader, relay: AuthorityRelay?, plan: TaskPlan, log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
         self.spool = spool
         self.keeper = keeper
+        self.reader = reader
         self.relay = relay
         self.plan = plan
         self.log = log
@@ -54,6 +56,8 @@ final class AgentRouter: HTTPHandler {
         case (2, "models", let round?): return only(.get, request) { model(round, request) }
         case (3, "rounds", let round?) where route[2] == "update":
             return only(.put, request) { update(agent, round, request, responder) }
+        case (4, "rounds", let round?) where route[2] == "secagg":
+            return masking(agent, round, route[3], request, responder)
         case (3, "rounds", let round?) where route[2] == "failure":
             return only(.post, request) { failure(agent, round, responder) }
         default: return .respond(.refusal(404, "not_found", "no such path"))
@@ -65,7 +69,7 @@ final class AgentRouter: HTTPHandler {
 
     /// Refuses. A long body is not waited for; a short one is on its way already, and closing the connection under
     /// it could lose the answer.
-    private static func turnAway(_ request: HTTPRequest, _ refusal: HTTPResponse) -> RequestDecision {
+    static func turnAway(_ request: HTTPRequest, _ refusal: HTTPResponse) -> RequestDecision {
         guard case .fixed(let count) = request.head.bodyLength, count <= shortBody else {
             return .respond(refusal)
         }
@@ -132,6 +136,10 @@ final class AgentRouter: HTTPHandler {
     private func update(
         _ agent: AgentIdentity, _ round: Int, _ request: HTTPRequest, _ responder: Responder
     ) -> RequestDecision {
+        guard !plan.masksReports else {
+            return Self.turnAway(
+                request, .refusal(422, "wrong_step", "this task takes masked reports only, by secagg/masked"))
+        }
         let (run, isOpen, digest) = board.read { board -> (String, Bool, String?) in
             let isInvited = board.collecting == round && board.invited[agent.name] != nil
             let known = board.invited[agent.name].flatMap { $0 } ?? board.earlier[round]?[agent.name]

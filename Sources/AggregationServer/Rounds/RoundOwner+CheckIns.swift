@@ -70,6 +70,8 @@ extension RoundOwner {
 
     /// The plan that the client is to serve now; nil when it is not its turn.
     private func assignment(_ client: Int, lastRound: Int) -> RoundPlan? {
+        // Whoever has no keys in a masked round when that step ends cannot be in it any more.
+        guard masking.map({ $0.collection.step == .keys }) ?? true else { return nil }
         guard engine.phase == .collecting, let round, lastRound < round.round,
             round.invited.contains(client), round.reports[String(client)] == nil, !gaveUp.contains(client)
         else { return nil }
@@ -90,7 +92,7 @@ extension RoundOwner {
         return PrivacyFacts(
             mode: configuration.mode.rawValue, clippingNorm: model.clippingNorm,
             noiseMultiplier: privacy.noiseMultiplier, adjacency: configuration.adjacency.rawValue,
-            mechanism: privacy.mechanism.name, sampling: configuration.sampling.rawValue,
+            mechanism: privacy.mechanismName, sampling: configuration.sampling.rawValue,
             targetDelta: configuration.targetDelta, targetEpsilon: configuration.targetEpsilon,
             roundEpsilon: roundEpsilons.released, roundServerEpsilon: roundEpsilons.server,
             encodedNorm: Double(privacy.squaredNormBound).squareRoot(),

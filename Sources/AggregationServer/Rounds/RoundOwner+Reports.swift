@@ -152,9 +152,14 @@ extension RoundOwner {
             responder.respond(.refusal(409, "run_mismatch", "this server runs \(run.run)"))
             return
         }
+        let left = leaveMasking(agent, number)
         guard let client = registry.client(named: agent.name), var file = round, file.round == number,
             file.invited.contains(client), engine.phase == .collecting
         else {
+            if left {
+                responder.respond(HTTPResponse(204))
+                return
+            }
             responder.respond(.refusal(409, "round_closed", ReportRefusal.closed.rawValue))
             return
         }

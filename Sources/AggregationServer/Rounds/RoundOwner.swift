@@ -50,6 +50,9 @@ final class RoundOwner {
     var retryAt = 0.0
     /// A concluded round that is not in `run.json` yet; no other opens before it is.
     var unbooked: RoundFile?
+    /// Secure aggregation of the open round, and what is remembered of the last.
+    var masking: MaskedRoundState?
+    var endedMasking: EndedMaskedRound?
     var noisySum: (sum: RingVector, weight: Int)?
     var held: [UInt64: HeldCheckIn] = [:]
     var nextHold: UInt64 = 0
@@ -121,7 +124,9 @@ final class RoundOwner {
             for item in mailbox.take(waiting: secondsToNextWork()) { handle(item) }
             flushReceipts()
             dispatch(engine.handle(.tick, at: instant, using: &cohortGenerator))
+            driveMasking()
             advance()
+            expireMaskedHolds()
             keepBooks()
             expireHolds()
             considerOpening()
@@ -134,12 +139,17 @@ final class RoundOwner {
             hold.responder.respond(.refusal(503, "shutting_down", "the server is going down", retryAfter: 10))
         }
         held = [:]
+        endMasking()
     }
 
     private func handle(_ item: OwnerMail) {
         switch item {
         case .checkIn(let agent, let request, let responder): checkIn(agent, request, responder)
-        case .gone(let hold): held[hold] = nil
+        case .gone(let hold):
+            held[hold] = nil
+            masking?.holds[hold] = nil
+        case .masked(let message): take(message)
+        case .maskedQuestion(let question): ask(question)
         case .report(let report): take(report)
         case .failure(let agent, let round, let report, let responder):
             giveUp(agent, round, report, responder)
@@ -155,7 +165,10 @@ final class RoundOwner {
     private func secondsToNextWork() -> Double {
         var next = 1.0
         if engine.phase == .collecting { next = min(next, engine.currentDeadline.seconds - now) }
-        if isStepDue || unbooked != nil { next = min(next, retryAt - now) }
+        if let deadline = masking?.collection.deadline, masking?.outcome == nil {
+            next = min(next, deadline.seconds - now)
+        }
+        if (isStepDue && !isWaitingForMembers) || unbooked != nil { next = min(next, retryAt - now) }
         if enoughSince != nil { next = min(next, max(0.02, setup.configuration.gatherSeconds / 4)) }
         return max(0.001, next)
     }
@@ -231,7 +244,7 @@ final class RoundOwner {
         for (client, activity) in registry.activity.enumerated() {
             if let seen = activity.lastSeen, seen >= since { present.insert(client) }
         }
-        return present.filter { !registry.records[$0].isRevoked }.sorted()
+        return present.filter { !registry.records[$0].isRevoked && engine.mayTakePart($0) }.sorted()
     }
 
     private func open(_ candidates: Candidates) {
@@ -261,6 +274,7 @@ final class RoundOwner {
         (engine, cohortGenerator) = (attempt, generator)
         enoughSince = nil
         begin(file)
+        if plan.masksReports { beginMasking(file) }
         log.info("round opened", ["round": .integer(number), "invited": .integer(clients.count)])
         inviteHeld()
         dispatch(Array(actions.dropFirst()))
@@ -271,6 +285,7 @@ final class RoundOwner {
         round = file
         gaveUp = []
         noisySum = nil
+        endMasking()
         roundBegan = now
         aggregation.clear()
         publishBoard()
@@ -295,6 +310,11 @@ final class RoundOwner {
             board.collecting = engine.phase == .collecting ? round?.round : nil
             board.invited = Dictionary(uniqueKeysWithValues: names.map { ($0.0, reports[String($0.1)]) })
             board.earlier = Dictionary(uniqueKeysWithValues: earlier)
+            board.members = [:]
+            if let endedMasking {
+                board.members[endedMasking.round] = Set(endedMasking.taken.values.joined().map(\.key))
+            }
+            if let masking { board.members[masking.round] = Set(masking.identities.keys) }
             board.revoked = Set(registry.records.filter(\.isRevoked).map(\.name))
             board.isHealthy = true
         }

@@ -15,6 +15,7 @@ package final class AggregationServer: Sendable {
     private let admin: HTTPServer
     private let owner: WorkerThread
     private let keeper: UpdateKeeper
+    private let reader: MaskedReportReader
     private let relay: AuthorityRelay?
     private let mailbox: OwnerMailbox
     private let events: EventHub
@@ -41,6 +42,7 @@ package final class AggregationServer: Sendable {
                 setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, log: log))
         let state = try StateDirectory(configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox)
+        let reader = try MaskedReportReader(mailbox: mailbox)
         let relay = try configuration.authorityService.map {
             try AuthorityRelay($0, authority: configuration.tls.authority, log: log)
         }
@@ -48,12 +50,13 @@ package final class AggregationServer: Sendable {
         self.events = events
         self.outcome = outcome
         self.keeper = keeper
+        self.reader = reader
         self.relay = relay
         let agents = try HTTPServer(
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
-                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, relay: relay,
-                plan: setup.plan, log: log)
+                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, reader: reader,
+                relay: relay, plan: setup.plan, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(
@@ -88,6 +91,7 @@ package final class AggregationServer: Sendable {
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)
         keeper.close()
+        reader.close()
         relay?.close()
         return outcome.isFinished
     }

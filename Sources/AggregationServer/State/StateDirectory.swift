@@ -30,6 +30,22 @@ struct StateDirectory: Sendable {
         return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
+    /// The path of the key of noise in trees over rounds, as secret as the exact sums.
+    var treeNoisePath: String { "\(path)/tree-noise.key" }
+
+    /// That key; nil where none was made. Throws when it is damaged.
+    func treeNoiseKey() throws -> [UInt8]? {
+        guard let bytes = try contents(treeNoisePath) else { return nil }
+        guard bytes.count == TreeNoiseSource.keyByteCount else {
+            throw Failure(.storage, "\(treeNoisePath): damaged; restore it from a backup")
+        }
+        return bytes
+    }
+
+    func writeTreeNoiseKey(_ bytes: [UInt8]) throws {
+        try AtomicFile.write(bytes, to: treeNoisePath, mode: 0o600)
+    }
+
     // MARK: Run and rounds
 
     /// The run that the folder holds; nil for a new one. Throws when the file is damaged.

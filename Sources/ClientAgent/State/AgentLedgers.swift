@@ -61,9 +61,12 @@ package final class AgentLedgers {
     package func charge(run: String, round: Int, task: TaskPlan, taskDigest: String) throws {
         let open = try ledger(run: run, task: task, taskDigest: taskDigest)
         let privacy = task.privacy
+        // Whatever tree of noise a round is in, this agent is in no other round of it: it pays for the whole tree.
+        let released = privacy?.events(charge: 1) ?? []
+        // A server that sees the exact update learns without bound, and no later noise takes that back.
+        let server = privacy?.serverEvent ?? PrivacyPlan.unprotected(task.configuration.privacy.adjacency)
         let costs = LedgerEntry.RoundCosts(
-            released: try [privacy?.roundEvent].compactMap { try $0.map(Self.ledgerEvent) },
-            server: try [privacy?.serverEvent].compactMap { try $0.map(Self.ledgerEvent) })
+            released: try released.map(Self.ledgerEvent), server: [try Self.ledgerEvent(server)])
         // The limit is the policy's, over all runs; this ledger only records.
         try open.ledger.charge(
             round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: Self.delta(task)),

@@ -30,7 +30,7 @@ package final class RunJournal: SimulationJournal {
     private var diagnosticLines: LineFile
     private var records: [RoundRecord] = []
     private var lastCheckpoint = ContinuousClock.now
-    private var cohortKey: SharedSecret?
+    private var runKey: SharedSecret?
 
     private static let files = [
         "rounds.jsonl", "diagnostics.jsonl", "ledger.jsonl", "ledger.jsonl.key",
@@ -109,13 +109,21 @@ package final class RunJournal: SimulationJournal {
     // MARK: The steps of a release
 
     package func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
-        let key = try cohortKey ?? storedCohortKey()
-        cohortKey = key
-        return try SecretCohortGenerator(key: key.bytes, round: round)
+        try SecretCohortGenerator(key: secret().bytes, round: round)
     }
 
-    /// The key that this run's cohorts are drawn under, made when the first is.
-    private func storedCohortKey() throws -> SharedSecret {
+    package func treeNoiseSource(step: Int) throws -> SecretNoiseSource {
+        try SecretNoiseSource(key: secret().bytes, step: step)
+    }
+
+    private func secret() throws -> SharedSecret {
+        let key = try runKey ?? storedKey()
+        runKey = key
+        return key
+    }
+
+    /// The key that this run's cohorts and tree noise are drawn under, made when first needed.
+    private func storedKey() throws -> SharedSecret {
         let file = folder.file("cohort.key")
         let count = SecretCohortGenerator.keyByteCount
         if let stored = FileManager.default.contents(atPath: file), stored.count == count {
@@ -126,7 +134,7 @@ package final class RunJournal: SimulationJournal {
         return SharedSecret(key)
     }
 
-    package func charge(round: Int) throws { try ledger?.charge(round: round) }
+    package func charge(round: Int, charge: Int) throws { try ledger?.charge(round: round, charge: charge) }
 
     package func storedNoisySum(round: Int, like sum: RingVector) throws -> RingVector? {
         guard isSecure, let data = FileManager.default.contents(atPath: folder.file("noisy-sum.bin")) else {
@@ -141,9 +149,10 @@ package final class RunJournal: SimulationJournal {
             NoisySumFile.encode(sum, round: round), to: folder.file("noisy-sum.bin"), mode: 0o600)
     }
 
-    package func settle(round: Int, survivors: Int, noisySum: RingVector) throws {
+    package func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) throws {
         try ledger?.settle(
-            round: round, survivors: survivors, noisySumDigest: Digest.hexadecimal(noisySum.packed()))
+            round: round, charge: charge, survivors: survivors,
+            noisySumDigest: Digest.hexadecimal(noisySum.packed()))
     }
 
     package func release(round: Int, model: GlobalModel) throws {

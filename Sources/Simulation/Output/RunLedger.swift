@@ -9,7 +9,7 @@ final class RunLedger {
     private var ledger: PrivacyLedger
     private let file: LedgerFile
     private let plan: PrivacyPlan
-    private let costs: LedgerEntry.RoundCosts
+    private let serverEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let isDurable: Bool
     /// ε after a number of rounds, an upper bound that is exact for the last planned round.
@@ -25,9 +25,9 @@ final class RunLedger {
         plan = privacy
         let configuration = privacy.configuration
         file = try LedgerFile(path, synchronises: isDurable)
-        costs = LedgerEntry.RoundCosts(
-            released: try Self.events(privacy.roundEvent),
-            server: try Self.events(privacy.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)))
+        serverEvents = try Self.events([
+            privacy.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)
+        ])
         // The engine stops at the planned number of rounds; the ledger's own limit allows for rounding.
         let limit = configuration.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity
         budget = PrivacyBudget(epsilon: limit, delta: configuration.targetDelta)
@@ -43,12 +43,16 @@ final class RunLedger {
             store: file)
     }
 
-    func charge(round: Int) throws {
+    /// Writes the worst case of a round, the `charge`-th of the run.
+    func charge(round: Int, charge: Int) throws {
+        let costs = try costs(charge: charge)
         try ledger.charge(round: round, costs: costs, within: budget, time: time, epsilon: epsilon)
     }
 
-    func settle(round: Int, survivors: Int, noisySumDigest: String) throws {
-        let settlement = LedgerEntry.Settlement(survivors: survivors, costs: costs, sumDigest: noisySumDigest)
+    /// Writes what the `charge`-th charged round of the run became.
+    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws {
+        let settlement = LedgerEntry.Settlement(
+            survivors: survivors, costs: try costs(charge: charge), sumDigest: noisySumDigest)
         try ledger.settle(round: round, settlement, time: time)
     }
 
@@ -65,19 +69,24 @@ final class RunLedger {
 
     func synchronise() throws { try file.synchronise() }
 
-    /// Every event of this ledger is one of the plan's two, once a round: which and how many says it all.
+    private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
+        LedgerEntry.RoundCosts(released: try Self.events(plan.events(charge: charge)), server: serverEvents)
+    }
+
+    /// Every event of this ledger is one of the plan's two: which and how many says it all.
     private func epsilon(_ events: [LedgerEvent], _ delta: Double) throws -> Double {
         guard let last = events.last else { return 0 }
-        return try epsilonOfRounds(events.count, last != costs.released.last)
+        let isServer = last == serverEvents.last
+        return try epsilonOfRounds(isServer ? events.count : plan.rounds(events: events.count), isServer)
     }
 
     private var time: String? { isDurable ? Self.now : nil }
 
     private static var now: String { Date.now.formatted(.iso8601) }
 
-    private static func events(_ event: PrivacyEvent) throws -> [LedgerEvent] {
+    private static func events(_ events: [PrivacyEvent]) throws -> [LedgerEvent] {
         let encoder = JSONEncoder()
-        return [try LedgerEvent(json: encoder.encode(event))]
+        return try events.map { try LedgerEvent(json: encoder.encode($0)) }
     }
 
     /// A rehearsal's key follows from its scenario, so that its ledger reproduces; a secure run has a key of its
@@ -93,8 +102,8 @@ final class RunLedger {
         if let seed = FileManager.default.contents(atPath: file), seed.count == 32 {
             return try Signature.PrivateKey(seed: SecretBytes(copying: Array(seed)))
         }
-        let seed = try SecureRandom.bytes(count: 32)
-        try AtomicFile.write(seed, to: file, mode: 0o600)
-        return try Signature.PrivateKey(seed: SecretBytes(copying: seed))
+        let key = try Signature.PrivateKey()
+        try key.seed().withUnsafeBytes { try AtomicFile.write(Array($0), to: file, mode: 0o600) }
+        return key
     }
 }

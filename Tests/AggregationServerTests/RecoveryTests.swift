@@ -1,3 +1,4 @@
+import Configuration
 import Federation
 import Foundation
 import Learning
@@ -40,6 +41,21 @@ import Transport
         #expect(try agents[2].send(bodies[2], round: 1).status == 202)
         #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
         #expect(try fixture.state.readModel(1) == RoundTests.expected(fixture, rounds: [plans]))
+    }
+
+    @Test func aStateDirectoryHasOneServer() throws {
+        let fixture = try ServerFixture()
+        #expect(throws: Failure.self) { try AggregationServer(fixture.setup, log: Logger(level: .error)) }
+        fixture.stop()
+        try fixture.start()
+        #expect(try TestAgent(0, fixture).checkIn().status == 204)
+    }
+
+    @Test func federatedEvaluationIsRefused() throws {
+        // Its counts would leave clients outside the mechanism and the ledger.
+        #expect(throws: ConfigurationError.self) {
+            try ServerFixture(["task.evaluation.holdout=federated"])
+        }
     }
 
     @Test func reportsThatCannotBeKeptComeAgain() throws {

@@ -123,7 +123,10 @@ let package = Package(
             ]),
         tests(
             "CertificateServiceTests",
-            ["CertificateService", "Cryptography", "Transport", "Messages", "Operations", "Configuration"]),
+            [
+                "CertificateService", "AggregationServer", "ClientAgent", "Cryptography", "Transport",
+                "Messages", "Operations", "Configuration",
+            ]),
         tests(
             "SimulationTests",
             [

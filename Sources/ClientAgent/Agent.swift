@@ -54,6 +54,8 @@ package final class Agent {
             "agent started",
             ["version": .text(ProductVersion.current), "server": .text(configuration.server.description)])
         try tellServiceManager()
+        // What the start needed is not needed again.
+        IdleMemory.giveBack()
         var pause = Self.failurePause.lowerBound
         var isOpen = true
         while !stop.isRequested {

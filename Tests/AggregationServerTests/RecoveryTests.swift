@@ -1,3 +1,4 @@
+import Configuration
 import Federation
 import Foundation
 import Learning
@@ -40,6 +41,41 @@ import Transport
         #expect(try agents[2].send(bodies[2], round: 1).status == 202)
         #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
         #expect(try fixture.state.readModel(1) == RoundTests.expected(fixture, rounds: [plans]))
+    }
+
+    @Test func aStateDirectoryHasOneServer() throws {
+        let fixture = try ServerFixture()
+        #expect(throws: Failure.self) { try AggregationServer(fixture.setup, log: Logger(level: .error)) }
+        fixture.stop()
+        try fixture.start()
+        #expect(try TestAgent(0, fixture).checkIn().status == 204)
+    }
+
+    @Test func federatedEvaluationIsRefused() throws {
+        // Its counts would leave clients outside the mechanism and the ledger.
+        #expect(throws: ConfigurationError.self) {
+            try ServerFixture(["task.evaluation.holdout=federated"])
+        }
+    }
+
+    @Test func reportsThatCannotBeKeptComeAgain() throws {
+        let fixture = try ServerFixture(["task.rounds=1"])
+        let agents = try (0..<3).map { try TestAgent($0, fixture) }
+        for agent in agents { _ = try agent.checkIn() }
+        let plans = try agents.map { try $0.plan() }
+        let spool = "\(fixture.folder)/state/spool"
+        try FileManager.default.removeItem(atPath: spool)
+        let refusal = try agents[0].send(agents[0].body(plans[0]), round: 1)
+        #expect(refusal.status == 503)
+        #expect(refusal.head.headers["retry-after"] != nil)
+        #expect(try fixture.eventually { try fixture.admin(.get, "/healthz").status == 503 })
+        try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: false)
+        for (agent, plan) in zip(agents, plans) {
+            #expect(try agent.send(agent.body(plan), round: 1).status == 202)
+        }
+        #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
+        #expect(try fixture.state.readModel(1) == RoundTests.expected(fixture, rounds: [plans]))
+        #expect(try fixture.admin(.get, "/healthz").status == 200)
     }
 
     @Test(arguments: Obstacle.allCases, [false, true])

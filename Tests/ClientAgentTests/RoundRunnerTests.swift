@@ -128,7 +128,7 @@ import Testing
         let runner = try agent.runner()
         let runs = ["5e", "a1", "b2"].map { String(repeating: $0, count: 16) }
         for run in runs { try runner.serve(task.message(round: 1, run: run)) }
-        #expect(federation.state.withLock { $0.updates[1]?.count } == 2)
+        #expect(federation.state.withLock { $0.updates[1]?.count } == 2, "\(agent.log.text)")
         #expect(federation.state.withLock { $0.failures.map(\.reason) } == [.budget])
         // What the server is told holds no figure of other runs.
         let detail = try #require(federation.state.withLock { $0.failures.first?.detail })

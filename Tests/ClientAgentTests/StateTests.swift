@@ -124,3 +124,27 @@ import Testing
         #expect(throws: Failure.self) { try AgentLedgers(state: StateDirectory(folder)) }
     }
 }
+
+@Suite struct IdleMemoryTests {
+    @Test(
+        arguments: [
+            ("5604c658a000-5604c73f8000 r-xp 00000000 fe:00 1 /usr/bin/sordino-agent", 0, [0xe6e000]),
+            ("7f00-7f10 r-xp 00000000 fe:00 1 /a path with blanks", 0, [0x10]),
+            // The loader has changed a page.
+            ("7f00-7f10 r-xp 00000000 fe:00 1 /lib/a.so", 4, []),
+            ("5604c7456000-5604c765e000 rw-p 00ecb000 fe:00 1 /usr/bin/sordino-agent", 0, []),
+            ("5604c73f8000-5604c7456000 r--p 00e6d000 fe:00 1 /usr/bin/sordino-agent", 0, []),
+            ("7ffd5a5f8000-7ffd5a5fa000 r-xp 00000000 00:00 0 [vdso]", 0, []),
+            ("7f00-7e00 r-xp 0 0:0 1 /a", 0, []), ("", 0, []),
+        ])
+    func onlyUnchangedCodeIsGivenBack(line: String, changed: Int, counts: [Int]) {
+        let smaps = "\(line)\nSize: 64 kB\nRss: 64 kB\nAnonymous:        \(changed) kB\nVmFlags: rd ex mr\n"
+        #expect(IdleMemory.unchangedCode(smaps).map(\.count) == counts)
+    }
+
+    @Test func workGoesOnAfterwards() {
+        let values = (0..<100_000).map { $0 * 3 }
+        IdleMemory.giveBack()
+        #expect(values.reduce(0, +) == 3 * 99_999 * 50_000)
+    }
+}

@@ -35,6 +35,47 @@ import Testing
         #expect(backward == RingVector(zeros: 50, bits: bits))
     }
 
+    @Test(arguments: Array(8...32) + [64], [0, 1, 7, 8, 33, 1000])
+    func addsAndMeasuresTheWireFormInPlace(bits: Int, count: Int) {
+        let values = integers(count, 3, bits: min(bits, 20))
+        var vector = RingVector(zeros: count, bits: bits)
+        values.withUnsafeBufferPointer { vector.add(integers: $0) }
+        var sum = RingVector(zeros: count, bits: bits)
+        integers(count, 9, bits: bits).withUnsafeBufferPointer { sum.add(integers: $0) }
+        var expected = sum
+        expected.add(vector)
+        let packed = vector.packed()
+        #expect(packed.withUnsafeBytes { sum.add(packed: $0) })
+        #expect(sum == expected)
+        let norm = values.reduce(UInt64(0)) { $0 + $1.magnitude * $1.magnitude }
+        func measured(within bound: UInt64) -> UInt64? {
+            packed.withUnsafeBytes {
+                RingVector.squaredNorm(packed: $0, count: count, bits: bits, within: bound)
+            }
+        }
+        #expect(measured(within: norm) == norm)
+        #expect(measured(within: .max) == norm)
+        if norm > 0 { #expect(measured(within: norm - 1) == nil) }
+    }
+
+    @Test func whatIsNoWireFormIsNotAdded() {
+        var sum = RingVector(zeros: 3, bits: 12)
+        let bytes = RingVector(narrow: [1, 2, 3], bits: 12).packed()
+        for broken in [[], Array(bytes.dropLast()), bytes + [0], bytes.dropLast() + [0x10 | bytes[4]]] {
+            #expect(!broken.withUnsafeBytes { sum.add(packed: $0) })
+            #expect(
+                broken.withUnsafeBytes {
+                    RingVector.squaredNorm(packed: $0, count: 3, bits: 12, within: .max)
+                } == nil)
+        }
+        #expect(sum == RingVector(zeros: 3, bits: 12))
+        // The most negative 64-bit word has no square of 64 bits.
+        let extreme = RingVector(wide: [1 << 63]).packed()
+        #expect(
+            extreme.withUnsafeBytes { RingVector.squaredNorm(packed: $0, count: 1, bits: 64, within: .max) }
+                == nil)
+    }
+
     @Test(arguments: Array(8...32) + [64], [0, 1, 7, 8, 33])
     func wireFormRoundTrips(bits: Int, count: Int) {
         var ring = RingVector(zeros: count, bits: bits)

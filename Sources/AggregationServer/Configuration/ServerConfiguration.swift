@@ -124,7 +124,9 @@ package struct ServerConfiguration: Sendable {
         if task.holdout == .federated {
             throw ConfigurationError(
                 path: "task.evaluation.holdout",
-                problem: "\"federated\" is not available in this version; use \"server\" or \"none\"")
+                problem:
+                    "\"federated\" is not available in this version: its counts would leave clients unprotected; use "
+                    + "\"server\" or \"none\"")
         }
         if data == nil, inputShape == nil {
             throw server.error("data", "is missing; without data of its own the server needs input_shape")

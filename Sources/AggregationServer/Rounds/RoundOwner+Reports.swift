@@ -33,7 +33,7 @@ extension RoundOwner {
         }
         do {
             // Read before anything is decided: what cannot be added must not count as accepted.
-            let (vector, weight) = try read(path)
+            let content = try read(path)
             try spool.accept(path, round: report.round, client: client)
             let actions = engine.handle(
                 .reportOffered(client: client, round: report.round), at: instant, using: &cohortGenerator)
@@ -42,7 +42,7 @@ extension RoundOwner {
                 refuse(report, client)
                 return
             }
-            aggregation.add(vector, weight: weight)
+            try add(content, path)
             file.reports[String(client)] = report.digest
             file.bytesUp += report.bytes
             round = file
@@ -68,19 +68,24 @@ extension RoundOwner {
 
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
-        let (vector, weight) = try read(spool.reportPath(round: round, client: client))
-        aggregation.add(vector, weight: weight)
+        let path = spool.reportPath(round: round, client: client)
+        try add(read(path), path)
     }
 
-    /// Vector and weight of a report's file.
-    private func read(_ path: String) throws -> (vector: RingVector, weight: Int) {
+    /// A report's file, its length and header checked.
+    private func read(_ path: String) throws -> (file: SharedBuffer, weight: Int) {
         let file = try SharedBuffer(mappingFileAt: path)
-        let header = try UpdateHeader(decoding: file.bytes)
-        let body = UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
-        guard let vector = RingVector(packed: body, count: plan.reportDimension, bits: plan.codec.bits) else {
+        guard file.count == UpdateHeader.byteCount + plan.reportBytes else {
             throw Failure(.storage, "\(path): damaged")
         }
-        return (vector, header.weight)
+        return (file, try UpdateHeader(decoding: file.bytes).weight)
+    }
+
+    private func add(_ report: (file: SharedBuffer, weight: Int), _ path: String) throws {
+        let body = UnsafeRawBufferPointer(rebasing: report.file.bytes[UpdateHeader.byteCount...])
+        guard aggregation.add(packed: body, weight: report.weight) else {
+            throw Failure(.storage, "\(path): damaged")
+        }
     }
 
     /// Digest of what the client reported in the open round or one before.

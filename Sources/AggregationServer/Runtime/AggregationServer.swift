@@ -23,6 +23,7 @@ package final class AggregationServer: Sendable {
     private let mailbox: OwnerMailbox
     private let events: EventHub
     private let outcome: RunOutcome
+    private let lock: StateLock
 
     /// Where the run stood when its owner ended.
     private final class RunOutcome: Sendable {
@@ -35,6 +36,7 @@ package final class AggregationServer: Sendable {
     /// Takes the run up and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
     package init(_ setup: ServerSetup, log: Logger) throws {
         let configuration = setup.configuration
+        lock = try StateLock(configuration.stateDirectory)
         let tokens = try AdminTokens(path: configuration.adminTokens)
         let agentTLS = try Self.tls(configuration, isForAgents: true)
         let adminTLS = try Self.tls(configuration, isForAgents: false)

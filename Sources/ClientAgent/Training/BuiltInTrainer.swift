@@ -41,7 +41,7 @@ package final class BuiltInTrainer: RoundTrainer {
     package func rest() {
         loaded = nil
         prepared = nil
-        Allocator.trim()
+        IdleMemory.giveBack()
     }
 
     private func prepare(_ job: TrainingJob) -> ClientTraining {

@@ -73,7 +73,7 @@ package final class ExternalTrainer: RoundTrainer {
 
     package func rest() {
         delta = []
-        Allocator.trim()
+        IdleMemory.giveBack()
     }
 
     private func run(environment: [String: String], log: String, fileLimit: Int) throws {

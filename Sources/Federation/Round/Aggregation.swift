@@ -36,6 +36,14 @@ package struct Aggregation: Equatable, Sendable {
         count(weight)
     }
 
+    /// Adds one client's update in its packed wire form, read in place. False, and nothing is added, when it is not
+    /// one of this sum's length and ring.
+    package mutating func add(packed bytes: UnsafeRawBufferPointer, weight: Int) -> Bool {
+        guard sum.add(packed: bytes) else { return false }
+        count(weight)
+        return true
+    }
+
     /// Adds another partial sum of the same round.
     package mutating func merge(_ other: Aggregation) {
         sum.add(other.sum)

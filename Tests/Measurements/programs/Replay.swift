@@ -74,7 +74,11 @@ struct Replay {
         let receipts = try checkReceipts(rounds)
         try checkLedger(rounds.filter { $0.state == "published" })
         let model =
-            setup.plan.privacy == nil ? "every model is the sum's, bit for bit" : "noise is in the models"
+            switch setup.plan.configuration.privacy.mode {
+            case .none: "every model is the sum's, bit for bit"
+            case .central: "every report is its client's, noise is in the models"
+            case .local, .distributed: "their bytes are known to their clients alone"
+            }
         print(
             "\(rounds.count) rounds, \(published) published with \(reports) reports, each counted once; \(model); "
                 + "\(receipts) receipts of agents, none lost")
@@ -100,6 +104,9 @@ struct Replay {
         guard Set(file.reports.keys) == Set(file.survivors.map(String.init)) else {
             throw Failure(.internalFault, "round \(file.round): reports and survivors differ")
         }
+        // What clients have noised or masked nobody can compute again.
+        let mode = plan.configuration.privacy.mode
+        guard mode == .none || mode == .central else { return }
         let before = try SharedBuffer(mappingFileAt: modelPath(previous))
         var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
         var start: ParameterVector?

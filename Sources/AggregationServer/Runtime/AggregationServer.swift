@@ -110,7 +110,8 @@ package final class AggregationServer: Sendable {
         func take() -> RoundOwner? { owner.take() }
     }
 
-    private static func tls(_ configuration: ServerConfiguration, isForAgents: Bool) throws
+    /// The TLS settings of a listener, its files read. Throws `TLSError`.
+    static func tls(_ configuration: ServerConfiguration, isForAgents: Bool) throws
         -> TLSContextSource
     {
         let files = configuration.tls

@@ -30,6 +30,19 @@ import Transport
         #expect(String(decoding: metrics.body, as: UTF8.self).contains("sordino_check_ins_total 0"))
     }
 
+    /// The dashboard and the README go by these names.
+    @Test func namesStayAsTheyAre() throws {
+        let fixture = try ServerFixture()
+        let answer = try fixture.admin(.get, "/api/status", token: ServerFixture.viewerToken)
+        let status = try #require(JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any])
+        for name in [
+            "agents_known", "agents_present", "check_ins_held", "cohort_size", "healthy", "last_round",
+            "minimum_reports", "model_sha256", "privacy_mode", "rounds_planned", "rounds_published", "run",
+            "state",
+            "stopping", "task", "task_sha256", "version",
+        ] { #expect(status[name] != nil, "\(name)") }
+    }
+
     @Test func pausesResumesAndStopsForGood() throws {
         let fixture = try ServerFixture()
         let token = ServerFixture.operatorToken

@@ -105,6 +105,7 @@ final class RoundOwner {
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
         try recover()
+        if let last = history.last(where: { $0.state == .published }) { metrics.show(last) }
         publishBoard()
         board.change { $0.isReady = true }
     }
@@ -127,6 +128,8 @@ final class RoundOwner {
             keepBooks()
             expireHolds()
             considerOpening()
+            metrics.agentsKnown.set(Double(registry.records.count))
+            metrics.openReports.set(Double(round?.reports.count ?? 0))
             if isFinished, setup.configuration.exitWhenFinished { break }
         }
         flushReceipts()
@@ -199,6 +202,7 @@ final class RoundOwner {
             return
         }
         let present = presentClients()
+        metrics.agentsPresent.set(Double(present.count))
         let least = max(1, plan.rules.minimumReports)
         guard present.count >= least else {
             enoughSince = nil

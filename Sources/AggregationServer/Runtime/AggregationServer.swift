@@ -68,7 +68,10 @@ package final class AggregationServer: Sendable {
             Self.adminListener(configuration), tls: adminTLS,
             handler: AdminRouter(
                 mailbox: mailbox, board: board, tokens: tokens, events: events, state: state
-            ) { metrics.text(connections: agents.connectionCount, queue: mailbox.depth) })
+            ) {
+                metrics.text(
+                    connections: agents.connectionCount, queue: mailbox.depth, spool: keeper.depth)
+            })
         port = agents.port
         adminPort = admin.port
         owner = try WorkerThread(name: "round-owner") {

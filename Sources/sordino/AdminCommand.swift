@@ -5,6 +5,9 @@ internal import Transport
 
 /// What the commands to a running server share: one request to its admin listener.
 enum AdminRequest {
+    /// Method, word (of the command and of the path) and the help's sentence.
+    typealias Kind = (method: HTTPMethod, word: String, summary: String)
+
     /// Options of every such command.
     static let options: [OptionGrammar.Option] = [
         .value("server", "HOST:PORT", "The admin listener."),
@@ -82,64 +85,61 @@ enum AdminRequest {
     }
 }
 
-/// `sordino status`.
-enum AdminStatusCommand: Subcommand {
-    static let grammar = OptionGrammar(
-        command: "sordino status", summary: "Where a server's run stands.", options: AdminRequest.options)
+/// A subcommand that is one request to the admin listener.
+protocol AdminSubcommand: Subcommand {
+    /// What is asked, by the command's own word.
+    static var request: AdminRequest.Kind { get }
+}
+
+extension AdminSubcommand {
+    static var grammar: OptionGrammar {
+        OptionGrammar(
+            command: "sordino \(request.word)", summary: request.summary, options: AdminRequest.options)
+    }
 
     static func run(_ options: Options) throws -> ExitCode {
-        try AdminRequest.perform(.get, "/api/status", options)
+        try AdminRequest.perform(request.method, "/api/\(request.word)", options)
+    }
+}
+
+/// `sordino status`.
+enum AdminStatusCommand: AdminSubcommand {
+    static var request: AdminRequest.Kind {
+        (.get, "status", "Where a server's run stands.")
     }
 }
 
 /// `sordino rounds`.
-enum AdminRoundsCommand: Subcommand {
-    static let grammar = OptionGrammar(
-        command: "sordino rounds", summary: "The rounds of a server's run.", options: AdminRequest.options)
-
-    static func run(_ options: Options) throws -> ExitCode {
-        try AdminRequest.perform(.get, "/api/rounds", options)
+enum AdminRoundsCommand: AdminSubcommand {
+    static var request: AdminRequest.Kind {
+        (.get, "rounds", "The rounds of a server's run.")
     }
 }
 
 /// `sordino agents`.
-enum AdminAgentsCommand: Subcommand {
-    static let grammar = OptionGrammar(
-        command: "sordino agents", summary: "The agents that a server knows.", options: AdminRequest.options)
-
-    static func run(_ options: Options) throws -> ExitCode {
-        try AdminRequest.perform(.get, "/api/agents", options)
+enum AdminAgentsCommand: AdminSubcommand {
+    static var request: AdminRequest.Kind {
+        (.get, "agents", "The agents that a server knows.")
     }
 }
 
 /// `sordino pause`.
-enum AdminPauseCommand: Subcommand {
-    static let grammar = OptionGrammar(
-        command: "sordino pause", summary: "Open no further round; the open one goes on.",
-        options: AdminRequest.options)
-
-    static func run(_ options: Options) throws -> ExitCode {
-        try AdminRequest.perform(.post, "/api/pause", options)
+enum AdminPauseCommand: AdminSubcommand {
+    static var request: AdminRequest.Kind {
+        (.post, "pause", "Open no further round; the open one goes on.")
     }
 }
 
 /// `sordino resume`.
-enum AdminResumeCommand: Subcommand {
-    static let grammar = OptionGrammar(
-        command: "sordino resume", summary: "Open rounds again.", options: AdminRequest.options)
-
-    static func run(_ options: Options) throws -> ExitCode {
-        try AdminRequest.perform(.post, "/api/resume", options)
+enum AdminResumeCommand: AdminSubcommand {
+    static var request: AdminRequest.Kind {
+        (.post, "resume", "Open rounds again.")
     }
 }
 
 /// `sordino stop`.
-enum AdminStopCommand: Subcommand {
-    static let grammar = OptionGrammar(
-        command: "sordino stop", summary: "End the run after the open round, for good.",
-        options: AdminRequest.options)
-
-    static func run(_ options: Options) throws -> ExitCode {
-        try AdminRequest.perform(.post, "/api/stop", options)
+enum AdminStopCommand: AdminSubcommand {
+    static var request: AdminRequest.Kind {
+        (.post, "stop", "End the run after the open round, for good.")
     }
 }

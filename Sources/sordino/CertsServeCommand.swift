@@ -43,15 +43,8 @@ enum CertsServeCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         let (listen, addresses) = try endpoint(options)
         let log = Logger(format: options.format == .json ? .json : .text)
-        let service: CertificateService
-        do {
-            service = try CertificateService(
-                AuthorityStore(options.operands[0]), listen: listen, addresses: addresses, log: log)
-        } catch let error as TLSError {
-            throw Failure(.network, "\(error)")
-        } catch let error as SocketError {
-            throw Failure(.network, "\(error)")
-        }
+        let service = try CertificateService(
+            AuthorityStore(options.operands[0]), listen: listen, addresses: addresses, log: log)
         let (notifier, pulse) = (ServiceNotifier(), Pulse())
         let watchdog = WatchdogFeeder(notifier, pulse)
         notifier.send(.ready)

@@ -3,6 +3,7 @@ internal import Federation
 internal import Learning
 internal import Operations
 internal import Privacy
+internal import Transport
 
 /// Turns the errors of all rooms into one line and an exit code.
 enum CommandFailure {
@@ -12,6 +13,8 @@ enum CommandFailure {
         case let accounting as AccountingError: Failure(.invalidInput, accounting.description)
         case let ledger as LedgerError: describe(ledger)
         case let training as TrainingError: Failure(.invalidInput, training.description)
+        case let tls as TLSError: Failure(.network, "\(tls)")
+        case let socket as SocketError: Failure(.network, "\(socket)")
         default: Failure(wrapping: error)
         }
     }

@@ -3,12 +3,14 @@ internal import Datasets
 internal import Foundation
 internal import Operations
 
-/// `--data`: a folder of IDX files, a CSV or table file, a JSON5 file with a data section (or a scenario), or the
-/// section itself in braces.
+/// `--data`: a folder of IDX files, a CSV or table file, a JSON5 file with a data section (or a scenario, or a server's
+/// file), or the section itself in braces.
 enum DataArgument {
     /// The option and those that complete a bare CSV file.
     static let options: [OptionGrammar.Option] = [
-        .value("data", "DATA", "A folder of IDX files, a CSV file, a scenario, or a data section in braces."),
+        .value(
+            "data", "DATA",
+            "A folder of IDX files, a CSV, scenario or server's file, or a data section in braces."),
         .value("label", "COLUMN", "Label column of a CSV file, by name or index (default: the last)."),
     ]
 
@@ -38,22 +40,30 @@ enum DataArgument {
         return try DataSource(.object(members), path: "--data", folder: here)
     }
 
-    /// The seed that divides the data: `--seed`, else that of the scenario that `--data` names, else 1.
+    /// The seed that divides the data: `--seed`, else that of the file that `--data` names, else 1.
     static func seed(_ options: Options) throws -> UInt64 {
         if let seed = try options.integer("seed", in: 0...Int.max) { return UInt64(seed) }
         let text = try options.required("data")
         guard !text.hasPrefix("{"), text.hasSuffix(".json5") || text.hasSuffix(".json"),
-            case .object(let root) = try ConfigurationDocument(contentsOf: text).root,
-            case .object(let simulation)? = root["simulation"],
-            case .integer(let seed)? = simulation["seed"], seed >= 0
+            let room = room(of: try ConfigurationDocument(contentsOf: text)),
+            case .integer(let seed)? = room["seed"], seed >= 0
         else { return 1 }
         return UInt64(seed)
     }
 
-    /// The data section of a document: `simulation.data`, `data`, or the whole.
+    /// The data section of a document: that of its simulation or server, `data`, or the whole.
     private static func section(_ document: ConfigurationDocument) -> JSONValue {
         guard case .object(let root) = document.root else { return document.root }
-        if case .object(let simulation)? = root["simulation"], let data = simulation["data"] { return data }
-        return root["data"] ?? document.root
+        let room = room(of: document)
+        return room?["data"] ?? room?["holdout"] ?? root["data"] ?? document.root
+    }
+
+    /// The section of a scenario or of a server's file that says which data there are.
+    private static func room(of document: ConfigurationDocument) -> [String: JSONValue]? {
+        guard case .object(let root) = document.root else { return nil }
+        for name in ["simulation", "server"] {
+            if case .object(let members)? = root[name] { return members }
+        }
+        return nil
     }
 }

@@ -2,8 +2,6 @@ internal import AggregationServer
 internal import Configuration
 internal import Foundation
 internal import Operations
-internal import Privacy
-internal import Transport
 
 /// `sordino serve`: the aggregation server, in the foreground.
 enum ServeCommand: Subcommand {
@@ -32,7 +30,7 @@ enum ServeCommand: Subcommand {
         let level = try options.choice("log-level", among: levels).flatMap(Logger.Level.init(rawValue:))
         let log = Logger(level: level ?? .info, format: options.format == .json ? .json : .text)
         let setup = try ServerSetup(ServerConfiguration(document))
-        let server = try start(setup, log)
+        let server = try AggregationServer(setup, log: log)
         let notifier = ServiceNotifier()
         let watchdog = WatchdogFeeder(notifier, server.pulse)
         notifier.send(.ready)
@@ -50,17 +48,5 @@ enum ServeCommand: Subcommand {
         let isFinished = server.shutDown()
         log.info("ended", ["finished": .flag(isFinished)])
         return isFinished ? .done : .interrupted
-    }
-
-    private static func start(_ setup: ServerSetup, _ log: Logger) throws -> AggregationServer {
-        do {
-            return try AggregationServer(setup, log: log)
-        } catch let error as TLSError {
-            throw Failure(.network, "\(error)")
-        } catch let error as SocketError {
-            throw Failure(.network, "\(error)")
-        } catch let error as LedgerError {
-            throw Failure(.storage, "\(error)")
-        }
     }
 }

@@ -1,4 +1,6 @@
 import Foundation
+import Messages
+import TestSupport
 import Testing
 import Transport
 
@@ -28,6 +30,68 @@ import Transport
         }
         let metrics = try fixture.admin(.get, "/metrics", token: ServerFixture.viewerToken)
         #expect(String(decoding: metrics.body, as: UTF8.self).contains("sordino_check_ins_total 0"))
+    }
+
+    @Test func measuresEverythingThatOperatorsWatch() throws {
+        let fixture = try ServerFixture(["task.rounds=1"])
+        let agents = try (0..<3).map { try TestAgent($0, fixture) }
+        for agent in agents { _ = try agent.checkIn() }
+        let plans = try agents.map { try $0.plan() }
+        let report = FailureReport(run: plans[0].run, reason: .training, detail: "a \"quoted\" \\ reason")
+        let path = AgentProtocol.failurePath(round: 1)
+        let gaveUp = try agents[0].client.exchange(
+            ClientRequest(.post, path, body: .bytes(report.encoded())))
+        #expect(gaveUp.status == 204)
+        for place in 1..<3 {
+            #expect(try agents[place].send(agents[place].body(plans[place]), round: 1).status == 202)
+        }
+        #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
+        let answer = try fixture.admin(.get, "/metrics", token: ServerFixture.viewerToken)
+        let metrics = try PrometheusText(String(decoding: answer.body, as: UTF8.self)).families
+        for name in [
+            "rounds_total", "round_seconds", "round", "reports_total", "report_bytes_total",
+            "request_bytes_total",
+            "response_bytes_total", "handshakes_total", "handshake_seconds", "request_seconds",
+            "epsilon_spent",
+            "epsilon_server_spent", "owner_queue", "spool_queue", "check_ins_held", "resident_bytes",
+            "resident_peak_bytes", "agents_known", "agents_present", "agent_failures_total", "connections",
+            "storage_failures_total", "open_reports", "accuracy", "loss",
+        ] { #expect(metrics["sordino_\(name)"] != nil, "\(name)") }
+        #expect(
+            metrics["sordino_rounds_total"]?.samples == ["sordino_rounds_total{outcome=\"published\"}": 1])
+        #expect(metrics["sordino_agent_failures_total"]?.samples.map(\.value) == [1])
+        #expect(metrics["sordino_request_bytes_total"]?.samples.allSatisfy { $0.value > 0 } == true)
+        #expect(metrics["sordino_resident_bytes"]?.samples.allSatisfy { $0.value > 0x100000 } == true)
+        // What happened in the round is in the log under its number, what an agent asked for under the request's name.
+        let lines = try fixture.logged.lines()
+        for message in ["round opened", "agent gave up", "round published"] {
+            let line = try #require(lines.first { $0["message"] as? String == message }, "\(message)")
+            #expect(line["round"] as? Int == 1)
+        }
+        let requests = lines.filter { $0["message"] as? String == "request" }.map { $0["request"] as? String }
+        #expect(requests.count >= 8 && !requests.contains(nil) && Set(requests).count == requests.count)
+        let failure = try #require(lines.first { $0["message"] as? String == "agent gave up" })
+        #expect(requests.contains(failure["request"] as? String))
+        let secrets = [ServerFixture.viewerToken, ServerFixture.operatorToken, "PRIVATE KEY", "Bearer"]
+        for secret in secrets { #expect(!fixture.logged.whole.contains(secret)) }
+        fixture.stop()
+        try fixture.start()
+        let later = try fixture.admin(.get, "/metrics", token: ServerFixture.viewerToken)
+        let restored = try PrometheusText(String(decoding: later.body, as: UTF8.self)).families
+        #expect(restored["sordino_round"]?.samples["sordino_round"] == 1)
+    }
+
+    /// The dashboard and the README go by these names.
+    @Test func namesStayAsTheyAre() throws {
+        let fixture = try ServerFixture()
+        let answer = try fixture.admin(.get, "/api/status", token: ServerFixture.viewerToken)
+        let status = try #require(JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any])
+        for name in [
+            "agents_known", "agents_present", "check_ins_held", "cohort_size", "healthy", "last_round",
+            "minimum_reports", "model_sha256", "privacy_mode", "rounds_planned", "rounds_published", "run",
+            "state",
+            "stopping", "task", "task_sha256", "version",
+        ] { #expect(status[name] != nil, "\(name)") }
     }
 
     @Test func pausesResumesAndStopsForGood() throws {

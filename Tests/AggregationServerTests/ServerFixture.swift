@@ -56,7 +56,13 @@ final class ServerFixture {
     var setup: ServerSetup { get throws { try ServerSetup(ServerConfiguration(document)) } }
     var state: StateDirectory { get throws { try StateDirectory("\(folder)/state") } }
 
-    func start() throws { server = try AggregationServer(setup, log: Logger(level: .error)) }
+    /// Everything that the server logged, at every level, as JSON lines.
+    let logged = Logged()
+
+    func start() throws {
+        let console = Console(isTerminal: false) { [logged] in logged.append($0) }
+        server = try AggregationServer(setup, log: Logger(level: .debug, format: .json, console: console))
+    }
 
     func stop() {
         _ = server?.shutDown(withinMilliseconds: 200)
@@ -100,6 +106,23 @@ final class ServerFixture {
         }
         return false
     }
+}
+
+/// Text that grows from many threads.
+final class Logged: Sendable {
+    private let text = Mutex("")
+    func append(_ more: String) { text.withLock { $0 += more } }
+
+    /// The lines so far, read.
+    func lines() throws -> [[String: Any]] {
+        try text.withLock { $0 }.split(separator: "\n").map { line in
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
+            guard let fields = object as? [String: Any] else { throw MessageError("not an object: \(line)") }
+            return fields
+        }
+    }
+
+    var whole: String { text.withLock { $0 } }
 }
 
 /// An agent by hand: sends what the test wants.

@@ -11,6 +11,17 @@ import Testing
         #expect(value == .object(["a": .integer(1), "b": .array([.number(1.5), .bool(true), .null])]))
     }
 
+    /// Found by fuzzing: Foundation's reader looks behind a number that ends the document, and traps by what it finds
+    /// there. Each length and many tries, since that is whatever the memory held before.
+    @Test(arguments: 1...40) func readsNumbersThatEndTheDocument(digits: Int) throws {
+        for _ in 0..<20 {
+            let rubbish = [UInt8](repeating: UInt8(ascii: "8"), count: digits + 16)
+            #expect(rubbish.count > digits)
+            let value = try JSONValue(json5: rubbish.prefix(digits), source: "test")
+            if case .integer = value { #expect(digits <= 19) } else { #expect(digits > 19) }
+        }
+    }
+
     /// Found by fuzzing: Foundation's reader traps on such bytes where a comment holds them.
     @Test(
         arguments: [

@@ -52,6 +52,26 @@ import Testing
         }
     }
 
+    /// The README's walk copies this file beside the folders that `certs` made.
+    @Test func theExampleOfAServerIsChecked() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("simulations")
+        let text = try String(
+            contentsOf: root.appendingPathComponent("deployment/server.json5"), encoding: .utf8)
+        let data = root.appendingPathComponent("data/digits.csv.gz").path
+        let file = try workspace.write("server/example.json5", text)
+        let arguments = ["check", file, "--set", "server.data.path=\(data)", "--format", "json"]
+        let withoutTokens = try Sordino.run(arguments)
+        #expect(withoutTokens.status == 3 && withoutTokens.complaints.count == 1, "\(withoutTokens.errors)")
+        let token = ["certs", "admin-token", workspace.file("authority"), "anna", "--role", "viewer"]
+        try #require(try Sordino.run(token).status == 0)
+        let result = try Sordino.run(arguments)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(try result.json["privacy_mode"]?.string == "none" && result.json["rounds"]?.integer == 10)
+        let stranger = try Sordino.run(arguments + ["--set", "server.tls.key=../authority/ca.key"])
+        #expect(stranger.status == 5 && stranger.complaints.count == 1, "\(stranger.errors)")
+    }
+
     /// Chromium and Firefox end the handshake where a server shows an Ed25519 certificate.
     @Test func browsersCanVerifyTheServersCertificate() throws {
         for file in ["server/server.crt", "server/ca.crt"] {

@@ -1,6 +1,8 @@
+// What the admin API answers. Names become snake_case on the way out, such as `task_sha256`.
+
 /// `GET /api/status`.
-struct StatusView: Codable, Sendable {
-    struct OpenRound: Codable, Sendable {
+struct StatusView: Encodable, Sendable {
+    struct OpenRound: Encodable, Sendable {
         var round: Int
         /// The engine's phase.
         var stage: String
@@ -9,11 +11,6 @@ struct StatusView: Codable, Sendable {
         var gaveUp: Int
         /// Seconds since 1970.
         var deadline: Double
-
-        enum CodingKeys: String, CodingKey {
-            case round, stage, invited, reported, deadline
-            case gaveUp = "gave_up"
-        }
     }
 
     var run: String
@@ -44,28 +41,10 @@ struct StatusView: Codable, Sendable {
     var modelSHA256: String
     var healthy: Bool
     var version: String
-
-    enum CodingKeys: String, CodingKey {
-        case run, task, state, finished, stopping, open, accuracy, loss, epsilon, delta, adjacency, healthy,
-            version
-        case taskSHA256 = "task_sha256"
-        case cohortSize = "cohort_size"
-        case minimumReports = "minimum_reports"
-        case roundsPlanned = "rounds_planned"
-        case roundsPublished = "rounds_published"
-        case lastRound = "last_round"
-        case epsilonServer = "epsilon_server"
-        case targetEpsilon = "target_epsilon"
-        case privacyMode = "privacy_mode"
-        case agentsKnown = "agents_known"
-        case agentsPresent = "agents_present"
-        case checkInsHeld = "check_ins_held"
-        case modelSHA256 = "model_sha256"
-    }
 }
 
 /// One of `GET /api/rounds`. Who was invited is not told: where amplification is claimed it is a secret.
-struct RoundView: Codable, Sendable {
+struct RoundView: Encodable, Sendable {
     var round: Int
     var state: String
     var accuracy: Double?
@@ -101,21 +80,10 @@ struct RoundView: Codable, Sendable {
         modelSHA256 = file.modelSHA256
         abandoned = file.abandoned
     }
-
-    enum CodingKeys: String, CodingKey {
-        case round, state, accuracy, loss, epsilon, failures, seconds, opened, abandoned
-        case epsilonServer = "epsilon_server"
-        case clientsSelected = "clients_selected"
-        case clientsReported = "clients_reported"
-        case evaluationSeconds = "evaluation_seconds"
-        case bytesUp = "bytes_up"
-        case bytesDown = "bytes_down"
-        case modelSHA256 = "model_sha256"
-    }
 }
 
 /// One of `GET /api/agents`.
-struct AgentView: Codable, Sendable {
+struct AgentView: Encodable, Sendable {
     /// Place in the roster.
     var id: Int
     var name: String
@@ -140,30 +108,18 @@ struct AgentView: Codable, Sendable {
         lastOutcome = activity.lastOutcome
         revoked = record.isRevoked
     }
-
-    enum CodingKeys: String, CodingKey {
-        case id, name, software, fingerprint, reports, failures, revoked
-        case certificateExpires = "certificate_expires"
-        case lastSeen = "last_seen"
-        case lastOutcome = "last_outcome"
-    }
 }
 
 /// `GET /api/ledger`.
-struct LedgerView: Codable, Sendable {
+struct LedgerView: Encodable, Sendable {
     var lines: Int
     /// Hash of the last line: an anchor to keep elsewhere.
     var head: String
     var roundsCharged: Int
-
-    enum CodingKeys: String, CodingKey {
-        case lines, head
-        case roundsCharged = "rounds_charged"
-    }
 }
 
 /// One of `GET /api/models`.
-struct ModelView: Codable, Sendable {
+struct ModelView: Encodable, Sendable {
     /// The round that published it; 0: the initial model.
     var round: Int
     /// Where the file can be downloaded.

@@ -41,9 +41,15 @@ final class AuthorityRelay: Sendable {
             let answer = try client.exchange(request, limit: CertificateAnswer.byteLimit)
             job.responder.respond(.json(answer.status, answer.body))
             log.info(
-                "relayed to the authority", ["path": .text(job.path), "status": .integer(answer.status)])
+                "relayed to the authority",
+                [
+                    "path": .text(job.path), "status": .integer(answer.status),
+                    "request": .text("\(job.responder.request)"),
+                ])
         } catch {
-            log.error("the authority does not answer", ["error": .text("\(error)")])
+            log.error(
+                "the authority does not answer",
+                ["error": .text("\(error)"), "request": .text("\(job.responder.request)")])
             job.responder.respond(
                 .refusal(503, "authority", "the certificate authority does not answer", retryAfter: 30))
         }

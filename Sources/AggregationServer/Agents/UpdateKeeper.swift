@@ -29,6 +29,9 @@ final class UpdateKeeper: Sendable {
     }
 
     /// Finishes what waits.
+    /// Reports that wait.
+    var depth: Int { queue.depth }
+
     func close() { queue.close() }
 
     private static func keep(_ job: Job, _ mailbox: OwnerMailbox) {

@@ -59,7 +59,12 @@ extension RoundOwner {
             let detail =
                 refusal == .full
                 ? "the task is planned for no more clients" : "the roster does not name this agent"
-            log.warning("agent turned away", ["agent": .text(agent.name), "reason": .text(refusal.rawValue)])
+            log.warning(
+                "agent turned away",
+                [
+                    "agent": .text(agent.name), "reason": .text(refusal.rawValue),
+                    "request": .text("\(responder.request)"),
+                ])
             responder.respond(.refusal(403, refusal.rawValue, detail))
         } catch {
             storageFailed("register an agent", error)

@@ -118,6 +118,12 @@ extension RoundOwner {
     ) {
         discard(report)
         metrics.reports.increment(labels: [word])
+        log.info(
+            "report turned away",
+            [
+                "round": .integer(report.round), "agent": .text(report.agent.name), "reason": .text(word),
+                "request": .text("\(report.responder.request)"),
+            ])
         report.responder.respond(.refusal(status, word, detail, retryAfter: retryAfter))
     }
 
@@ -174,7 +180,7 @@ extension RoundOwner {
                 [
                     "round": .integer(number), "agent": .text(agent.name),
                     "reason": .text(report.reason.rawValue),
-                    "detail": .text(report.detail),
+                    "detail": .text(report.detail), "request": .text("\(responder.request)"),
                 ])
             let actions = engine.handle(
                 .gaveUp(client: client, round: number), at: instant, using: &cohortGenerator)

@@ -114,6 +114,10 @@ final class RoundOwner {
         )
         try recover()
         evaluateAgain()
+        if let last = history.last(where: { $0.state == .published }) {
+            metrics.show(last)
+            metrics.evaluated(last)
+        }
         publishBoard()
         board.change { $0.isReady = true }
     }
@@ -136,6 +140,8 @@ final class RoundOwner {
             keepBooks()
             expireHolds()
             considerOpening()
+            metrics.agentsKnown.set(Double(registry.records.count))
+            metrics.openReports.set(Double(round?.reports.count ?? 0))
             if isFinished, setup.configuration.exitWhenFinished, hasToldAll { break }
         }
         flushReceipts()
@@ -223,6 +229,7 @@ final class RoundOwner {
             return
         }
         let present = presentClients()
+        metrics.agentsPresent.set(Double(present.count))
         let least = max(1, plan.rules.minimumReports)
         guard present.count >= least else {
             enoughSince = nil

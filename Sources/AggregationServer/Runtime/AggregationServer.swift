@@ -70,7 +70,10 @@ package final class AggregationServer: Sendable {
             Self.adminListener(configuration), tls: adminTLS,
             handler: AdminRouter(
                 mailbox: mailbox, board: board, tokens: tokens, events: events, state: state
-            ) { metrics.text(connections: agents.connectionCount, queue: mailbox.depth) })
+            ) {
+                metrics.text(
+                    connections: agents.connectionCount, queue: mailbox.depth, spool: keeper.depth)
+            })
         port = agents.port
         adminPort = admin.port
         owner = try WorkerThread(name: "round-owner") {
@@ -112,7 +115,8 @@ package final class AggregationServer: Sendable {
         func take() -> RoundOwner? { owner.take() }
     }
 
-    private static func tls(_ configuration: ServerConfiguration, isForAgents: Bool) throws
+    /// The TLS settings of a listener, its files read. Throws `TLSError`.
+    static func tls(_ configuration: ServerConfiguration, isForAgents: Bool) throws
         -> TLSContextSource
     {
         let files = configuration.tls

@@ -24,6 +24,13 @@ struct ServerMetrics: Sendable {
     private let requestSeconds: Metrics.Histogram
     private let bytesDown: Metrics.Counter
     private let refusals: Metrics.Counter
+    let agentsKnown: Metrics.Gauge
+    let agentsPresent: Metrics.Gauge
+    let openReports: Metrics.Gauge
+    private let serverEpsilon: Metrics.Gauge
+    private let bytesIn: Metrics.Counter
+    private let keeperQueue: Metrics.Gauge
+    private let resident: Metrics.Gauge
     private let memory: Metrics.Gauge
     private let queue: Metrics.Gauge
 
@@ -58,6 +65,14 @@ struct ServerMetrics: Sendable {
             bounds: seconds)
         refusals = registry.counter(
             "sordino_connections_refused_total", help: "What was turned away, by cause.", labels: ["cause"])
+        agentsKnown = registry.gauge("sordino_agents_known", help: "Agents that ever checked in.")
+        agentsPresent = registry.gauge("sordino_agents_present", help: "Agents that could serve a round.")
+        openReports = registry.gauge("sordino_open_reports", help: "Reports taken in the open round.")
+        serverEpsilon = registry.gauge(
+            "sordino_epsilon_server_spent", help: "Epsilon spent against the server; +Inf where unbounded.")
+        bytesIn = registry.counter("sordino_request_bytes_total", help: "Body bytes of requests.")
+        keeperQueue = registry.gauge("sordino_spool_queue", help: "Reports that wait to be synced.")
+        resident = registry.gauge("sordino_resident_bytes", help: "Resident memory now.")
         memory = registry.gauge("sordino_resident_peak_bytes", help: "Peak resident memory.")
         queue = registry.gauge("sordino_owner_queue", help: "Mail that waits for the round's owner.")
     }
@@ -66,8 +81,14 @@ struct ServerMetrics: Sendable {
     func published(_ file: RoundFile) {
         rounds.increment(labels: ["published"])
         roundSeconds.observe(file.seconds)
+        show(file)
+    }
+
+    /// Takes the gauges up from the last published round, also of an earlier process.
+    func show(_ file: RoundFile) {
         currentRound.set(Double(file.round))
         if let value = file.epsilon { epsilon.set(value) }
+        serverEpsilon.set(file.epsilonServer ?? .infinity)
     }
 
     /// A published model was evaluated.
@@ -77,9 +98,11 @@ struct ServerMetrics: Sendable {
     }
 
     /// The text, with what is only known when asked.
-    func text(connections: Int, queue depth: Int) -> String {
+    func text(connections: Int, queue depth: Int, spool: Int) -> String {
         self.connections.set(Double(connections))
         queue.set(Double(depth))
+        keeperQueue.set(Double(spool))
+        resident.set(Double(ProcessMemory.residentBytes ?? 0))
         memory.set(Double(ProcessMemory.peakResidentBytes ?? 0))
         return registry.text()
     }
@@ -111,13 +134,14 @@ struct ServerMetrics: Sendable {
         case .answered(let answer):
             requests.increment(labels: [answer.method.rawValue, String(answer.status)])
             requestSeconds.observe(Double(answer.microseconds) * 1e-6)
+            bytesIn.increment(by: Double(answer.bytesIn))
             bytesDown.increment(by: Double(answer.bytesOut))
             log.debug(
                 "request",
                 [
                     "method": .text(answer.method.rawValue), "path": .text(answer.path),
                     "status": .integer(answer.status), "peer": .text(answer.peer ?? ""),
-                    "address": .text(answer.address),
+                    "address": .text(answer.address), "request": .text("\(answer.request)"),
                 ])
         default: log.debug("transport", ["event": .text("\(event)")])
         }

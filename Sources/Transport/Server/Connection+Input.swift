@@ -99,12 +99,12 @@ extension Connection {
     /// Hands a checked request to the handler.
     private func dispatch(_ head: HTTPRequestHead) {
         let number = nextNumber()
-        let claim = AnswerClaim()
+        let (claim, id) = (AnswerClaim(), RequestID())
         let responder = Responder(
-            claim, mailbox: loop.mailbox, exchange: ExchangeID(connection: key, number: number))
+            claim, mailbox: loop.mailbox, exchange: ExchangeID(connection: key, number: number), request: id)
         exchange = Exchange(
             number: number, claim: claim, method: head.method, path: head.target.path,
-            keepsAlive: head.keepsAlive && !loop.isDraining, startedAt: MonotonicClock.microseconds())
+            keepsAlive: head.keepsAlive && !loop.isDraining, startedAt: MonotonicClock.microseconds(), id: id)
         phase = .answer
         if let reason = identityFault(head.target.path) {
             shared.observe(

@@ -54,7 +54,7 @@ extension Connection {
                 TransportEvent.Answered(
                     method: exchange.method, path: exchange.path, status: status, bytesIn: exchange.bytesIn,
                     bytesOut: bytesOut, microseconds: MonotonicClock.microseconds() - exchange.startedAt,
-                    peer: peer?.fingerprintText, address: address)))
+                    peer: peer?.fingerprintText, address: address, request: exchange.id)))
     }
 
     /// Sends what waits, as far as the socket takes it.

@@ -30,6 +30,8 @@ final class Connection {
         let path: String
         var keepsAlive: Bool
         let startedAt: UInt64
+        /// What logs call the request.
+        let id: RequestID
         var bytesIn = 0
         var reserved = 0
     }

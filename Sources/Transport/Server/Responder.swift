@@ -6,12 +6,15 @@ package final class Responder: Sendable {
     private let claim: AnswerClaim
     private let mailbox: Mailbox
     private let exchange: ExchangeID
+    /// What logs call the request.
+    package let request: RequestID
 
     /// A responder that shares `claim` with the connection.
-    init(_ claim: AnswerClaim, mailbox: Mailbox, exchange: ExchangeID) {
+    init(_ claim: AnswerClaim, mailbox: Mailbox, exchange: ExchangeID, request: RequestID) {
         self.claim = claim
         self.mailbox = mailbox
         self.exchange = exchange
+        self.request = request
     }
 
     deinit {

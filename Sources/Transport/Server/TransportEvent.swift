@@ -48,5 +48,7 @@ package enum TransportEvent: Sendable, Equatable {
         package let peer: String?
         /// Numeric address of the client.
         package let address: String
+        /// What logs call the request.
+        package let request: RequestID
     }
 }

@@ -19,6 +19,22 @@ import Testing
         #expect(ring.centred() == values)
     }
 
+    @Test(arguments: [8, 12, 17, 32, 64]) func partsAddUpToTheWhole(bits: Int) {
+        let terms = integers(50, 3, bits: bits)
+        var whole = RingVector(zeros: 50, bits: bits)
+        var parts = whole
+        terms.withUnsafeBufferPointer { terms in
+            for _ in 0..<3 { whole.add(integers: terms) }
+            for _ in 0..<3 {
+                for start in [0, 20, 40] {
+                    let part = UnsafeBufferPointer(rebasing: terms[start..<min(start + 20, 50)])
+                    parts.add(integers: part, at: start)
+                }
+            }
+        }
+        #expect(parts == whole)
+    }
+
     @Test(arguments: [8, 12, 17, 32, 64])
     func sumsIgnoreOrderAndWrap(bits: Int) {
         let terms = (0..<9).map { seed in

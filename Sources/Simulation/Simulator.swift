@@ -21,6 +21,16 @@ package struct SimulationSetup: Sendable {
     package var noise: NoiseOrigin
     /// Whether reports are really masked, or their integers summed as they are (`--secagg`).
     package var masks = false
+
+    /// A setup of these parts, without masks.
+    package init(
+        plan: TaskPlan, training: Examples, holdout: Examples?, partition: Partition, seed: UInt64,
+        faults: FleetModel, workers: Int, noise: NoiseOrigin, masks: Bool = false
+    ) {
+        (self.plan, self.training, self.holdout, self.partition) = (plan, training, holdout, partition)
+        (self.seed, self.faults, self.workers) = (seed, faults, workers)
+        (self.noise, self.masks) = (noise, masks)
+    }
 }
 
 /// Who is told of a running simulation, and may stop it between rounds.

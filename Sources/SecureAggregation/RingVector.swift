@@ -113,6 +113,16 @@ package struct RingVector: Equatable, Sendable {
         }
     }
 
+    /// The representative nearest zero of one coordinate.
+    package func centred(at index: Int) -> Int64 {
+        switch storage {
+        case .narrow(let words):
+            let shift = UInt32(32 - bits)
+            return Int64(Int32(bitPattern: words[index] << shift) >> Int32(shift))
+        case .wide(let words): return Int64(bitPattern: words[index])
+        }
+    }
+
     /// Sets every coordinate to zero, keeping the buffer.
     package mutating func clear() {
         switch storage {

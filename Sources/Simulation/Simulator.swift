@@ -187,7 +187,8 @@ package final class Simulator {
         _ actions: inout [RoundAction], _ results: [(client: Int, result: ClientResult)],
         _ shared: SharedRound
     ) throws {
-        var noisy = RingVector(zeros: plan.reportDimension, bits: plan.codec.bits)
+        // Until the sum is asked for.
+        var noisy = RingVector(zeros: 0, bits: plan.codec.bits)
         var weight = 0
         var generator = SeededGenerator(seed: setup.seed, purpose: .cohort)
         while let action = actions.first {
@@ -227,8 +228,8 @@ package final class Simulator {
             let opened = try masking.open(survivors: survivors, bits: plan.codec.bits, threads: setup.workers)
             return (opened, survivors.count)
         }
-        var total = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
-        for worker in pool.states { total.merge(worker.partial) }
+        var total = pool.states[0].partial
+        for worker in pool.states.dropFirst() { total.merge(worker.partial) }
         return (total.sum, total.weight)
     }
 

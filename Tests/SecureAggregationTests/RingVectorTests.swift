@@ -87,10 +87,21 @@ import Testing
             integers.withUnsafeMutableBufferPointer { codec.encode(source, weight: 1, into: $0) }
         }
         #expect(ok)
-        let decoded = codec.decode(integers, dividedBy: 1)
+        var ring = RingVector(zeros: values.count + 1, bits: 64)
+        integers.withUnsafeBufferPointer { ring.add(integers: $0) }
+        let decoded = codec.decode(ring, count: values.count, dividedBy: 1)
         for (value, back) in zip(values, decoded) {
             #expect(abs(value - back) <= 0x1p-33 + abs(value) * 0x1p-23)
         }
+    }
+
+    @Test(arguments: [8, 12, 24, 32, 64]) func decodesTheRepresentativeNearestZero(bits: Int) {
+        let integers: [Int64] = [0, 1, -1, 127, -128]
+        var ring = RingVector(zeros: integers.count, bits: bits)
+        integers.withUnsafeBufferPointer { ring.add(integers: $0) }
+        let decoded = FixedPointCodec(bits: bits, scale: 4).decode(ring, count: 5, dividedBy: 2)
+        #expect(decoded == integers.map { Float($0) / 8 })
+        #expect(integers.indices.map { ring.centred(at: $0) } == integers)
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30])

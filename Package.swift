@@ -85,8 +85,8 @@ let package = Package(
         command(
             "sordino-bench",
             [
-                "Simulation", "Federation", "Learning", "Compute", "Privacy", "SecureAggregation",
-                "Cryptography", "Configuration",
+                "Simulation", "Federation", "Transport", "Operations", "Learning", "Datasets", "Compute",
+                "Privacy", "SecureAggregation", "Cryptography", "Configuration",
             ]),
 
         // What the measurements under Tests/Measurements need beside the product's own commands; never installed.

@@ -83,8 +83,8 @@ VERSIONED void sordino_scale(float *x, float a, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] *= a;
 }
 
-VERSIONED void sordino_subtract(float *out, const float *left, const float *right, size_t n) {
-    for (size_t i = 0; i < n; i++) out[i] = left[i] - right[i];
+VERSIONED void sordino_subtract(float *restrict x, const float *restrict y, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] -= y[i];
 }
 
 VERSIONED double sordino_square_norm(const float *x, size_t n) {

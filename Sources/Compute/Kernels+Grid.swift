@@ -11,29 +11,37 @@ extension Kernels {
         sordino_add_rounded(sum, values, factor, x.count)
     }
 
-    /// output = factor × x, rounded up or down at random without bias but for 2^-32; every |factor × x| must be
-    /// below 2^31 − 1.
-    package static func roundRandomly(
+    /// output = factor × x, rounded to the nearest integer, or where there are `coins` up or down at random without
+    /// bias but for 2^-32; every |factor × x| must be below 2^31 − 1.
+    ///
+    /// Returns Σ output², exact, or nil where it exceeds 64 bits.
+    package static func round(
         into output: UnsafeMutableBufferPointer<Int32>, _ x: UnsafeBufferPointer<Float>, factor: Double,
-        coins: UnsafeBufferPointer<UInt32>
-    ) {
-        precondition(output.count == x.count && coins.count == x.count, "buffers of different lengths")
-        guard let output = output.baseAddress, let values = x.baseAddress, let coins = coins.baseAddress
-        else {
-            return
+        coins: UnsafeBufferPointer<UInt32>?
+    ) -> UInt64? {
+        precondition(output.count == x.count, "buffers of different lengths")
+        guard let output = output.baseAddress, let values = x.baseAddress else { return 0 }
+        let squares: sordino_squares
+        if let coins {
+            precondition(coins.count == x.count, "a coin for each value")
+            guard let coins = coins.baseAddress else { return 0 }
+            squares = sordino_round_randomly(output, values, factor, coins, x.count)
+        } else {
+            squares = sordino_round_to_nearest(output, values, factor, x.count)
         }
-        sordino_round_randomly(output, values, factor, coins, x.count)
+        let upper = squares.high + squares.low >> 31
+        guard upper >> 33 == 0 else { return nil }
+        return upper << 31 | squares.low & 0x7FFF_FFFF
     }
 
-    /// Σ x², exact, or nil where it exceeds 64 bits.
-    package static func squareNorm(_ x: UnsafeBufferPointer<Int32>) -> UInt64? {
-        guard let values = x.baseAddress else { return 0 }
-        var low: UInt64 = 0
-        var high: UInt64 = 0
-        sordino_square_norm_integers(&low, &high, values, x.count)
-        let upper = high + low >> 32
-        guard upper <= UInt64(UInt32.max) else { return nil }
-        return upper << 32 | low & 0xFFFF_FFFF
+    /// sum = (round(sum × scale) + noise) / scale, ties away from zero; `scale` must be a power of two. A value
+    /// that is not finite or leaves 53 bits becomes not a number.
+    package static func addNoise(
+        to sum: UnsafeMutableBufferPointer<Float>, _ noise: UnsafeBufferPointer<Int64>, scale: Double
+    ) {
+        precondition(sum.count == noise.count, "buffers of different lengths")
+        guard let values = sum.baseAddress, let noise = noise.baseAddress else { return }
+        sordino_add_noise_on_grid(values, noise, scale, sum.count)
     }
 
     /// sum += x, wrapping.

@@ -80,12 +80,11 @@ package enum Kernels {
         sordino_scale(x, factor, count)
     }
 
-    /// output = left - right; `output` may be either of them.
+    /// x -= y.
     package static func subtract(
-        into output: UnsafeMutablePointer<Float>, _ left: UnsafePointer<Float>,
-        _ right: UnsafePointer<Float>, count: Int
+        from x: UnsafeMutablePointer<Float>, _ y: UnsafePointer<Float>, count: Int
     ) {
-        sordino_subtract(output, left, right, count)
+        sordino_subtract(x, y, count)
     }
 
     /// Σ x², accumulated in double; not finite where any value is not.

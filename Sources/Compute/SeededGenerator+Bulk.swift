@@ -18,6 +18,29 @@ extension SeededGenerator {
         }
     }
 
+    /// Fills `bytes` with the bytes of the words that `next()` would give, least significant first, whole blocks at
+    /// once; a word that is only partly used is dropped. `bytes` must be aligned to 4.
+    package mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) {
+        var place = 0
+        while place < bytes.count {
+            let blocks = (bytes.count - place) / 16
+            if !hasPending, blocks > 0, let start = bytes.baseAddress {
+                // The kernel writes words in the machine's order, which here is the bytes' order.
+                let words = (start + place).bindMemory(to: UInt32.self, capacity: 4 * blocks)
+                writeBlocks(blocks, to: words)
+                for index in 0..<(4 * blocks) { words[index] = words[index].littleEndian }
+                place += 16 * blocks
+                continue
+            }
+            withUnsafeBytes(of: next().littleEndian) { word in
+                let length = min(8, bytes.count - place)
+                UnsafeMutableRawBufferPointer(rebasing: bytes[place..<(place + length)])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: word[..<length]))
+                place += length
+            }
+        }
+    }
+
     /// Fills `values` with uniform numbers in [0, 1) of 24 random bits, one 32-bit word each.
     package mutating func fillUniform(_ values: UnsafeMutableBufferPointer<Float>) {
         values.withMemoryRebound(to: UInt32.self) { fill($0) }

@@ -27,7 +27,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     let round: UInt32
     private var block: UInt32 = 0
     private var pending: UInt64 = 0
-    private var hasPending = false
+    private(set) var hasPending = false
 
     /// The stream of `purpose` for one client and round (both zero where they do not apply).
     package init(seed: UInt64, purpose: Purpose, client: Int = 0, round: Int = 0) {

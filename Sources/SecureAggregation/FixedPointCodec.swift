@@ -34,10 +34,26 @@ package struct FixedPointCodec: Equatable, Sendable {
         return true
     }
 
-    /// The values of a centred sum, divided by `divisor` (an expected cohort, or a sum of weights).
-    package func decode(_ sum: [Int64], dividedBy divisor: Double) -> [Float] {
+    /// The values of a sum's first `count` coordinates, each read as the representative nearest zero, divided by
+    /// `divisor` (an expected cohort, or a sum of weights).
+    package func decode(_ sum: RingVector, count: Int, dividedBy divisor: Double) -> [Float] {
+        precondition(sum.bits == bits && count <= sum.count, "a sum of another ring or length")
         let factor = 1 / (scale * divisor)
-        return sum.map { Float(Double($0) * factor) }
+        return [Float](unsafeUninitializedCapacity: count) { values, initialized in
+            switch sum.storage {
+            case .narrow(let words):
+                let shift = UInt32(32 - bits)
+                for index in 0..<count {
+                    values[index] = Float(
+                        Double(Int32(bitPattern: words[index] << shift) >> Int32(shift)) * factor)
+                }
+            case .wide(let words):
+                for index in 0..<count {
+                    values[index] = Float(Double(Int64(bitPattern: words[index])) * factor)
+                }
+            }
+            initialized = count
+        }
     }
 
     private func scalbn(_ value: Double, _ exponent: Int) -> Double {

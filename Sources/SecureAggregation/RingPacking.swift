@@ -5,6 +5,10 @@ extension RingVector {
 
     /// The coordinates, packed to `bits` bits each; bit 0 of coordinate 0 is bit 0 of byte 0.
     package func packed() -> [UInt8] {
+        if bits == 32, 1.littleEndian == 1, case .narrow(let words) = storage {
+            // The words lie in memory as they travel.
+            return words.withUnsafeBytes { Array($0) }
+        }
         let byteCount = Self.packedByteCount(count: count, bits: bits)
         return [UInt8](unsafeUninitializedCapacity: byteCount) { bytes, initialized in
             var place = 0

@@ -65,18 +65,23 @@ package struct RingVector: Equatable, Sendable {
         }
     }
 
-    /// Adds whole numbers of either sign, reduced modulo 2^bits.
-    package mutating func add(integers: UnsafeBufferPointer<Int64>) {
-        precondition(integers.count == count, "vectors of different lengths")
+    /// Adds whole numbers of either sign, reduced modulo 2^bits, to the coordinates from `start` on.
+    package mutating func add(integers: UnsafeBufferPointer<Int64>, at start: Int = 0) {
+        precondition(start >= 0 && start + integers.count <= count, "no such coordinates")
         switch storage {
         case .narrow(var sum):
             storage = .narrow([])
-            for index in sum.indices { sum[index] &+= UInt32(truncatingIfNeeded: integers[index]) }
+            let mask = UInt32.max >> UInt32(32 - bits)
+            sum.withUnsafeMutableBufferPointer { sum in
+                for index in integers.indices {
+                    let word = sum[start &+ index] &+ UInt32(truncatingIfNeeded: integers[index])
+                    sum[start &+ index] = word & mask
+                }
+            }
             storage = .narrow(sum)
-            reduce()
         case .wide(var sum):
             storage = .wide([])
-            for index in sum.indices { sum[index] &+= UInt64(bitPattern: integers[index]) }
+            for index in integers.indices { sum[start + index] &+= UInt64(bitPattern: integers[index]) }
             storage = .wide(sum)
         }
     }
@@ -105,6 +110,16 @@ package struct RingVector: Equatable, Sendable {
             return words.map { Int64(Int32(bitPattern: $0 << shift) >> Int32(shift)) }
         case .wide(let words):
             return words.map { Int64(bitPattern: $0) }
+        }
+    }
+
+    /// The representative nearest zero of one coordinate.
+    package func centred(at index: Int) -> Int64 {
+        switch storage {
+        case .narrow(let words):
+            let shift = UInt32(32 - bits)
+            return Int64(Int32(bitPattern: words[index] << shift) >> Int32(shift))
+        case .wide(let words): return Int64(bitPattern: words[index])
         }
     }
 

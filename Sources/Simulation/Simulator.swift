@@ -21,6 +21,16 @@ package struct SimulationSetup: Sendable {
     package var noise: NoiseOrigin
     /// Whether reports are really masked, or their integers summed as they are (`--secagg`).
     package var masks = false
+
+    /// A setup of these parts, without masks.
+    package init(
+        plan: TaskPlan, training: Examples, holdout: Examples?, partition: Partition, seed: UInt64,
+        faults: FleetModel, workers: Int, noise: NoiseOrigin, masks: Bool = false
+    ) {
+        (self.plan, self.training, self.holdout, self.partition) = (plan, training, holdout, partition)
+        (self.seed, self.faults, self.workers) = (seed, faults, workers)
+        (self.noise, self.masks) = (noise, masks)
+    }
 }
 
 /// Who is told of a running simulation, and may stop it between rounds.
@@ -173,7 +183,8 @@ package final class Simulator {
         _ actions: inout [RoundAction], _ results: [(client: Int, result: ClientResult)],
         _ shared: SharedRound
     ) throws {
-        var noisy = RingVector(zeros: plan.reportDimension, bits: plan.codec.bits)
+        // Until the sum is asked for.
+        var noisy = RingVector(zeros: 0, bits: plan.codec.bits)
         var weight = 0
         var generator = SeededGenerator(seed: setup.seed, purpose: .cohort)
         while let action = actions.first {
@@ -214,8 +225,8 @@ package final class Simulator {
             let opened = try masking.open(survivors: survivors, threads: setup.workers)
             return (opened, survivors.count)
         }
-        var total = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
-        for worker in pool.states { total.merge(worker.partial) }
+        var total = pool.states[0].partial
+        for worker in pool.states.dropFirst() { total.merge(worker.partial) }
         return (total.sum, total.weight)
     }
 

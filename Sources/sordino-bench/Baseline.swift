@@ -4,7 +4,7 @@ import Foundation
 /// Figures of an earlier run, as `--save` wrote them.
 struct Baseline {
     private struct Entry {
-        let seconds: Double
+        let amount: Double
         let ratio: Double?
         let noise: Double
     }
@@ -20,18 +20,19 @@ struct Baseline {
         var entries: [String: Entry] = [:]
         for (index, item) in (try section.list("figures") ?? []).enumerated() {
             let figure = try Section(item, path: "figures[\(index)]")
-            guard let name = try figure.string("name"), let seconds = try figure.positive("seconds") else {
-                throw figure.error("name", "and seconds must be there, as --save writes them")
+            let amount = try figure.positive("seconds") ?? figure.positive("bytes")
+            guard let name = try figure.string("name"), let amount else {
+                throw figure.error("name", "and seconds or bytes must be there, as --save writes them")
             }
             entries[name] = Entry(
-                seconds: seconds, ratio: try figure.positive("ratio"),
+                amount: amount, ratio: try figure.positive("ratio"),
                 noise: try figure.nonNegative("noise") ?? 0)
         }
         self.entries = entries
     }
 
-    /// One line for every figure that takes longer than it did: relative to its floor where both runs have one,
-    /// so that another machine or a busy one does not count as a fall; otherwise in seconds. What both runs call
+    /// One line for every figure that takes more than it did: relative to its floor where both runs have one,
+    /// so that another machine or a busy one does not count as a fall; otherwise in seconds or bytes. What both runs call
     /// their noise is forgiven three times over, and a fifth in any case.
     func falls(_ figures: [Figure]) -> [String] {
         figures.compactMap { figure in
@@ -41,7 +42,7 @@ struct Baseline {
                 if let ratio = figure.ratio, let known = before.ratio {
                     (ratio, known, "times its floor")
                 } else {
-                    (figure.seconds, before.seconds, "seconds")
+                    (figure.amount, before.amount, figure.measure.rawValue)
                 }
             guard now > then * (1 + allowed) else { return nil }
             return String(

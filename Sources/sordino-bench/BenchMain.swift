@@ -15,6 +15,7 @@ struct BenchMain {
         // Before anything else: this may start the program again.
         OpenBLASKernel.selectBest()
         var arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == ChildProcess.flag { ChildCatalog.run(Array(arguments.dropFirst())) }
         var names: [String] = []
         var printsJSON = false
         var repetitions = 7

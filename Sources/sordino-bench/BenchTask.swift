@@ -12,6 +12,13 @@ enum BenchTask {
             privacy: privacy(mode))
     }
 
+    /// Two rounds of a linear model of (`inputs` + 1) × 10 parameters with central noise.
+    static func linear(inputs: Int, cohort: Int, population: Int) throws -> TaskPlan {
+        try plan(
+            model: ["preset": .string("logistic"), "classes": .integer(10)], inputs: inputs, cohort: cohort,
+            privacy: privacy(.central), rounds: 2, population: population)
+    }
+
     /// A plan of the MLP 784-64-64-10 with 55,050 parameters, 100 reports a round; `batch` examples a step.
     static func perceptron(
         mode: PrivacyMode, batch: Int = 10, example: JSONValue? = nil
@@ -32,17 +39,18 @@ enum BenchTask {
     }
 
     private static func plan(
-        model: [String: JSONValue], inputs: Int, cohort: Int, privacy: [String: JSONValue], batch: Int = 10
+        model: [String: JSONValue], inputs: Int, cohort: Int, privacy: [String: JSONValue], batch: Int = 10,
+        rounds: Int = 100, population: Int? = nil
     ) throws -> TaskPlan {
         let section = try Section(
             .object([
                 "model": .object(model),
                 "training": .object(["batch_size": .integer(batch), "learning_rate": .number(0.1)]),
-                "rounds": .integer(100), "cohort_size": .integer(cohort), "privacy": .object(privacy),
+                "rounds": .integer(rounds), "cohort_size": .integer(cohort), "privacy": .object(privacy),
             ]), path: "task")
         let configuration = try TaskConfiguration(section)
         let model = try Model(configuration.model, inputShape: [inputs])
-        return try TaskPlan(configuration, model: model, population: 10 * cohort)
+        return try TaskPlan(configuration, model: model, population: population ?? 10 * cohort)
     }
 
     /// A made-up update of the given length, far from sparse and from constant.

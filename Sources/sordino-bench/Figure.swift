@@ -2,25 +2,62 @@ import Compute
 import Configuration
 import Foundation
 
-/// One measured figure beside the least time that the machine would need for it.
+/// What a figure counts; less is better of either.
+enum Measure: String, Sendable {
+    case seconds
+    case bytes
+
+    /// An amount for people.
+    func text(_ amount: Double) -> String {
+        switch self {
+        case .seconds where amount >= 1: String(format: "%.2f s", amount)
+        case .seconds where amount >= 1e-3: String(format: "%.2f ms", 1e3 * amount)
+        case .seconds: String(format: "%.2f us", 1e6 * amount)
+        case .bytes where amount >= 0x1p20: String(format: "%.1f MiB", amount * 0x1p-20)
+        case .bytes: String(format: "%.0f B", amount)
+        }
+    }
+}
+
+/// One measured figure beside the least that the work would need on the machine.
 struct Figure: Sendable {
     /// What was measured, such as `training/mlp-batch-10-sgd`.
     let name: String
-    /// Median time of one unit of work, in seconds.
-    let seconds: Double
+    /// What one unit of work took: the median of the repetitions.
+    let amount: Double
+    /// What `amount`, floor and goal count.
+    let measure: Measure
     /// Half the distance between the quartiles over the median: how much the figure wavers in this run.
     let noise: Double
     /// What a unit is, such as `step`.
     let unit: String
-    /// Time of the same work at the machine's own rate, in seconds, and what that rate is.
-    let floor: (seconds: Double, of: String)?
-    /// The longest time that counts as good, where one was set.
+    /// The same work at the machine's own rate, or the data alone, and what that is.
+    let floor: (amount: Double, of: String)?
+    /// The most that counts as good, where a limit was set.
     var goal: Double?
     /// Further numbers of the same measurement, such as samples a second.
     var details: [(name: String, value: Double)] = []
 
     /// How many times the floor the work takes.
-    var ratio: Double? { floor.map { seconds / $0.seconds } }
+    var ratio: Double? { floor.map { amount / $0.amount } }
+
+    /// A time.
+    init(
+        name: String, seconds: Double, noise: Double, unit: String, floor: (Double, String)?,
+        goal: Double? = nil, details: [(name: String, value: Double)] = []
+    ) {
+        (self.name, amount, measure) = (name, seconds, .seconds)
+        (self.noise, self.unit, self.floor, self.goal, self.details) = (noise, unit, floor, goal, details)
+    }
+
+    /// A size.
+    init(
+        name: String, bytes: Double, noise: Double, unit: String, floor: (Double, String)?,
+        goal: Double? = nil, details: [(name: String, value: Double)] = []
+    ) {
+        (self.name, amount, measure) = (name, bytes, .bytes)
+        (self.noise, self.unit, self.floor, self.goal, self.details) = (noise, unit, floor, goal, details)
+    }
 }
 
 /// Times work in processor time, which on a shared machine does not count the neighbours: the median over
@@ -69,14 +106,15 @@ enum Report {
         let width = 2 + (figures.map(\.name.count).max() ?? 0)
         let lines = figures.map { figure in
             var line = figure.name.padding(toLength: width, withPad: " ", startingAt: 0)
-            line += time(figure.seconds) + "/\(figure.unit)"
+            let measure = figure.measure
+            line += measure.text(figure.amount) + "/\(figure.unit)"
             line += String(format: " ±%.0f%%", 100 * figure.noise)
             if let floor = figure.floor, let ratio = figure.ratio {
-                line += "  floor \(time(floor.seconds)) (\(floor.of)), "
+                line += "  floor \(measure.text(floor.amount)) (\(floor.of)), "
                 line += String(format: "%.2f x, %.0f%% reached", ratio, 100 / ratio)
             }
             if let goal = figure.goal {
-                line += "  goal \(time(goal)): " + (figure.seconds <= goal ? "met" : "missed")
+                line += "  goal \(measure.text(goal)): " + (figure.amount <= goal ? "met" : "missed")
             }
             for detail in figure.details { line += String(format: "  %@ %.4g", detail.name, detail.value) }
             return line
@@ -84,27 +122,21 @@ enum Report {
         return (["OpenBLAS kernel set: \(BLAS.kernelName)"] + lines).joined(separator: "\n")
     }
 
-    private static func time(_ seconds: Double) -> String {
-        if seconds >= 1 { return String(format: "%.2f s", seconds) }
-        return seconds >= 1e-3
-            ? String(format: "%.2f ms", 1e3 * seconds) : String(format: "%.2f us", 1e6 * seconds)
-    }
-
     /// The same as one JSON object.
     static func json(_ figures: [Figure]) -> String {
         let items = figures.map { figure -> JSONValue in
             var members: [String: JSONValue] = [
-                "name": .string(figure.name), "seconds": .number(figure.seconds),
+                "name": .string(figure.name), figure.measure.rawValue: .number(figure.amount),
                 "unit": .string(figure.unit),
                 "noise": .number(figure.noise),
             ]
             if let floor = figure.floor, let ratio = figure.ratio {
-                members["floor_seconds"] = .number(floor.seconds)
+                members["floor_\(figure.measure)"] = .number(floor.amount)
                 members["floor"] = .string(floor.of)
                 members["ratio"] = .number(ratio)
                 members["fraction"] = .number(1 / ratio)
             }
-            if let goal = figure.goal { members["goal_seconds"] = .number(goal) }
+            if let goal = figure.goal { members["goal_\(figure.measure)"] = .number(goal) }
             for detail in figure.details { members[detail.name] = .number(detail.value) }
             return .object(members)
         }

@@ -33,6 +33,17 @@ enum Machine {
         return try Double(buffer.count) / stopwatch.best { try stream.fill(buffer) }
     }
 
+    /// Bytes a second of AES-256-GCM, the cipher of a TLS record, in cached pieces of 64 KiB.
+    static func sealingRate(_ stopwatch: Stopwatch) throws -> Double {
+        let key = try SecretBytes.random(count: AuthenticatedEncryption.keyByteCount)
+        let piece = SecretBytes(copying: [UInt8](repeating: 7, count: 1 << 16))
+        let nonce = [UInt8](repeating: 0, count: AuthenticatedEncryption.nonceByteCount)
+        return try Double(piece.count)
+            / stopwatch.best {
+                _ = try AuthenticatedEncryption.seal(piece, key: key, nonce: nonce, associatedData: [])
+            }
+    }
+
     /// Seconds of one X25519 agreement.
     static func agreementSeconds(_ stopwatch: Stopwatch) throws -> Double {
         let (own, peer) = (try KeyAgreement.PrivateKey(), try KeyAgreement.PrivateKey())

@@ -9,8 +9,15 @@ import Simulation
 enum BenchFailure: Error, CustomStringConvertible {
     /// The unmasked sum is not the sum of the survivors' vectors.
     case wrongSum
+    /// A child process did not do its work.
+    case childFailed
 
-    var description: String { "secagg: the unmasked sum differs from the plain sum of the survivors" }
+    var description: String {
+        switch self {
+        case .wrongSum: "secagg: the unmasked sum differs from the plain sum of the survivors"
+        case .childFailed: "a child process of the benchmark failed"
+        }
+    }
 }
 
 /// One round of secure aggregation on one thread, with the processor time of the server and of one agent taken

@@ -19,7 +19,8 @@ enum TrainingSuite {
         let plain = try [("sgd", 10, 0.1), ("sgd", 32, 0.1), ("sgd", 64, 0.1), ("adam", 128, 0.001)].map {
             try step(model, options($0, batch: $1, rate: $2), data, stopwatch)
         }
-        return plain + [try privateStep(model, options("sgd", batch: 64, rate: 0.1), data, stopwatch)]
+        return try plain + [privateStep(model, options("sgd", batch: 64, rate: 0.1), data, stopwatch)]
+            + PrivateStep.run(stopwatch)
     }
 
     private static func options(_ optimizer: String, batch: Int, rate: Double) throws -> TrainingOptions {

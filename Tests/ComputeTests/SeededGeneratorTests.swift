@@ -40,6 +40,24 @@ import Testing
         #expect(words == Array(expected.prefix(count)))
     }
 
+    /// Whatever the pieces, as long as they end on whole words.
+    @Test(arguments: [8, 16, 24, 40, 104]) func bytesAreThoseOfTheWords(piece: Int) {
+        var words = SeededGenerator(seed: 3, purpose: .noise, round: 2)
+        var stream = words
+        var bytes = [UInt8](repeating: 0, count: 8 * 39 + 5)
+        bytes.withUnsafeMutableBytes { bytes in
+            for start in stride(from: 0, to: bytes.count, by: piece) {
+                stream.fill(
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[start..<min(start + piece, bytes.count)]))
+            }
+        }
+        let expected = (0..<40).flatMap { _ in
+            let word = words.next()
+            return (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
+        }
+        #expect(bytes == Array(expected[..<bytes.count]))
+    }
+
     @Test func streamsOfDifferentPurposesClientsAndRoundsDiffer() {
         var seen: Set<UInt64> = []
         for purpose in SeededGenerator.Purpose.allCases {

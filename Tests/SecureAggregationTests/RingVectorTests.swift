@@ -19,6 +19,22 @@ import Testing
         #expect(ring.centred() == values)
     }
 
+    @Test(arguments: [8, 12, 17, 32, 64]) func partsAddUpToTheWhole(bits: Int) {
+        let terms = integers(50, 3, bits: bits)
+        var whole = RingVector(zeros: 50, bits: bits)
+        var parts = whole
+        terms.withUnsafeBufferPointer { terms in
+            for _ in 0..<3 { whole.add(integers: terms) }
+            for _ in 0..<3 {
+                for start in [0, 20, 40] {
+                    let part = UnsafeBufferPointer(rebasing: terms[start..<min(start + 20, 50)])
+                    parts.add(integers: part, at: start)
+                }
+            }
+        }
+        #expect(parts == whole)
+    }
+
     @Test(arguments: [8, 12, 17, 32, 64])
     func sumsIgnoreOrderAndWrap(bits: Int) {
         let terms = (0..<9).map { seed in
@@ -112,10 +128,21 @@ import Testing
             integers.withUnsafeMutableBufferPointer { codec.encode(source, weight: 1, into: $0) }
         }
         #expect(ok)
-        let decoded = codec.decode(integers, dividedBy: 1)
+        var ring = RingVector(zeros: values.count + 1, bits: 64)
+        integers.withUnsafeBufferPointer { ring.add(integers: $0) }
+        let decoded = codec.decode(ring, count: values.count, dividedBy: 1)
         for (value, back) in zip(values, decoded) {
             #expect(abs(value - back) <= 0x1p-33 + abs(value) * 0x1p-23)
         }
+    }
+
+    @Test(arguments: [8, 12, 24, 32, 64]) func decodesTheRepresentativeNearestZero(bits: Int) {
+        let integers: [Int64] = [0, 1, -1, 127, -128]
+        var ring = RingVector(zeros: integers.count, bits: bits)
+        integers.withUnsafeBufferPointer { ring.add(integers: $0) }
+        let decoded = FixedPointCodec(bits: bits, scale: 4).decode(ring, count: 5, dividedBy: 2)
+        #expect(decoded == integers.map { Float($0) / 8 })
+        #expect(integers.indices.map { ring.centred(at: $0) } == integers)
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30])

@@ -84,8 +84,8 @@ void sordino_multiply(float *out, const float *left, const float *right, size_t 
 void sordino_add_scaled(float *y, const float *x, float a, size_t n);
 /// x *= a.
 void sordino_scale(float *x, float a, size_t n);
-/// out = left - right. `out` may equal either.
-void sordino_subtract(float *out, const float *left, const float *right, size_t n);
+/// x -= y.
+void sordino_subtract(float *x, const float *y, size_t n);
 /// Sum of squares, accumulated in double.
 double sordino_square_norm(const float *x, size_t n);
 
@@ -120,11 +120,18 @@ void sordino_philox(uint32_t *words, size_t blocks, uint32_t first_block, uint32
 
 /// sum += round(factor * x), ties to even, wrapping. Every |factor * x| must be below 2^63.
 void sordino_add_rounded(uint64_t *sum, const float *x, double factor, size_t n);
-/// out = factor * x rounded up or down at random, without bias but for 2^-32: up where coin / 2^32 lies below the
-/// fraction. Every |factor * x| must be below 2^31 - 1.
-void sordino_round_randomly(int32_t *out, const float *x, double factor, const uint32_t *coins, size_t n);
-/// Sum of squares as high * 2^32 + low, exact for n below 2^32.
-void sordino_square_norm_integers(uint64_t *low, uint64_t *high, const int32_t *x, size_t n);
+/// A sum of squares of integers, high * 2^31 + low, exact for up to 2^32 terms.
+typedef struct {
+    uint64_t high, low;
+} sordino_squares;
+/// out = factor * x rounded to the nearest integer, ties down; returns the sum of squares of `out`. Every
+/// |factor * x| must be below 2^31 - 1.
+sordino_squares sordino_round_to_nearest(int32_t *out, const float *x, double factor, size_t n);
+/// The same rounded up or down at random, without bias but for 2^-32: up where coin / 2^32 lies below the fraction.
+sordino_squares sordino_round_randomly(int32_t *out, const float *x, double factor, const uint32_t *coins, size_t n);
+/// sum = (round(sum * scale) + noise) / scale, ties away from zero, `scale` a power of two; not a number where
+/// |sum * scale| is not below 2^53.
+void sordino_add_noise_on_grid(float *sum, const int64_t *noise, double scale, size_t n);
 /// sum += x, wrapping.
 void sordino_add_integers(uint32_t *sum, const int32_t *x, size_t n);
 

@@ -1,3 +1,4 @@
+internal import Compute
 internal import Learning
 package import Privacy
 
@@ -6,14 +7,12 @@ package import Privacy
 package final class ExamplePrivatizer<Source: NoiseSource>: GradientPrivatizer {
     private let plan: ExamplePlan
     private var source: Source
-    private var noise: [Int64]
     private var words: [UInt32] = []
 
     /// A privatizer for one training of one client; `source` gives batches and noise.
     package init(_ plan: ExamplePlan, source: Source) {
         self.plan = plan
         self.source = source
-        noise = [Int64](repeating: 0, count: plan.dimension)
     }
 
     /// Each position joins on its own with the accounted probability, or up to 2^-32 less, which only adds privacy.
@@ -37,17 +36,11 @@ package final class ExamplePrivatizer<Source: NoiseSource>: GradientPrivatizer {
     /// Rounds the sum onto the grid and adds the noise there, so that no floating-point digit tells anything.
     package func privatize(sum: UnsafeMutableBufferPointer<Float>) throws {
         precondition(sum.count == plan.dimension, "a gradient of another layout")
-        try noise.withUnsafeMutableBufferPointer { try plan.mechanism.draw(into: $0, from: &source) }
-        let scale = plan.scale
-        let step = 1 / scale
-        for index in sum.indices {
-            // A sum that is not finite stays so, and training stops as diverged; others fit by far.
-            let scaled = Double(sum[index]) * scale
-            guard scaled.magnitude < 0x1p53 else {
-                sum[index] = .nan
-                continue
-            }
-            sum[index] = Float(Double(Int64(scaled.rounded()) &+ noise[index]) * step)
+        try plan.mechanism.draw(count: sum.count, from: &source) { [plan] start, noise in
+            // A sum that is not finite becomes not a number, and training stops as diverged; others fit by far.
+            Kernels.addNoise(
+                to: UnsafeMutableBufferPointer(rebasing: sum[start..<(start + noise.count)]), noise,
+                scale: plan.scale)
         }
     }
 }

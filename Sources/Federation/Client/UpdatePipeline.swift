@@ -40,7 +40,7 @@ package struct UpdatePipeline {
     private var encoded: [Int32]
     /// The rotated update; empty where the plan does not rotate.
     private var rotated: [Float]
-    /// Random words of stochastic rounding; one half each where the grid is fine enough to round to nearest.
+    /// Random words of stochastic rounding; empty where the grid is fine enough to round to nearest.
     private var coins: [UInt32]
     private let roundsToNearest: Bool
     /// Without privacy, the update is rounded as it is added: all that is kept is its weight.
@@ -55,9 +55,9 @@ package struct UpdatePipeline {
         privacy = plan.privacy
         dimension = plan.dimension
         encoded = [Int32](repeating: 0, count: plan.privacy == nil ? 0 : plan.reportDimension)
-        coins = [UInt32](repeating: 1 << 31, count: plan.privacy == nil ? 0 : plan.dimension)
         rotated = [Float](repeating: 0, count: plan.privacy?.rotates == true ? plan.dimension : 0)
         roundsToNearest = plan.privacy?.roundsToNearest ?? true
+        coins = [UInt32](repeating: 0, count: roundsToNearest ? 0 : plan.dimension)
     }
 
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
@@ -129,34 +129,37 @@ package struct UpdatePipeline {
         }
         for _ in 0..<GridRounding.maximalTries {
             if !roundsToNearest { coins.withUnsafeMutableBufferPointer { generator.fill($0) } }
-            let squared: UInt64?
-            if rotation == nil {
-                squared = roundOnce(delta, factor: factor)
-            } else {
-                let values = rotated  // Shares the buffer: nothing writes to it meanwhile.
-                squared = values.withUnsafeBufferPointer { roundOnce($0, factor: factor) }
-            }
+            let squared =
+                rotation == nil
+                ? Self.round(delta, into: &encoded, factor: factor, coins)
+                : rotated.withUnsafeBufferPointer { Self.round($0, into: &encoded, factor: factor, coins) }
             if let squared, squared <= bound { return }
         }
         throw UpdateRefusal.roundingFailed
     }
 
-    /// One rounding into `encoded`; returns its squared norm, nil where that exceeds 64 bits.
-    private mutating func roundOnce(_ values: UnsafeBufferPointer<Float>, factor: Double) -> UInt64? {
-        encoded.withUnsafeMutableBufferPointer { [dimension, coins] encoded in
-            let update = UnsafeMutableBufferPointer(rebasing: encoded[..<dimension])
-            coins.withUnsafeBufferPointer {
-                Kernels.roundRandomly(into: update, values, factor: factor, coins: $0)
+    /// One rounding into the first places of `encoded`; returns its squared norm, nil where that exceeds 64 bits.
+    private static func round(
+        _ values: UnsafeBufferPointer<Float>, into encoded: inout [Int32], factor: Double, _ coins: [UInt32]
+    ) -> UInt64? {
+        encoded.withUnsafeMutableBufferPointer { encoded in
+            let update = UnsafeMutableBufferPointer(rebasing: encoded[..<values.count])
+            return coins.withUnsafeBufferPointer {
+                Kernels.round(into: update, values, factor: factor, coins: $0.isEmpty ? nil : $0)
             }
-            return Kernels.squareNorm(UnsafeBufferPointer(update))
         }
     }
 
     private mutating func addNoise(
         _ mechanism: any PrivacyMechanism, from source: inout some NoiseSource
     ) throws {
-        let noise = try mechanism.draw(count: encoded.count, from: &source)
-        // Reduced modulo 2^32 like the sum that it becomes part of.
-        for index in encoded.indices { encoded[index] &+= Int32(truncatingIfNeeded: noise[index]) }
+        try encoded.withUnsafeMutableBufferPointer { encoded in
+            try mechanism.draw(count: encoded.count, from: &source) { start, noise in
+                // Reduced modulo 2^32 like the sum that it becomes part of.
+                for index in noise.indices {
+                    encoded[start + index] &+= Int32(truncatingIfNeeded: noise[index])
+                }
+            }
+        }
     }
 }

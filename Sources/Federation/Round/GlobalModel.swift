@@ -40,14 +40,15 @@ package struct GlobalModel: Sendable {
             case .weights: Double(max(1, weight))
             case .expectedCohort(let count): count
             }
-        var integers = noisySum.centred()
         var scale = plan.codec.scale
         if let privacy = plan.privacy { scale = privacy.scale(forClippingNorm: clippingNorm) }
-        if adaptiveClipping != nil, let indicators = integers.popLast() {
+        if adaptiveClipping != nil {
+            // The clipping indicators' sum follows the parameters.
+            let indicators = noisySum.centred(at: plan.dimension)
             adaptiveClipping?.update(noisyIndicatorSum: indicators, expectedCohort: Int(divisor))
         }
         let codec = FixedPointCodec(bits: plan.codec.bits, scale: scale)
-        var mean = codec.decode(integers, dividedBy: divisor)
+        var mean = codec.decode(noisySum, count: plan.dimension, dividedBy: divisor)
         if let rotation { mean.withUnsafeMutableBufferPointer { rotation.inverse($0) } }
         strategy.apply(meanUpdate: mean, to: &parameters)
     }

@@ -187,11 +187,11 @@ package struct PrivacyPlan: Sendable {
     }
 
     /// Adds the server's noise to an exact sum. Reduction modulo 2^bits comes after the noise, so that a wrap is
-    /// post-processing and can hurt accuracy only.
+    /// post-processing and can hurt accuracy only. After a thrown error the sum must not be used.
     package func addCentralNoise(to sum: inout RingVector, from source: inout some NoiseSource) throws {
-        var noise = try mechanism.draw(count: rounding.dimension, from: &source)
-        if let countMechanism { noise += try countMechanism.draw(count: 1, from: &source) }
-        noise.withUnsafeBufferPointer { sum.add(integers: $0) }
+        let dimension = rounding.dimension
+        try mechanism.draw(count: dimension, from: &source) { sum.add(integers: $1, at: $0) }
+        try countMechanism?.draw(count: 1, from: &source) { sum.add(integers: $1, at: dimension + $0) }
     }
 
     /// Adds the tree's noise to the exact sum of the charged round number `step`, from 1. `source` gives the

@@ -162,7 +162,7 @@ package final class LocalTrainer {
         local.update(from: start, count: parameters.count)
         let copy = UnsafeMutableBufferPointer(start: local, count: parameters.count)
         let result = try training(copy)
-        Kernels.subtract(into: local, local, start, count: parameters.count)
+        Kernels.subtract(from: local, start, count: parameters.count)
         return (copy, result)
     }
 

@@ -32,6 +32,13 @@ package struct DiscreteGaussian: PrivacyMechanism {
         try sampler.fill(noise, from: &source)
     }
 
+    package func draw(
+        count: Int, from source: inout some NoiseSource,
+        inPieces take: (_ start: Int, _ piece: UnsafeBufferPointer<Int64>) -> Void
+    ) throws {
+        try sampler.draw(count: count, from: &source, inPieces: take)
+    }
+
     package func event(for sensitivity: PrivacyEvent.IntegerSensitivity) -> PrivacyEvent.Mechanism {
         .discreteGaussian(.init(sigmaSquared: sigmaSquared, sensitivity: sensitivity))
     }

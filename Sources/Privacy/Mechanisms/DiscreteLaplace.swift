@@ -30,6 +30,13 @@ package struct DiscreteLaplace: PrivacyMechanism {
         try sampler.fill(noise, from: &source)
     }
 
+    package func draw(
+        count: Int, from source: inout some NoiseSource,
+        inPieces take: (_ start: Int, _ piece: UnsafeBufferPointer<Int64>) -> Void
+    ) throws {
+        try sampler.draw(count: count, from: &source, inPieces: take)
+    }
+
     /// A Laplace event that is never cheaper than this mechanism, though at scale close to the sensitivity
     /// somewhat dearer.
     ///

@@ -13,6 +13,12 @@ package struct NoPrivacy: PrivacyMechanism {
         noise.update(repeating: 0)
     }
 
+    /// Hands over nothing: zeros change no sum.
+    package func draw(
+        count: Int, from source: inout some NoiseSource,
+        inPieces take: (_ start: Int, _ piece: UnsafeBufferPointer<Int64>) -> Void
+    ) throws {}
+
     package func event(for sensitivity: PrivacyEvent.IntegerSensitivity) -> PrivacyEvent.Mechanism {
         .gaussian(noiseMultiplier: 0)
     }

@@ -11,6 +11,13 @@ package protocol PrivacyMechanism: Sendable {
     var totalVariationBound: Double { get }
     /// Fills `noise` with independent draws. On a thrown error (the source's) the buffer is zeroed.
     func draw(into noise: UnsafeMutableBufferPointer<Int64>, from source: inout some NoiseSource) throws
+    /// Makes the same `count` draws and hands them over in pieces, each with the number of its first, for sums that
+    /// noise is added to where it arises. After a thrown error (the source's) pieces are missing: what the others
+    /// were added to must not be used.
+    func draw(
+        count: Int, from source: inout some NoiseSource,
+        inPieces take: (_ start: Int, _ piece: UnsafeBufferPointer<Int64>) -> Void
+    ) throws
     /// What one release costs that adds this noise to a sum of the given sensitivity (grid units).
     func event(for sensitivity: PrivacyEvent.IntegerSensitivity) -> PrivacyEvent.Mechanism
     /// What one release costs that adds the sum of `shares` independent draws, or nil where no proved

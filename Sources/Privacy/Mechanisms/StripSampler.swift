@@ -21,36 +21,53 @@ struct StripSampler: Sendable {
         self.doubt = doubt
     }
 
-    /// Fills `noise` from the source, in chunks of at most 64 KiB. If the source throws, `noise` is zeroed
-    /// and the error goes on to the caller.
+    /// Fills `noise` from the source. If the source throws, `noise` is zeroed and the error goes on to the caller.
     func fill(_ noise: UnsafeMutableBufferPointer<Int64>, from source: inout some NoiseSource) throws {
-        let capacity = 8192
-        let words = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: capacity)
-        words.initialize(repeating: 0)
-        defer {
-            // Whoever reads the words knows the noise.
-            if let start = words.baseAddress { explicit_bzero(start, capacity * MemoryLayout<UInt64>.stride) }
-            words.deallocate()
+        var stock = WordStock()
+        defer { stock.erase() }
+        do {
+            try fill(noise, of: noise.count, &stock, from: &source)
+        } catch {
+            noise.update(repeating: 0)
+            throw error
         }
+    }
+
+    /// Makes `count` draws, the same as `fill` would, and hands them over in pieces that fit the first-level cache,
+    /// with the number of the first. Pieces before an error of the source have been taken.
+    func draw(
+        count: Int, from source: inout some NoiseSource,
+        inPieces take: (_ start: Int, _ piece: UnsafeBufferPointer<Int64>) -> Void
+    ) throws {
+        var stock = WordStock()
+        let piece = UnsafeMutableBufferPointer<Int64>.allocate(capacity: min(count, WordStock.capacity))
+        piece.initialize(repeating: 0)
+        defer {
+            stock.erase()
+            // The noise hides the data only while nobody knows it.
+            if let start = piece.baseAddress { explicit_bzero(start, 8 * piece.count) }
+            piece.deallocate()
+        }
+        var start = 0
+        while start < count {
+            let part = UnsafeMutableBufferPointer(rebasing: piece[..<min(piece.count, count - start)])
+            try fill(part, of: count - start, &stock, from: &source)
+            take(start, UnsafeBufferPointer(part))
+            start += part.count
+        }
+    }
+
+    /// Fills `noise`, the next of `remaining` draws, from the stock and, where that runs out, from the source.
+    private func fill(
+        _ noise: UnsafeMutableBufferPointer<Int64>, of remaining: Int, _ stock: inout WordStock,
+        from source: inout some NoiseSource
+    ) throws {
         let wordsPerDraw = table.isWide ? 2 : 1
         var produced = 0
-        var left = 0
-        while produced < noise.count {
-            let wanted = (noise.count - produced) * wordsPerDraw + 16
-            let end = min(capacity, left + wanted)
-            precondition(left < end, "a draw never takes a whole chunk of words")
-            do {
-                try source.fill(
-                    UnsafeMutableRawBufferPointer(
-                        rebasing: UnsafeMutableRawBufferPointer(words)[(left * 8)..<(end * 8)]))
-            } catch {
-                noise.update(repeating: 0)
-                throw error
-            }
-            let consumed = draw(
-                UnsafeBufferPointer(rebasing: words[..<end]), into: noise, produced: &produced)
-            left = end - consumed
-            for index in 0..<left { words[index] = words[consumed + index] }
+        while true {
+            stock.used += draw(stock.unused, into: noise, produced: &produced)
+            guard produced < noise.count else { return }
+            try stock.refill((remaining - produced) * wordsPerDraw + 16, from: &source)
         }
     }
 
@@ -112,6 +129,42 @@ struct StripSampler: Sendable {
         }
         produced = written
         return cursor
+    }
+}
+
+/// Words of a source, a chunk at a time.
+private struct WordStock {
+    /// Words of a chunk: 16 KiB, so that words and noise stay in the first-level cache together.
+    static let capacity = 2048
+
+    private let words: UnsafeMutableBufferPointer<UInt64>
+    private var end = 0
+    /// Words of the chunk that draws have used up.
+    var used = 0
+
+    init() {
+        words = .allocate(capacity: Self.capacity)
+        words.initialize(repeating: 0)
+    }
+
+    var unused: UnsafeBufferPointer<UInt64> { UnsafeBufferPointer(rebasing: words[used..<end]) }
+
+    /// Adds up to `wanted` words, as far as the chunk holds them.
+    mutating func refill(_ wanted: Int, from source: inout some NoiseSource) throws {
+        let left = end - used
+        for index in 0..<left { words[index] = words[used + index] }
+        let full = min(Self.capacity, left + wanted)
+        precondition(left < full, "a draw never takes a whole chunk of words")
+        try source.fill(
+            UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(words)[(left * 8)..<(full * 8)]))
+        (used, end) = (0, full)
+    }
+
+    /// Whoever reads the words knows the noise. The stock is of no use afterwards.
+    mutating func erase() {
+        if let start = words.baseAddress { explicit_bzero(start, 8 * Self.capacity) }
+        words.deallocate()
     }
 }
 

@@ -11,16 +11,5 @@ package struct SeededNoiseSource: NoiseSource {
         generator = SeededGenerator(seed: seed, purpose: .noise, client: client, round: round)
     }
 
-    package mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) {
-        var place = 0
-        while place < bytes.count {
-            var word = generator.next().littleEndian
-            let length = min(8, bytes.count - place)
-            withUnsafeBytes(of: &word) {
-                UnsafeMutableRawBufferPointer(rebasing: bytes[place..<(place + length)])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<length]))
-            }
-            place += length
-        }
-    }
+    package mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) { generator.fill(bytes) }
 }

@@ -169,7 +169,7 @@ package final class RunJournal: SimulationJournal {
 
     package func release(round: Int, model: GlobalModel) throws {
         guard let ledger else { return }
-        let digest = try model.parameters.values.withUnsafeBytes { try Digest.hexadecimal(Array($0)) }
+        let digest = try model.parameters.values.withUnsafeBytes { try Digest.hexadecimal($0) }
         try ledger.release(round: round, modelDigest: digest)
     }
 

@@ -29,6 +29,9 @@ import Testing
         guard mechanism.variance > 0 else { return }
         var source = FailingNoise(fillsLeft: 0)
         #expect(throws: FailingNoise.Exhausted.self) { try mechanism.draw(count: 10, from: &source) }
+        #expect(throws: FailingNoise.Exhausted.self) {
+            try mechanism.draw(count: 10, from: &source) { _, _ in Issue.record("noise without randomness") }
+        }
     }
 
     @Test(arguments: MechanismCatalog.names) func eventsStateTheNoiseAgainstTheSensitivity(name: String)

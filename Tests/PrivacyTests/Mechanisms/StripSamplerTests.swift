@@ -97,6 +97,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 2047, 2048, 2049, 9000]) func piecesAreTheSameDraws(count: Int) throws {
+        for (density, support) in Self.densities {
+            var first = SeededNoise(seed: 3)
+            var again = SeededNoise(seed: 3)
+            var whole = [Int64](repeating: .max, count: count)
+            let sampler = StripSampler(density: density, support: support)
+            try whole.withUnsafeMutableBufferPointer { try sampler.fill($0, from: &first) }
+            var pieces: [Int64] = []
+            var starts = true
+            try sampler.draw(count: count, from: &again) { start, piece in
+                starts = starts && start == pieces.count
+                pieces += piece
+            }
+            #expect(starts)
+            #expect(pieces == whole)
+        }
+    }
+
     @Test(arguments: 0..<3) func aFailingSourceLeavesNoNoise(fillsLeft: Int) throws {
         let mechanism = try DiscreteGaussian(sigmaSquared: 1e4)
         var source = FailingNoise(fillsLeft: fillsLeft)

@@ -1,3 +1,4 @@
+internal import AggregationServer
 internal import Configuration
 internal import Operations
 internal import Simulation
@@ -6,8 +7,10 @@ internal import Simulation
 enum CheckCommand: Subcommand {
     static let grammar = OptionGrammar(
         command: "sordino check",
-        summary: "Validate a scenario without running it; print the plan and its epsilon.",
-        positionals: [.init("CONFIG", "The scenario file (JSON5).")],
+        summary: "Validate a configuration without running it; print the plan and its epsilon.",
+        positionals: [
+            .init("CONFIG", "A scenario, or a server's file (JSON5); with both sections it is a scenario.")
+        ],
         options: [
             .value("set", "PATH=VALUE", "Override one key; may be repeated.", repeatable: true)
         ])
@@ -15,13 +18,26 @@ enum CheckCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         var document = try ConfigurationDocument(contentsOf: options.operands[0])
         for assignment in options.all("set") { try document.set(assignment) }
-        let plan = try ScenarioCheck(document)
-        if options.format == .json {
-            StandardOutput.write(plan.json.text(indented: true) + "\n")
+        if case .object(let sections) = document.root, sections["simulation"] == nil,
+            sections["server"] != nil
+        {
+            let check = try ServerCheck(document)
+            show(check.json, check.lines, check.warnings, options)
         } else {
-            StandardOutput.write(plan.lines.map { $0 + "\n" }.joined())
+            let check = try ScenarioCheck(document)
+            show(check.json, check.lines, check.warnings, options)
         }
-        for warning in plan.warnings { Console.standardError.writeLine("warning: \(warning)") }
         return .done
+    }
+
+    private static func show(
+        _ json: JSONValue, _ lines: [String], _ warnings: [String], _ options: Options
+    ) {
+        if options.format == .json {
+            StandardOutput.write(json.text(indented: true) + "\n")
+        } else {
+            StandardOutput.write(lines.map { $0 + "\n" }.joined())
+        }
+        for warning in warnings { Console.standardError.writeLine("warning: \(warning)") }
     }
 }

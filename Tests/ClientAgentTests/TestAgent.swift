@@ -52,7 +52,8 @@ struct TestAgent {
         let builtIn = try BuiltInTrainer(
             data: configuration.data ?? .null, folder: configuration.folder)
         return try RoundRunner(
-            state: StateDirectory(configuration.stateDirectory), gate: PolicyGate(configuration.policy),
+            state: StateDirectory(configuration.stateDirectory),
+            gate: PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest),
             masking: MaskingSettings(configuration), trainer: trainer ?? builtIn, link: link(), stop: stop,
             log: log.logger)
     }

@@ -28,6 +28,10 @@ final class TestFederation: HTTPHandler, Sendable {
         var checkIns: [CheckInRequest] = []
         var tokens: [String] = []
         var renewals = 0
+        /// What the server says when it is asked for a step of secure aggregation; else 409.
+        var secureAggregation: [String: [UInt8]] = [:]
+        /// Steps of secure aggregation that messages came for, in their order.
+        var steps: [String] = []
     }
 
     static let run = String(repeating: "5e", count: 16)
@@ -61,6 +65,11 @@ final class TestFederation: HTTPHandler, Sendable {
 
     func handle(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
         let path = request.head.target.path
+        if request.head.method == .get, path.contains("/secagg/") {
+            let bytes = state.withLock { $0.secureAggregation[String(path.split(separator: "/").last ?? "")] }
+            return .respond(
+                bytes.map { HTTPResponse(200, body: .bytes($0)) } ?? .text(409, "the round is closed"))
+        }
         if request.head.method == .get {
             guard let round = Int(path.split(separator: "/").last ?? "") else {
                 return .respond(.text(405, "not here"))
@@ -86,6 +95,10 @@ final class TestFederation: HTTPHandler, Sendable {
             return try certificate(request, name: request.name)
         default:
             let parts = path.split(separator: "/")
+            if parts.count == 5, parts[3] == "secagg" {
+                state.withLock { $0.steps.append(String(parts[4])) }
+                return HTTPResponse(202)
+            }
             guard parts.count == 4, let round = Int(parts[2]) else { return .text(404, "no such path") }
             if parts[3] == "failure" {
                 let report = try FailureReport(decoding: body)

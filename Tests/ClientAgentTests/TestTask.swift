@@ -16,6 +16,9 @@ struct TestTask {
     static let local =
         #"privacy: { mode: "local", clipping_norm: 0.5, noise_multiplier: 2, target_delta: 1e-5, mechanism: "discrete_gaussian" }"#
 
+    static let distributed =
+        #"privacy: { mode: "distributed", clipping_norm: 0.5, noise_multiplier: 2, target_delta: 1e-5 }"#
+
     let text: String
     let plan: TaskPlan
     let dataset: Dataset
@@ -23,7 +26,11 @@ struct TestTask {
     let population = 40
 
     /// `privacy` and `strategy` as they stand in a task; the table is written to `folder`/data.csv.
-    init(privacy: String = plain, strategy: String = #"{ name: "fedavg" }"#, folder: String) throws {
+    init(
+        privacy: String = plain, strategy: String = #"{ name: "fedavg" }"#,
+        secureAggregation: String = "{ enabled: false }",
+        folder: String
+    ) throws {
         var random = SeededGenerator(seed: 5, purpose: .test)
         var rows = "a,b,c,label\n"
         for index in 0..<30 {
@@ -36,7 +43,7 @@ struct TestTask {
               training: { local_epochs: 2, batch_size: 7, learning_rate: 0.1,
                           schedule: { name: "cosine" } },
               strategy: \(strategy), rounds: 5, cohort_size: 20, min_reports: 10,
-              \(privacy), secure_aggregation: { enabled: false } }
+              \(privacy), secure_aggregation: \(secureAggregation) }
             """
         text = try JSONValue(json5: source.utf8, source: "test").text()
         let json = try JSONValue(json5: text.utf8, source: "test")

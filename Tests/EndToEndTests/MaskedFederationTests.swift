@@ -49,6 +49,38 @@ import Testing
         #expect(verdict.status == 0, "\(verdict.output)\(verdict.errors)")
     }
 
+    /// The deployed system and the simulator give the same model, bit for bit, from the same task, seed and
+    /// participants. Noise is random: here there is so little of it that all of it is zero but once in 5,000 runs.
+    @Test func theDeployedSumIsTheSimulatedOne() throws {
+        let task = Self.task(rounds: 3, cohort: 4, minimum: 3, deadline: "20s", noise: "5e-7")
+        let federation = try DeployedFederation(task: task, agents: 4)
+        try federation.startServer()
+        let policy = "minimal_cohort: 3, maximal_epsilon: 1e300, minimal_noise_multiplier: 0"
+        try federation.startAgents(policy: policy)
+        let results = try federation.finish(agents: 0..<4)
+        #expect(results.server.status == 0, "\(results.server.errors.suffix(2000))")
+        let scenario = try federation.configuration(
+            simulation: """
+                simulation: {
+                  data: { path: "../shard-*.csv", test_path: "../holdout.csv", group: "file",
+                          \(DeployedFederation.schema) },
+                  clients: 4, partition: { scheme: "column" }, seed: 3, baselines: [] }
+                """)
+        let out = federation.workspace.file("simulated")
+        let simulated = try Sordino.run("simulate", scenario, "--secagg", "real", "--out", out, "--quiet")
+        #expect(simulated.status == 0, "\(simulated.errors)")
+        let deployed = try federation.workspace.data("server/state/models/000003.safetensors")
+        let rehearsed = try federation.workspace.data("simulated/model.safetensors")
+        #expect(Self.tensors(deployed) == Self.tensors(rehearsed))
+        #expect(Self.tensors(deployed).count == 4 * (3 * 3 + 3))
+    }
+
+    /// A model's numbers, without the file's header.
+    private static func tensors(_ file: Data) -> Data {
+        let header = file.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        return Data(file.dropFirst(8 + header))
+    }
+
     /// A server that is killed while members exchange keys and shares abandons that round, which is charged only
     /// if it was closed; its number is not used again and the run goes on.
     @Test func aKilledServerAbandonsTheMaskedRoundAndGoesOn() throws {

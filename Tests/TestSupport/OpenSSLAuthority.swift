@@ -50,7 +50,8 @@ public final class OpenSSLAuthority: Sendable {
         var extensions = ["-extensions", section]
         if let role {
             let file = path("\(name).cnf")
-            let text = "[role]\nextendedKeyUsage = clientAuth\nsubjectAltName = URI:sordino://\(role)/\(name)\n"
+            let text =
+                "[role]\nextendedKeyUsage = clientAuth\nsubjectAltName = URI:sordino://\(role)/\(name)\n"
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             extensions = ["-extfile", file, "-extensions", "role"]
         }
@@ -62,7 +63,8 @@ public final class OpenSSLAuthority: Sendable {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path("\(name).key"))
         try openssl(
             [
-                "ca", "-batch", "-notext", "-config", path("openssl.cnf"), "-name", authority, "-in", path("\(name).csr"),
+                "ca", "-batch", "-notext", "-config", path("openssl.cnf"), "-name", authority, "-in",
+                path("\(name).csr"),
                 "-out", path("\(name).crt"),
             ] + extensions + dates)
     }

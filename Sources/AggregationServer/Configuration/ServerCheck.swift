@@ -1,8 +1,9 @@
 package import Configuration
 internal import Federation
+internal import SecureAggregation
 
-/// What `sordino check` says of a server's file: the resolved plan, ε at the end, bytes a round. Nothing is written
-/// and nobody is called.
+/// What `sordino check` says of a server's file: the resolved plan, ε at the end, bytes a round, and what should be
+/// thought about. Nothing is written and nobody is called.
 package struct ServerCheck {
     /// The plan as JSON.
     package let json: JSONValue
@@ -25,20 +26,48 @@ package struct ServerCheck {
             _ = try AggregationServer.tls(configuration, isForAgents: isForAgents)
         }
         _ = try AdminTokens(path: configuration.adminTokens)
-        var members = try PlanFigures.json(setup.plan)
-        members["listen"] = .string("\(configuration.listen)")
-        members["admin"] = .string("\(configuration.admin)")
-        members["state_directory"] = .string(configuration.stateDirectory)
-        json = .object(members)
-        lines = PlanFigures.lines(members)
-        var warnings = PlanFigures.warnings(setup.plan)
+        var description = try setup.plan.description()
+        description["listen"] = .string("\(configuration.listen)")
+        description["admin"] = .string("\(configuration.admin)")
+        description["state_directory"] = .string(configuration.stateDirectory)
+        json = .object(description)
+        lines = TaskPlan.lines(description)
+        warnings = setup.warnings
+    }
+}
+
+extension ServerSetup {
+    /// What an operator should think about before serving, one line each.
+    var warnings: [String] {
+        var warnings = plan.warnings
         if configuration.adminTokens == nil {
             warnings.append("server.admin_tokens is missing: nobody can see or steer the run")
         }
-        if setup.plan.configuration.privacy.mode == .distributed {
-            warnings.append(
-                "masks withstand a lying server only while the certificate authority's key is in other hands")
+        if plan.privacy?.configuration.mode == .central {
+            warnings.append("privacy mode \"central\": this server sees exact sums and must be trusted")
         }
-        self.warnings = warnings
+        guard plan.masksReports else { return warnings }
+        warnings.append(
+            "members of masked rounds are told apart by certificates: a server that also holds the authority's key"
+                + " can invent members, and must then be trusted to follow the protocol")
+        let sizes = plan.unprotectedSizes()
+        if !sizes.isEmpty {
+            let list = sizes.map(String.init).joined(separator: ", ")
+            warnings.append(
+                "rounds with \(list) members are abandoned: no threshold gives the security wanted at these rates"
+            )
+        }
+        return warnings
+    }
+
+    /// Throws ``ConfigurationError`` where not even a round with all its members could be masked.
+    func checkMasking() throws {
+        guard plan.masksReports else { return }
+        do {
+            _ = try SecureAggregationParameters.compute(
+                cohortSize: plan.maximalMembers, assumptions: plan.assumptions())
+        } catch {
+            throw ConfigurationError(path: "task.secure_aggregation", problem: "\(error)")
+        }
     }
 }

@@ -31,6 +31,7 @@ package struct ServerSetup: Sendable {
         description = ModelFile.Description(
             model: configuration.task.model.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
             data: data.preprocessing)
+        try checkMasking()
     }
 
     /// A published model's file; equal models give equal bytes.

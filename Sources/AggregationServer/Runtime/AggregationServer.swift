@@ -81,6 +81,7 @@ package final class AggregationServer: Sendable {
             owner.work()
             outcome.end(isFinished: owner.isFinished)
         }
+        for warning in setup.warnings { log.warning("\(warning)") }
         log.info(
             "serving", ["agents": .integer(Int(port)), "admin": .integer(Int(adminPort))])
     }

@@ -22,12 +22,12 @@ package struct ScenarioCheck {
         let settings = ScenarioRun.Settings(
             out: "", workers: nil, secureNoise: false, resumes: false, command: "")
         let (setup, dataset) = try ScenarioLoader.load(scenario, settings)
-        var members = try PlanFigures.json(setup.plan)
+        var members = try setup.plan.description()
         members["examples"] = .integer(dataset.train.count)
         members["memory_bytes"] = .integer(Self.memory(setup))
         json = .object(members)
         warnings = ScenarioWarnings.of(scenario, setup.plan)
-        lines = PlanFigures.lines(members)
+        lines = TaskPlan.lines(members)
     }
 
     /// Examples, models and workers' arenas; libraries and the program itself come on top.

@@ -5,7 +5,7 @@ internal import Privacy
 /// What a scenario may do but should be thought about, one line each.
 enum ScenarioWarnings {
     static func of(_ scenario: Scenario, _ plan: TaskPlan) -> [String] {
-        var warnings = PlanFigures.warnings(plan)
+        var warnings = plan.warnings
         guard plan.privacy != nil else { return warnings }
         if learnsFromData(scenario.data) {
             warnings.append(

@@ -1,0 +1,112 @@
+package import Configuration
+internal import Privacy
+internal import SecureAggregation
+
+/// A resolved plan in the words of `sordino check`: the same figures for a scenario and for a server.
+extension TaskPlan {
+    /// Rounds that the plan will publish: as configured, or as many as the budget affords.
+    package var plannedRounds: Int { min(rules.rounds, rules.affordableRounds ?? rules.rounds) }
+
+    /// Everything that follows from the task and its population. Throws where no accountant knows an event.
+    package func description() throws -> [String: JSONValue] {
+        let spent = try privacy?.spent(rounds: plannedRounds)
+        let server = try privacy?.spentAgainstServer(rounds: plannedRounds)
+        var members: [String: JSONValue] = [
+            "task": .string(configuration.name),
+            "parameters": .integer(dimension),
+            "clients": .integer(population),
+            "rounds": .integer(plannedRounds),
+            "min_reports": .integer(rules.minimumReports),
+            "bytes_up_per_round": .integer(reportBytes * configuration.cohortSize),
+            "bytes_down_per_round": .integer(modelBytes * configuration.cohortSize),
+            "bytes_per_report": .integer(reportBytes),
+            "ring_bits": .integer(codec.bits),
+            "grid_scale": .number(codec.scale),
+            "privacy_mode": .string(configuration.privacy.mode.rawValue),
+            "epsilon": Self.finite(spent?.epsilon),
+            "epsilon_server": Self.finite(server?.epsilon),
+        ]
+        if let privacy, let spent {
+            members["delta"] = .number(spent.delta)
+            members["accountant"] = .string(spent.accountant.rawValue)
+            members["adjacency"] = .string(spent.adjacency.rawValue)
+            members["noise_multiplier"] = .number(privacy.noiseMultiplier)
+            members["noise_standard_deviation_on_grid"] = .number(privacy.mechanism.variance.squareRoot())
+            members["sensitivity_on_grid"] = .number(privacy.rounding.sensitivity.l2)
+            if let tree = privacy.tree {
+                members["rounds_per_tree"] = .integer(tree.leaves)
+                members["participations"] = .integer(tree.trees(steps: plannedRounds))
+            }
+            members["wrap_probability_per_coordinate"] = .string(
+                masksReports ? "below 4e-8" : "below 1e-32")
+        }
+        if masksReports { members.merge(maskingDescription()) { first, _ in first } }
+        return members
+    }
+
+    /// What is allowed but should be thought about.
+    package var warnings: [String] {
+        guard let privacy else { return ["privacy mode \"none\": nothing is private"] }
+        var warnings: [String] = []
+        let configuration = privacy.configuration
+        let delta = configuration.targetDelta
+        let one = 1 / Double(population)
+        if delta >= one {
+            warnings.append(
+                "target_delta \(delta) is not below 1/population = \(one): such a delta allows to publish a"
+                    + " whole client now and then")
+        }
+        if let affordable = rules.affordableRounds, affordable < rules.rounds {
+            warnings.append("target_epsilon affords \(affordable) of \(rules.rounds) rounds")
+        }
+        if configuration.sampling == .none, configuration.adjacency == .addOrRemoveOne,
+            self.configuration.cohortSize < population
+        {
+            warnings.append(
+                "with sampling \"none\" and a cohort below the roster, add-or-remove-one holds for a client that is"
+                    + " invited and contributes nothing; adjacency: \"zero-out\" says so plainly")
+        }
+        return warnings
+    }
+
+    /// Degree and threshold for the most members that a round may have, and the fewest whose sum may be opened.
+    private func maskingDescription() -> [String: JSONValue] {
+        let parameters = try? SecureAggregationParameters.compute(
+            cohortSize: maximalMembers, assumptions: assumptions())
+        return [
+            "secagg_members": .integer(maximalMembers),
+            "secagg_degree": parameters.map { .integer($0.degree) } ?? .null,
+            "secagg_threshold": parameters.map { .integer($0.threshold) } ?? .null,
+            "secagg_minimal_survivors": .integer(minimalSurvivors),
+        ]
+    }
+
+    /// Sizes that a round's membership may shrink to for which no degree and threshold give the security wanted,
+    /// such as five members of whom two may drop out. Such a round is abandoned. Of a wide range only the ends and
+    /// the smallest sizes, where this happens, are looked at.
+    package func unprotectedSizes() -> [Int] {
+        guard masksReports, let assumptions = try? assumptions() else { return [] }
+        let least = min(minimalSurvivors, maximalMembers)
+        let sizes = Set(least...min(maximalMembers, least + 40)).union([maximalMembers])
+        return sizes.sorted().filter { size in
+            (try? SecureAggregationParameters.compute(cohortSize: size, assumptions: assumptions)) == nil
+        }
+    }
+
+    /// A description for reading, one line a figure.
+    package static func lines(_ description: [String: JSONValue]) -> [String] {
+        description.keys.sorted().map { key in
+            let shown: String =
+                switch description[key] ?? .null {
+                case .null: key.hasPrefix("epsilon") ? "unbounded" : "-"
+                case .string(let text): text
+                case let value: value.text()
+                }
+            return key + String(repeating: " ", count: max(1, 36 - key.count)) + shown
+        }
+    }
+
+    private static func finite(_ value: Double?) -> JSONValue {
+        value.flatMap { $0.isFinite ? .number($0) : nil } ?? .null
+    }
+}

@@ -17,6 +17,8 @@ final class ClientWorker {
     private let schedule: LearningRateSchedule
     private let rounds: Int
     private var pipeline: UpdatePipeline
+    /// Measures the round's model on clients' data; nil where their metrics do not ride along.
+    private let evaluator: ClientEvaluator?
     /// FedSGD's gradient; empty for strategies that train.
     private let gradient: UnsafeMutableBufferPointer<Float>
     /// The update that was encoded last.
@@ -31,6 +33,7 @@ final class ClientWorker {
         schedule = plan.training.schedule
         rounds = plan.configuration.rounds
         pipeline = UpdatePipeline(plan: plan)
+        evaluator = plan.metrics.map { _ in ClientEvaluator(plan) }
         partial = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
         gradient = .allocate(capacity: gradientOnly ? plan.dimension : 0)
         gradient.initialize(repeating: 0)
@@ -84,10 +87,11 @@ final class ClientWorker {
         self.delta = delta
         var rounding = SeededGenerator(
             seed: job.seed, purpose: .stochasticRounding, client: job.client, round: job.round)
+        let metrics = try evaluator?.metrics(job.model, on: job.examples, indices: job.indices)
         let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
             try pipeline.encode(
                 delta, examples: job.indices.count, clippingNorm: job.clippingNorm,
-                rotation: job.rotation, share: job.share, rounding: &rounding,
+                rotation: job.rotation, share: job.share, metrics: metrics, rounding: &rounding,
                 noise: &source)
         }
         return ClientResult(

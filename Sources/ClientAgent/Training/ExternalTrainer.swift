@@ -1,7 +1,7 @@
 internal import Compute
 internal import Configuration
 internal import Datasets
-internal import Federation
+package import Federation
 internal import Glibc
 internal import Learning
 internal import Messages
@@ -57,6 +57,10 @@ package final class ExternalTrainer: RoundTrainer {
             for index in delta.indices { delta[index] -= job.model.values[index] }
             return try body(UnsafeBufferPointer(delta), examples)
         }
+    }
+
+    package func metrics(_ job: TrainingJob) throws -> ClientMetrics {
+        throw TrainerFailure("the task wants metrics of its model, which only the built-in trainer gives")
     }
 
     package func rest() {

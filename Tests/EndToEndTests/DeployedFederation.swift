@@ -109,10 +109,10 @@ final class DeployedFederation {
     /// Waits until an agent has said it in its log. Throws after ten seconds.
     func waitForAgent(_ agent: Int, _ text: String) throws {
         for _ in 0..<1000 {
-            if try agents[agent].errorsSoFar().contains(text) { return }
+            if agents[agent].errorsSoFar.contains(text) { return }
             usleep(10_000)
         }
-        throw Failure(description: "agent \(agent) never said \(text): \(try agents[agent].errorsSoFar())")
+        throw Failure(description: "agent \(agent) never said \(text): \(agents[agent].errorsSoFar)")
     }
 
     /// Waits for the end of the run, of the agents that are left, and of the server. Returns the results of
@@ -127,7 +127,7 @@ final class DeployedFederation {
 
     /// The server's log so far.
     func log() throws -> [JSON] {
-        let text = try server?.errorsSoFar() ?? ""
+        let text = server?.errorsSoFar ?? ""
         return text.split(separator: "\n").compactMap { try? JSON(text: String($0)) }
     }
 
@@ -138,7 +138,7 @@ final class DeployedFederation {
             if let line = try log().first(where: matches) { return line }
             usleep(10_000)
         }
-        let tail = try server?.errorsSoFar().suffix(2000) ?? ""
+        let tail = server?.errorsSoFar.suffix(2000) ?? ""
         throw Failure(description: "the server never said it; its log ends: \(tail)")
     }
 
@@ -152,7 +152,7 @@ final class DeployedFederation {
             if taken >= count { return }
             usleep(10_000)
         }
-        throw Failure(description: "too few messages of step \(step): \(try server?.errorsSoFar() ?? "")")
+        throw Failure(description: "too few messages of step \(step): \(server?.errorsSoFar ?? "")")
     }
 
     /// Waits until a step of secure aggregation is done.

@@ -67,8 +67,13 @@ import Testing
         #expect(records.count == 2)
     }
 
-    @Test func aTaskWithoutPrivacyHasNoFederatedMetrics() {
+    @Test func whatNoNoiseWouldCoverIsRefused() {
         #expect(throws: ConfigurationError.self) { try Self.setup("{mode: 'none'}", rounds: 1) }
+        // Metrics of a silo tell of its single records.
+        let example = "example: {clipping_norm: 1, noise_multiplier: 1}"
+        #expect(throws: ConfigurationError.self) {
+            try Self.setup("{mode: 'central', noise_multiplier: 1, \(example)}", rounds: 1)
+        }
         #expect(throws: ConfigurationError.self) {
             try Self.setup(
                 "{mode: 'central', noise_multiplier: 1}", rounds: 1, evaluation: ", metrics_share: 1")

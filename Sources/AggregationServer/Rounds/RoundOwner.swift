@@ -1,7 +1,7 @@
 internal import Compute
 internal import Federation
 internal import Foundation
-internal import Learning
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import Privacy
@@ -19,6 +19,9 @@ final class RoundOwner {
         let expires: Double
     }
 
+    /// Seconds that one turn may take; evaluating a large model on a large hold-out is the longest.
+    static let longestTurn = 600.0
+
     let setup: ServerSetup
     let plan: TaskPlan
     let state: StateDirectory
@@ -28,6 +31,7 @@ final class RoundOwner {
     let board: RoundBoard
     let metrics: ServerMetrics
     let events: EventHub
+    let pulse: Pulse
     let log: Logger
 
     var run: RunState
@@ -62,12 +66,20 @@ final class RoundOwner {
     var isShuttingDown = false
     /// ε of one round against released models and against the server.
     let roundEpsilons: (released: Double, server: Double?)
-    private let evaluator: Evaluator?
+    /// Nil where the server has no hold-out.
+    let evaluation: EvaluationThread?
+    /// When each complaint about storage was logged last.
+    var complaints: [String: Double] = [:]
+    /// Evaluations that are under way.
+    var evaluating = 0
+    /// Since when the run has been finished here, and the agents that have been told.
+    private var finishedAt: Double?
+    var toldFinished: Set<Int> = []
     private let clock: ServerClock
 
     init(
         setup: ServerSetup, mailbox: OwnerMailbox, board: RoundBoard, metrics: ServerMetrics,
-        events: EventHub,
+        events: EventHub, pulse: Pulse,
         log: Logger
     ) throws {
         self.setup = setup
@@ -76,6 +88,7 @@ final class RoundOwner {
         self.board = board
         self.metrics = metrics
         self.events = events
+        self.pulse = pulse
         self.log = log
         clock = ServerClock()
         state = try StateDirectory(setup.configuration.stateDirectory)
@@ -94,12 +107,13 @@ final class RoundOwner {
             rules: setup.plan.rules, round: run.round, published: run.published, charged: run.charged)
         cohortGenerator = try SecureCohortGenerator()
         aggregation = Aggregation(count: setup.plan.reportDimension, bits: setup.plan.codec.bits)
-        evaluator = setup.holdout.map { _ in Evaluator(model: setup.plan.model, loss: setup.loss) }
+        evaluation = try setup.holdout.map { try EvaluationThread(setup, holdout: $0, mailbox: mailbox) }
         roundEpsilons = (
             try setup.plan.privacy?.epsilonQuickly(rounds: 1) ?? .infinity,
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
         try recover()
+        evaluateAgain()
         publishBoard()
         board.change { $0.isReady = true }
     }
@@ -112,6 +126,7 @@ final class RoundOwner {
     /// Works until told to shut down, or until the run has finished where the configuration says so.
     func work() {
         while !isShuttingDown {
+            pulse.promise(within: Self.longestTurn)
             for item in mailbox.take(waiting: secondsToNextWork()) { handle(item) }
             flushReceipts()
             dispatch(engine.handle(.tick, at: instant, using: &cohortGenerator))
@@ -121,9 +136,11 @@ final class RoundOwner {
             keepBooks()
             expireHolds()
             considerOpening()
-            if isFinished, setup.configuration.exitWhenFinished { break }
+            if isFinished, setup.configuration.exitWhenFinished, hasToldAll { break }
         }
         flushReceipts()
+        evaluation?.close()
+        for case .evaluated(let result) in mailbox.take(waiting: 0) { take(result) }
         for hold in held.values {
             hold.responder.respond(.refusal(503, "shutting_down", "the server is going down", retryAfter: 10))
         }
@@ -143,6 +160,10 @@ final class RoundOwner {
         case .failure(let agent, let round, let report, let responder):
             giveUp(agent, round, report, responder)
         case .administration(let order, let responder): administer(order, responder)
+        case .evaluated(let result): take(result)
+        case .storageFailed(let code):
+            storageFailed(
+                "keep reports", Failure(.storage, "\(spool.path): \(String(cString: strerror(code)))"))
         case .shutDown: isShuttingDown = true
         }
     }
@@ -153,7 +174,7 @@ final class RoundOwner {
         if let deadline = masking?.collection.deadline, masking?.outcome == nil {
             next = min(next, deadline.seconds - now)
         }
-        if (!pending.isEmpty && !isWaitingForMembers) || unbooked != nil { next = min(next, retryAt - now) }
+        if (isStepDue && !isWaitingForMembers) || unbooked != nil { next = min(next, retryAt - now) }
         if enoughSince != nil { next = min(next, max(0.02, setup.configuration.gatherSeconds / 4)) }
         return max(0.001, next)
     }
@@ -168,10 +189,19 @@ final class RoundOwner {
         }
     }
 
-    /// Metrics of the model on the server's hold-out; nil without one.
-    func evaluate() -> EvaluationMetrics? {
-        guard let evaluator, let holdout = setup.holdout else { return nil }
-        return evaluator.metrics(model.parameters.values, on: holdout)
+    /// Whether a step may be taken: the end of the run waits for the evaluations.
+    var isStepDue: Bool {
+        guard let first = pending.first else { return false }
+        if case .finished = first { return evaluating == 0 }
+        return true
+    }
+
+    /// Whether all agents know that the run has finished, or have had the time to come and hear it.
+    private var hasToldAll: Bool {
+        let since = finishedAt ?? now
+        finishedAt = since
+        let isKnown = registry.records.allSatisfy { $0.isRevoked || toldFinished.contains($0.client) }
+        return isKnown || now - since >= setup.configuration.lingerSeconds
     }
 
     // MARK: Opening
@@ -179,7 +209,7 @@ final class RoundOwner {
     /// Opens a round when enough agents are here, or those who are have waited long enough for more.
     private func considerOpening() {
         guard engine.phase == .idle, pending.isEmpty, unbooked == nil, !run.isPaused, !isFinished,
-            !isShuttingDown
+            !isShuttingDown, !waitsForEvaluation
         else {
             return
         }
@@ -210,6 +240,7 @@ final class RoundOwner {
             }
             candidates = .present(present)
         }
+        guard hasRoomForRound() else { return }
         open(candidates)
     }
 
@@ -265,13 +296,6 @@ final class RoundOwner {
         aggregation.clear()
         publishBoard()
         announce()
-    }
-
-    /// A write failed: nothing is lost, the step is tried again.
-    func storageFailed(_ what: String, _ error: any Error) {
-        log.error("cannot \(what); will try again", ["error": .text("\(error)")])
-        metrics.storageFailures.increment()
-        board.change { $0.isHealthy = false }
     }
 
     /// Tells event loops where the round stands.

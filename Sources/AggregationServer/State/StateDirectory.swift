@@ -1,5 +1,6 @@
 internal import Federation
 internal import Foundation
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import SecureAggregation
@@ -38,6 +39,13 @@ struct StateDirectory: Sendable {
         try AtomicFile.write(bytes, to: treeNoisePath, mode: 0o600)
     }
 
+    /// Bytes that this process may still write on the device; nil when the system does not say.
+    var freeBytes: Int? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int(status.f_bavail) * Int(status.f_frsize)
+    }
+
     // MARK: Run and rounds
 
     /// The run that the folder holds; nil for a new one. Throws when the file is damaged.
@@ -55,6 +63,11 @@ struct StateDirectory: Sendable {
     func modelPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).safetensors" }
     /// What the strategy remembers after a round, where it remembers anything.
     private func memoryPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).memory" }
+
+    /// Bytes of a model's file; nil where there is none.
+    func modelLength(_ round: Int) -> Int? {
+        (try? FileManager.default.attributesOfItem(atPath: modelPath(round)))?[.size] as? Int
+    }
 
     func readModel(_ round: Int) throws -> [UInt8]? { try contents(modelPath(round)) }
 

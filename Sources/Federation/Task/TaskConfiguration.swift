@@ -79,6 +79,13 @@ package struct TaskConfiguration: Sendable {
                 path: "\(section.path).evaluation.holdout",
                 problem: "\"federated\" needs a private mode, whose noise covers what clients say")
         }
+        if holdout == .federated, privacy.example != nil {
+            throw ConfigurationError(
+                path: "\(section.path).evaluation.holdout",
+                problem:
+                    "\"federated\" tells of single records what privacy.example does not cover; remove one of the two"
+            )
+        }
         switch (privacy.mode, secureAggregation.enabled) {
         case (.distributed, false?):
             throw section.error(

@@ -11,12 +11,15 @@ final class ClientWorker {
     private(set) var partial: Aggregation
     private let work: ClientTraining
     private var pipeline: UpdatePipeline
+    /// Measures the round's model on clients' data; nil where their metrics do not ride along.
+    private let evaluator: ClientEvaluator?
     /// The update that was encoded last.
     private var delta = UnsafeBufferPointer<Float>(start: nil, count: 0)
 
     init(plan: TaskPlan) {
         work = ClientTraining(plan: plan)
         pipeline = UpdatePipeline(plan: plan)
+        evaluator = plan.metrics.map { _ in ClientEvaluator(plan) }
         partial = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
     }
 
@@ -66,10 +69,11 @@ final class ClientWorker {
         self.delta = delta
         var rounding = SeededGenerator(
             seed: job.seed, purpose: .stochasticRounding, client: job.client, round: job.round)
+        let metrics = try evaluator?.metrics(job.model, on: job.examples, indices: job.indices)
         let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
             try pipeline.encode(
                 delta, examples: job.indices.count, clippingNorm: job.clippingNorm,
-                rotation: job.rotation, share: job.share, rounding: &rounding,
+                rotation: job.rotation, share: job.share, metrics: metrics, rounding: &rounding,
                 noise: &source)
         }
         return ClientResult(

@@ -299,6 +299,11 @@ package final class Simulator {
     /// Evaluates where the plan says so, and always at the end; reaching the target ends the run.
     private func evaluate(_ record: inout RoundRecord) {
         let configuration = plan.configuration
+        if record.abandoned == nil, let metrics = model.metrics {
+            // As released with this round: what its clients said of the model that it started from.
+            record.accuracy = metrics.accuracy
+            record.loss = metrics.loss
+        }
         let isDue = record.abandoned == nil && engine.published % configuration.evaluateEvery == 0
         guard let evaluator, configuration.holdout == .server, isDue || progress.finished != nil else {
             return

@@ -5,7 +5,8 @@ import Testing
 /// Secure aggregation between real processes, some of which are killed in the middle of its steps.
 @Suite(.tags(.endToEnd)) struct MaskedFederationTests {
     private static func task(
-        rounds: Int, cohort: Int, minimum: Int, deadline: String, noise: String = "1"
+        rounds: Int, cohort: Int, minimum: Int, deadline: String, noise: String = "1",
+        holdout: String = "server"
     ) -> String {
         """
         { name: "masked", model: { preset: "logistic", classes: 3 },
@@ -13,7 +14,7 @@ import Testing
           rounds: \(rounds), cohort_size: \(cohort), min_reports: \(minimum), report_deadline: "\(deadline)",
           privacy: { mode: "distributed", clipping_norm: 1.0, noise_multiplier: \(noise), target_delta: 1e-5 },
           secure_aggregation: { estimated_dropout_rate: 0.35, adversarial_client_rate: 0.1 },
-          evaluation: { every: 1, holdout: "server" } }
+          evaluation: { holdout: "\(holdout)" } }
         """
     }
 
@@ -52,7 +53,8 @@ import Testing
     /// The deployed system and the simulator give the same model, bit for bit, from the same task, seed and
     /// participants. Noise is random: here there is so little of it that all of it is zero but once in 5,000 runs.
     @Test func theDeployedSumIsTheSimulatedOne() throws {
-        let task = Self.task(rounds: 3, cohort: 4, minimum: 3, deadline: "20s", noise: "5e-7")
+        let task = Self.task(
+            rounds: 3, cohort: 4, minimum: 3, deadline: "20s", noise: "5e-7", holdout: "federated")
         let federation = try DeployedFederation(task: task, agents: 4)
         try federation.startServer()
         let policy = "minimal_cohort: 3, maximal_epsilon: 1e300, minimal_noise_multiplier: 0"
@@ -72,6 +74,14 @@ import Testing
         let deployed = try federation.workspace.data("server/state/models/000003.safetensors")
         let rehearsed = try federation.workspace.data("simulated/model.safetensors")
         #expect(Self.tensors(deployed) == Self.tensors(rehearsed))
+        let simulatedRounds = try federation.workspace.jsonLines("simulated/rounds.jsonl")
+        for (number, simulated) in zip(1...3, simulatedRounds) {
+            // What clients said of the models, through the mechanism.
+            let deployed = try federation.round(number)
+            #expect(deployed["accuracy"]?.number != nil && deployed["loss"]?.number != nil)
+            #expect(abs((deployed["examples_per_client"]?.number ?? 0) - 20) < 5)
+            #expect(deployed["accuracy"] == simulated["accuracy"] && deployed["loss"] == simulated["loss"])
+        }
         #expect(Self.tensors(deployed).count == 4 * (3 * 3 + 3))
     }
 

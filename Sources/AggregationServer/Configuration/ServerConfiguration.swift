@@ -121,13 +121,6 @@ package struct ServerConfiguration: Sendable {
                     + "which holds only for cohorts drawn from the whole enrolled roster; name it, or use \"none\""
             )
         }
-        if task.holdout == .federated {
-            throw ConfigurationError(
-                path: "task.evaluation.holdout",
-                problem:
-                    "\"federated\" is not available in this version: its counts would leave clients unprotected; use "
-                    + "\"server\" or \"none\"")
-        }
         if data == nil, inputShape == nil {
             throw server.error("data", "is missing; without data of its own the server needs input_shape")
         }

@@ -148,6 +148,9 @@ extension RoundOwner {
         file.state = .published
         file.modelSHA256 = digest
         file.seconds = now - file.opened
+        file.accuracy = finite(next.metrics?.accuracy)
+        file.loss = finite(next.metrics?.loss)
+        file.examplesPerClient = finite(next.metrics?.examples)
         file.epsilon = finite(try? ledger.spent(rounds: engine.charged))
         file.epsilonServer = finite(try? ledger.spentAgainstServer(rounds: engine.charged))
         try state.write(file)

@@ -63,6 +63,8 @@ struct RoundFile: Codable, Equatable, Sendable {
     var modelSHA256: String?
     var accuracy: Double?
     var loss: Double?
+    /// Noisy mean of the clients' numbers of examples, with a federated hold-out.
+    var examplesPerClient: Double?
     var epsilon: Double?
     var epsilonServer: Double?
     var seconds: Double = 0
@@ -74,6 +76,7 @@ struct RoundFile: Codable, Equatable, Sendable {
     enum CodingKeys: String, CodingKey {
         case run, round, state, opened, deadline, invited, survivors, reports, failures, accuracy, loss,
             epsilon, seconds, abandoned
+        case examplesPerClient = "examples_per_client"
         case noisySumSHA256 = "noisy_sum_sha256"
         case modelSHA256 = "model_sha256"
         case epsilonServer = "epsilon_server"

@@ -113,11 +113,12 @@ package struct RoundWork {
             seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round)
         let rotation = try plan.rotation(seed: message.seed, round: message.round)
         let share = try plan.privacy?.clientNoise(members: members)
+        let metrics = try plan.metrics.map { _ in try trainer.metrics(job) }
         let (weight, examples) = try trainer.withUpdate(job) { delta, examples in
             var noise = try SecureNoise()
             let encoded = try pipeline.encode(
                 delta, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
-                rounding: &rounding, noise: &noise)
+                metrics: metrics, rounding: &rounding, noise: &noise)
             pipeline.add(delta, to: &sum)
             return (encoded.weight, examples)
         }

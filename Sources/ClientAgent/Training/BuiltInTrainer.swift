@@ -1,7 +1,7 @@
 internal import Compute
 package import Configuration
 internal import Datasets
-internal import Federation
+package import Federation
 internal import Glibc
 internal import Learning
 
@@ -36,6 +36,12 @@ package final class BuiltInTrainer: RoundTrainer {
                 return try body(delta, indices.count)
             }
         }
+    }
+
+    package func metrics(_ job: TrainingJob) throws -> ClientMetrics {
+        let (examples, indices) = try load(job)
+        try check(examples, job.plan)
+        return try ClientEvaluator(job.plan).metrics(job.model.values, on: examples, indices: indices)
     }
 
     package func rest() {

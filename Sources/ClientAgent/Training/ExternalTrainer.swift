@@ -1,7 +1,7 @@
 internal import Compute
 internal import Configuration
 internal import Datasets
-internal import Federation
+package import Federation
 internal import FoundationEssentials
 internal import Glibc
 internal import Learning
@@ -61,6 +61,10 @@ package final class ExternalTrainer: RoundTrainer {
             for index in delta.indices { delta[index] -= job.model.values[index] }
             return try body(UnsafeBufferPointer(delta), examples)
         }
+    }
+
+    package func metrics(_ job: TrainingJob) throws -> ClientMetrics {
+        throw TrainerFailure("the task wants metrics of its model, which only the built-in trainer gives")
     }
 
     /// Removes what is in the folder, as far as that can be done: the program may have left anything.

@@ -45,6 +45,8 @@ package protocol RoundTrainer: AnyObject {
     func withUpdate<Result>(
         _ job: TrainingJob, _ body: (UnsafeBufferPointer<Float>, Int) throws -> Result
     ) throws -> Result
+    /// What the agent's data say of the model of the round, before training. Throws where the trainer cannot tell.
+    func metrics(_ job: TrainingJob) throws -> ClientMetrics
     /// Gives back what is kept between rounds; the next round loads it again.
     func rest()
 }

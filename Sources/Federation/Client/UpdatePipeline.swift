@@ -35,7 +35,12 @@ package struct UpdateDiagnostics: Equatable, Sendable {
 package struct UpdatePipeline {
     private let scale: Double
     private let privacy: PrivacyPlan?
+    /// Parameters of the model, and coordinates of the vector that is clipped and noised as a whole.
+    private let parameterCount: Int
     private let dimension: Int
+    private let metrics: MetricsPlan?
+    /// The clipped update with the client's metrics behind it; empty where none ride along.
+    private var extended: [Float]
     /// The encoded report: the update's coordinates, then the clipping indicator where clipping adapts.
     private var encoded: [Int32]
     /// The rotated update; empty where the plan does not rotate.
@@ -53,25 +58,30 @@ package struct UpdatePipeline {
     package init(plan: TaskPlan) {
         scale = plan.codec.scale
         privacy = plan.privacy
-        dimension = plan.dimension
+        parameterCount = plan.dimension
+        dimension = plan.vectorDimension
+        metrics = plan.metrics
+        extended = [Float](repeating: 0, count: plan.metrics == nil ? 0 : plan.vectorDimension)
         encoded = [Int32](repeating: 0, count: plan.privacy == nil ? 0 : plan.reportDimension)
-        rotated = [Float](repeating: 0, count: plan.privacy?.rotates == true ? plan.dimension : 0)
+        rotated = [Float](repeating: 0, count: plan.privacy?.rotates == true ? plan.vectorDimension : 0)
         roundsToNearest = plan.privacy?.roundsToNearest ?? true
-        coins = [UInt32](repeating: 0, count: roundsToNearest ? 0 : plan.dimension)
+        coins = [UInt32](repeating: 0, count: roundsToNearest ? 0 : plan.vectorDimension)
     }
 
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
     /// weighs 1; without, it is weighted by `examples`.
     ///
     /// `share` is the noise to add where that follows the round's members (``PrivacyPlan/clientNoise(members:)``).
+    /// `said` are the client's metrics, where the plan has them ride along.
     /// Returns the weight and what the client may know of its update. Draws the local noise from `source` where
     /// the plan says so. Throws ``UpdateRefusal``, or the source's error; the client then reports nothing.
     package mutating func encode(
         _ delta: UnsafeBufferPointer<Float>, examples: Int, clippingNorm: Double,
         rotation: RandomRotation? = nil, share: (any PrivacyMechanism)? = nil,
-        rounding: inout SeededGenerator, noise source: inout some NoiseSource
+        metrics said: ClientMetrics? = nil, rounding: inout SeededGenerator,
+        noise source: inout some NoiseSource
     ) throws -> (weight: Int, diagnostics: UpdateDiagnostics) {
-        precondition(delta.count == dimension, "an update of another layout")
+        precondition(delta.count == parameterCount, "an update of another layout")
         let squared = delta.baseAddress.map { Kernels.squareNorm($0, count: delta.count) } ?? 0
         guard squared.isFinite else { throw UpdateRefusal.notFinite }
         let norm = squared.squareRoot()
@@ -84,12 +94,23 @@ package struct UpdatePipeline {
             return (examples, UpdateDiagnostics(norm: norm, wasClipped: false))
         }
         weight = 1
-        let wasClipped = norm > clippingNorm
+        let ownNorm = clippingNorm * (metrics?.updateShare ?? 1)
+        let wasClipped = norm > ownNorm
         let scale = privacy.scale(forClippingNorm: clippingNorm)
         // Rounding to nearest may lengthen a vector by √d/2 grid units; left room for, it keeps every bound.
         let room = roundsToNearest ? 0.5 * Double(dimension).squareRoot() : 0
-        let factor = min(scale, (clippingNorm * scale - room) / norm)
-        try round(delta, rotation, factor: factor, within: privacy.squaredNormBound, using: &rounding)
+        if let metrics {
+            guard let said else { preconditionFailure("the plan wants metrics") }
+            extend(delta, by: min(1, ownNorm / norm), metrics.coordinates(said, clippingNorm: clippingNorm))
+            let whole = extended  // Shares the buffer: nothing writes to it meanwhile.
+            try whole.withUnsafeBufferPointer { whole in
+                let factor = scale * min(1, 1 - room / (clippingNorm * scale))
+                try round(whole, rotation, factor: factor, within: privacy.squaredNormBound, using: &rounding)
+            }
+        } else {
+            let factor = min(scale, (clippingNorm * scale - room) / norm)
+            try round(delta, rotation, factor: factor, within: privacy.squaredNormBound, using: &rounding)
+        }
         if privacy.adaptiveClipping != nil { encoded[dimension] = wasClipped ? -1 : 1 }
         if privacy.clientsAddNoise {
             precondition(
@@ -97,6 +118,17 @@ package struct UpdatePipeline {
             try addNoise(share ?? privacy.mechanism, from: &source)
         }
         return (1, UpdateDiagnostics(norm: norm, wasClipped: wasClipped))
+    }
+
+    /// Fills `extended` with the update times `factor` and the metrics' coordinates.
+    private mutating func extend(
+        _ delta: UnsafeBufferPointer<Float>, by factor: Double, _ coordinates: [Float]
+    ) {
+        let factor = Float(factor).nextDown
+        extended.withUnsafeMutableBufferPointer { extended in
+            for index in 0..<delta.count { extended[index] = delta[index] * factor }
+            for (index, value) in coordinates.enumerated() { extended[delta.count + index] = value }
+        }
     }
 
     /// The clipped update that was encoded last as a vector of the plan's ring, for masking.

@@ -47,6 +47,6 @@ extension TaskPlan {
         guard privacy?.rotates == true else { return nil }
         var generator = SeededGenerator(seed: seed, purpose: .rotation, round: round)
         let bytes = (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-        return try RandomRotation(count: dimension, seed: bytes)
+        return try RandomRotation(count: vectorDimension, seed: bytes)
     }
 }

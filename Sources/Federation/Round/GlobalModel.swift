@@ -6,6 +6,8 @@ package import SecureAggregation
 package struct GlobalModel: Sendable {
     package private(set) var parameters: ParameterVector
     package private(set) var strategy: any Strategy
+    /// What the clients of the last round said of the model that the round started from; nil where they say nothing.
+    package private(set) var metrics: ReleasedMetrics?
     private var adaptiveClipping: AdaptiveClipping?
     private let plan: TaskPlan
 
@@ -40,16 +42,25 @@ package struct GlobalModel: Sendable {
             case .weights: Double(max(1, weight))
             case .expectedCohort(let count): count
             }
+        let clippingNorm = clippingNorm
         var scale = plan.codec.scale
         if let privacy = plan.privacy { scale = privacy.scale(forClippingNorm: clippingNorm) }
         if adaptiveClipping != nil {
             // The clipping indicators' sum follows the parameters.
-            let indicators = noisySum.centred(at: plan.dimension)
+            let indicators = noisySum.centred(at: plan.vectorDimension)
             adaptiveClipping?.update(noisyIndicatorSum: indicators, expectedCohort: Int(divisor))
         }
         let codec = FixedPointCodec(bits: plan.codec.bits, scale: scale)
-        var mean = codec.decode(noisySum, count: plan.dimension, dividedBy: divisor)
+        var mean = codec.decode(noisySum, count: plan.vectorDimension, dividedBy: divisor)
         if let rotation { mean.withUnsafeMutableBufferPointer { rotation.inverse($0) } }
+        metrics = plan.metrics.map { metrics in
+            // The number of reports may be used where no sampling hides it.
+            let isHidden = plan.privacy.map { $0.configuration.sampling != .none } ?? true
+            let correction = Float(isHidden ? 1 : divisor / Double(max(1, weight)))
+            let means = mean.suffix(MetricsPlan.count).map { $0 * correction }
+            mean.removeLast(MetricsPlan.count)
+            return metrics.released(means, clippingNorm: clippingNorm, classifies: plan.classifies)
+        }
         strategy.apply(meanUpdate: mean, to: &parameters)
     }
 }

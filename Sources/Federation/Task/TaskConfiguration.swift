@@ -25,6 +25,8 @@ package struct TaskConfiguration: Sendable {
     /// Evaluate every so many rounds; the last is always evaluated.
     package var evaluateEvery: Int
     package var holdout: Holdout
+    /// How clients' metrics ride in the vector; nil unless `holdout` is `federated`.
+    package var metrics: MetricsPlan?
     /// End early at this hold-out accuracy; nil: never.
     package var targetAccuracy: Double?
 
@@ -61,6 +63,7 @@ package struct TaskConfiguration: Sendable {
         targetAccuracy = try evaluation?.number(
             "target_accuracy", expected: "a number above 0 and up to 1"
         ) { $0 > 0 && $0 <= 1 }
+        if holdout == .federated { metrics = try evaluation.map { try MetricsPlan($0) } }
         try evaluation?.finish()
         secureAggregation = try SecureAggregationConfiguration(section.section("secure_aggregation"))
         try section.finish()
@@ -70,6 +73,18 @@ package struct TaskConfiguration: Sendable {
     private func check(_ section: Section) throws {
         if let minimumReports, minimumReports > cohortSize {
             throw section.error("min_reports", "is \(minimumReports), above the cohort_size of \(cohortSize)")
+        }
+        if holdout == .federated, privacy.mode == .none {
+            throw ConfigurationError(
+                path: "\(section.path).evaluation.holdout",
+                problem: "\"federated\" needs a private mode, whose noise covers what clients say")
+        }
+        if holdout == .federated, privacy.example != nil {
+            throw ConfigurationError(
+                path: "\(section.path).evaluation.holdout",
+                problem:
+                    "\"federated\" tells of single records what privacy.example does not cover; remove one of the two"
+            )
         }
         switch (privacy.mode, secureAggregation.enabled) {
         case (.distributed, false?):

@@ -33,8 +33,13 @@ package struct TaskPlan: Sendable {
 
     /// Number of model parameters.
     package var dimension: Int { model.layout.count }
-    /// Coordinates of one report: the parameters, and the clipping indicator where clipping adapts.
-    package var reportDimension: Int { dimension + (privacy?.adaptiveClipping == nil ? 0 : 1) }
+    /// Coordinates that are clipped and noised together: the parameters, and the clients' metrics where they ride
+    /// along.
+    package var vectorDimension: Int { dimension + (metrics == nil ? 0 : MetricsPlan.count) }
+    /// How clients' metrics ride in the vector; nil where they do not.
+    package var metrics: MetricsPlan? { configuration.metrics }
+    /// Coordinates of one report: the vector's, and the clipping indicator where clipping adapts.
+    package var reportDimension: Int { vectorDimension + (privacy?.adaptiveClipping == nil ? 0 : 1) }
     /// Bytes of one report on the wire.
     package var reportBytes: Int { RingVector.packedByteCount(count: reportDimension, bits: codec.bits) }
     /// Bytes of one published model, its header apart.
@@ -67,7 +72,9 @@ package struct TaskPlan: Sendable {
             codec = FixedPointCodec(bits: 64, scale: 0x1p32)
             divisor = .weights
         } else {
-            let plan = try PrivacyPlan(configuration, cohort: cohort, dimension: model.layout.count)
+            let extra = configuration.metrics == nil ? 0 : MetricsPlan.count
+            let plan = try PrivacyPlan(
+                configuration, cohort: cohort, dimension: model.layout.count + extra)
             privacy = plan
             codec = plan.codec
             divisor = .expectedCohort(cohort.expected)

@@ -4,9 +4,10 @@
 package struct RoundRecord: Codable, Equatable, Sendable {
     /// Number of the round, from 1. Numbers of abandoned rounds are skipped by later ones.
     package var round: Int
-    /// Accuracy on the server's hold-out, 0 to 1; null where not evaluated or not a classifier.
+    /// Accuracy on the server's hold-out, 0 to 1; null where not evaluated or not a classifier. With a federated
+    /// hold-out the noisy mean of what the round's clients said of the model that the round started from.
     package var accuracy: Double?
-    /// Mean loss on the server's hold-out; null where not evaluated.
+    /// Mean loss on the server's hold-out, or as above; null where not evaluated.
     package var loss: Double?
     /// ε spent so far against whoever sees the released models; null when unbounded.
     package var epsilon: Double?

@@ -52,11 +52,6 @@ package struct Scenario: Sendable {
         baselines = try Self.readBaselines(simulation)
         try simulation.finish()
         try root.finish()
-        guard self.task.holdout != .federated else {
-            throw ConfigurationError(
-                path: "task.evaluation.holdout",
-                problem: "\"federated\" is not available in this version; use server or none")
-        }
         if let clients, self.task.cohortSize > clients {
             throw ConfigurationError(
                 path: "task.cohort_size",

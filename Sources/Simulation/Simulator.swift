@@ -123,7 +123,13 @@ package final class Simulator {
         for worker in pool.states { worker.beginRound() }
         let shared = try SharedRound(
             number: number, rotation: rotation(round: number), masking: masking(invited, round: number))
-        let outcome = execution.play(engine, using: &generator) { train($0, shared) }
+        // An empty Poisson draw closes with its invitation: noise alone is released.
+        let outcome =
+            invited.isEmpty
+            ? RoundExecution.Outcome(
+                engine: engine, closedAt: progress.virtualTime, actions: Array(actions.dropFirst()),
+                results: [], failures: [:])
+            : execution.play(engine, using: &generator) { train($0, shared) }
         engine = outcome.engine
         progress.virtualTime = outcome.closedAt
         actions = outcome.actions
@@ -266,13 +272,15 @@ package final class Simulator {
             }
             if case .finished(let reason) = action { progress.finished = reason }
         }
+        // Not where the engine finished instead.
+        let wasOpened = engine.round > progress.round
         progress.round = engine.round
         progress.published = engine.published
         progress.charged = engine.charged
         progress.parameters = model.parameters
         progress.strategyState = model.strategy.state
         progress.clippingNorm = model.clippingNorm
-        if selected == 0, abandoned == nil { return }
+        guard wasOpened else { return }
         var record = RoundRecord(
             round: round, accuracy: nil, loss: nil, epsilon: try journal.epsilon(charged: engine.charged),
             epsilonServer: try journal.epsilonServer(charged: engine.charged), clientsSelected: selected,

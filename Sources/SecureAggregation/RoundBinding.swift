@@ -15,18 +15,23 @@ package struct RoundBinding: Hashable, Sendable {
     package let coordinateCount: Int
     /// Fewest members whose sum may be opened, at least 2.
     package let minimalSurvivors: Int
+    /// Smallest share of the roster whose sum may be opened, 0 to 1: where noise is sized by the roster.
+    package let minimalShare: Double
     /// Rates and security from which degree and threshold follow.
     package let assumptions: SecurityAssumptions
+    /// Whatever else members must agree on, such as the hash of their task; at most 255 bytes.
+    package let context: [UInt8]
     /// SHA-256 of all of the above.
     package let digest: [UInt8]
 
     /// Throws `malformed` when a value is out of its range.
     package init(
         run: String, round: Int, modelDigest: [UInt8], bits: Int, coordinateCount: Int, minimalSurvivors: Int,
-        assumptions: SecurityAssumptions
+        minimalShare: Double = 0, assumptions: SecurityAssumptions, context: [UInt8] = []
     ) throws(SecureAggregationError) {
         func refuse(_ reason: String) -> SecureAggregationError { .malformed("round", reason: reason) }
         guard run.utf8.count <= 255 else { throw refuse("a run identifier longer than 255 bytes") }
+        guard context.count <= 255 else { throw refuse("a context longer than 255 bytes") }
         guard round >= 0 else { throw refuse("round \(round)") }
         guard modelDigest.count == SHA256.byteCount else { throw refuse("a model digest not of 32 bytes") }
         guard (8...32).contains(bits) else { throw refuse("a ring of \(bits) bits; 8 to 32 are possible") }
@@ -36,13 +41,16 @@ package struct RoundBinding: Hashable, Sendable {
         guard minimalSurvivors >= 2 else {
             throw refuse("a minimum of \(minimalSurvivors) survivors; the sum of one is that one's vector")
         }
+        guard minimalShare >= 0, minimalShare <= 1 else { throw refuse("a share of \(minimalShare)") }
         self.run = run
         self.round = round
         self.modelDigest = modelDigest
         self.bits = bits
         self.coordinateCount = coordinateCount
         self.minimalSurvivors = minimalSurvivors
+        self.minimalShare = minimalShare
         self.assumptions = assumptions
+        self.context = context
         var writer = MessageWriter(domain: "sordino secagg round v1")
         writer.put(counted: [UInt8](run.utf8))
         writer.put(UInt64(round))
@@ -50,11 +58,23 @@ package struct RoundBinding: Hashable, Sendable {
         writer.put(UInt64(bits))
         writer.put(UInt64(coordinateCount))
         writer.put(UInt64(minimalSurvivors))
+        writer.put(minimalShare.bitPattern)
         writer.put(assumptions.dropoutRate.bitPattern)
         writer.put(assumptions.adversarialRate.bitPattern)
         writer.put(UInt16(assumptions.adversary == .active ? 1 : 0))
         writer.put(UInt16(assumptions.secrecyBits))
         writer.put(UInt16(assumptions.correctnessBits))
+        writer.put(counted: context)
         digest = try cryptographic { () throws(CryptographyError) in try SHA256.hash(writer.bytes) }
+    }
+
+    /// Fewest members of a roster of so many whose sum may be opened.
+    package func minimalSurvivors(of members: Int) -> Int {
+        max(minimalSurvivors, Self.survivors(share: minimalShare, of: members))
+    }
+
+    /// A share of so many members, rounded up; products that only rounding lifts above a whole number stay there.
+    package static func survivors(share: Double, of members: Int) -> Int {
+        Int((share * Double(members) - 1e-9).rounded(.up))
     }
 }

@@ -26,6 +26,8 @@ package enum SecureAggregationError: Error, Equatable, Sendable {
     case graphTooSparse(degree: Int, threshold: Int)
     /// Fewer members than the plan or this agent's policy wants.
     case tooFewMembers(actual: Int, minimum: Int)
+    /// More members than the plan's noise was sized for.
+    case tooManyMembers(actual: Int, maximum: Int)
     /// The roster or the survivor set leaves this agent out.
     case ownAbsence
     /// A survivor set that contradicts what this agent was told before.
@@ -60,6 +62,7 @@ extension SecureAggregationError: CustomStringConvertible {
         case .graphTooSparse(let degree, let threshold):
             "degree \(degree) with threshold \(threshold) is too weak for this agent's policy"
         case .tooFewMembers(let actual, let minimum): "\(actual) members, at least \(minimum) are needed"
+        case .tooManyMembers(let actual, let maximum): "\(actual) members, at most \(maximum) are allowed"
         case .ownAbsence: "this agent is left out"
         case .inconsistentSurvivors(let reason): "survivor set: \(reason)"
         case .noQuorum(let actual, let threshold):

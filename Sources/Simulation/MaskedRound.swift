@@ -10,93 +10,75 @@ internal import Synchronization
 /// All invited clients exchange keys and shares; those who report mask their vectors as they come, the others are
 /// drop-outs whose masks the survivors help to remove. The sum that comes out equals the unmasked one bit for bit.
 package final class MaskedRound: Sendable {
-    private let members: [Int: KeyedMember]
-    private let clients: [Int: SecureAggregationClient]
-    private let server: Mutex<SecureAggregationServer>
+    /// A member of the round and its side of the protocol.
+    private struct Participant: Sendable {
+        let identity: MemberIdentity
+        let member: MaskedMember
+    }
+
+    private let participants: [Int: Participant]
+    private let collection: Mutex<MaskedCollection>
+    /// Drop-outs follow the virtual clock of the round engine; within a step nobody is late.
+    private static let (start, end) = (Instant(nanoseconds: 0), Instant(nanoseconds: .max / 4))
 
     /// Runs the steps `keys` and `shares`, the members' side on `threads` threads. Throws
     /// ``SecureAggregationError`` where the cohort cannot be protected.
     package init(invited: [Int], plan: TaskPlan, round: Int, model: [Float], threads: Int) throws {
-        let configuration = plan.configuration.secureAggregation
-        let assumptions = try SecurityAssumptions(
-            dropoutRate: configuration.dropoutRate, adversarialRate: configuration.adversarialRate,
-            adversary: .active)
-        let binding = try RoundBinding(
-            run: "simulation", round: round, modelDigest: model.withUnsafeBytes { try SHA256.hash($0) },
-            bits: plan.codec.bits, coordinateCount: plan.reportDimension,
-            minimalSurvivors: max(2, plan.rules.minimumReports), assumptions: assumptions)
+        let binding = try plan.binding(
+            run: "simulation", round: round, modelDigest: model.withUnsafeBytes { try SHA256.hash($0) })
         let members = try Self.parallel(invited, threads: threads) { _ in
             try KeyedMember(key: Signature.PrivateKey())
         }
         let verifier = MemoizingVerifier(PinnedMembers(Set(members.map(\.identity))))
-        let policy = AggregationPolicy(minimalSurvivors: 2, assumptions: assumptions)
-        let clients = try members.map { member in
+        let policy = AggregationPolicy(minimalSurvivors: 2, assumptions: binding.assumptions)
+        let participants = try members.map { member in
             var record = ParticipationRecord()
-            return try SecureAggregationClient(
-                binding: binding, policy: policy, member: member, verifier: verifier, participation: &record)
+            return Participant(
+                identity: member.identity,
+                member: try MaskedMember(
+                    binding: binding, policy: policy, member: member, verifier: verifier,
+                    participation: &record))
         }
-        self.members = Dictionary(uniqueKeysWithValues: zip(invited, members))
-        self.clients = Dictionary(uniqueKeysWithValues: zip(invited, clients))
-        var server = SecureAggregationServer(binding: binding, verifier: verifier)
-        let advertised = try Self.parallel(clients, threads: threads) { try $0.advertise().encoded() }
-        for (member, bytes) in zip(members, advertised) {
-            try server.receive(Advertisement(decoding: bytes), from: member.identity)
+        self.participants = Dictionary(uniqueKeysWithValues: zip(invited, participants))
+        collection = Mutex(
+            MaskedCollection(
+                binding: binding, verifier: verifier, invited: members.map(\.identity), opened: Self.start,
+                collectionDeadline: Self.end))
+        for step in [ProtocolStep.keys, .shares] { try play(step, participants, threads: threads) }
+    }
+
+    /// One step of all the given members: the server's messages, their answers, and the end of the step.
+    private func play(_ step: ProtocolStep, _ participants: [Participant], threads: Int) throws {
+        let asking = collection.withLock { $0 }
+        let answers = try Self.parallel(participants, threads: threads) { participant in
+            let message = step == .keys ? [] : try asking.message(step, for: participant.identity) ?? []
+            return try participant.member.answer(step, to: message)
         }
-        try server.closeKeys()
-        let keyed = server
-        let sealed = try Self.parallel(Array(zip(members, clients)), threads: threads) { member, client in
-            let roster = try keyed.rosterMessage(for: member.identity).encoded()
-            return try client.share(RosterMessage(decoding: roster)).encoded()
+        try collection.withLock { collection in
+            for (participant, bytes) in zip(participants, answers) {
+                try collection.receive(step, bytes, from: participant.identity)
+            }
+            if step != .unmask { _ = try collection.closeStep(at: Self.start) }
         }
-        for (member, bytes) in zip(members, sealed) {
-            try server.receive(SealedShares(decoding: bytes), from: member.identity)
-        }
-        try server.closeShares()
-        self.server = Mutex(server)
     }
 
     /// Masks a client's report and hands it to the server, which adds it and forgets it.
     package func deliver(_ report: RingVector, from client: Int) throws {
-        guard let member = members[client], let session = clients[client] else {
+        guard let participant = participants[client] else {
             preconditionFailure("only invited clients report")
         }
-        let delivery = try server.withLock { try $0.delivery(for: member.identity).encoded() }
+        let delivery = try collection.withLock { try $0.message(.masked, for: participant.identity) } ?? []
         var masked = report
-        try masked.withNarrowWords { words in
-            try session.mask(words, delivery: SealedShares(decoding: delivery))
-            try server.withLock { try $0.receive(masked: UnsafeBufferPointer(words), from: member.identity) }
-        }
+        try participant.member.mask(&masked, delivery: delivery)
+        try collection.withLock { try $0.receive(report: masked, from: participant.identity) }
     }
 
     /// Runs the steps `consistency` and `unmask` with the survivors, on `threads` threads, and opens their sum.
-    package func open(survivors: [Int], bits: Int, threads: Int) throws -> RingVector {
-        let survivors = survivors.compactMap { client in
-            members[client].flatMap { member in clients[client].map { (member, $0) } }
-        }
-        return try server.withLock { server in
-            _ = try server.closeMasked()
-            let masked = server
-            let confirmed = try Self.parallel(survivors, threads: threads) { member, client in
-                let set = try masked.survivorMessage(for: member.identity).encoded()
-                return try client.confirm(SurvivorSet(decoding: set)).encoded()
-            }
-            for ((member, _), bytes) in zip(survivors, confirmed) {
-                try server.receive(Confirmation(decoding: bytes), from: member.identity)
-            }
-            try server.closeConsistency()
-            let consistent = server
-            let opened = try Self.parallel(survivors, threads: threads) { member, client in
-                let quorum = try consistent.quorum(for: member.identity).encoded()
-                return try client.unmask(Quorum(decoding: quorum)).encoded()
-            }
-            for ((member, _), bytes) in zip(survivors, opened) {
-                try server.receive(UnmaskShares(decoding: bytes), from: member.identity)
-            }
-            let removal = try server.closeUnmask()
-            var sum = server.maskedSum
-            try removal.apply(to: &sum, threads: threads)
-            return RingVector(narrow: sum, bits: bits)
-        }
+    package func open(survivors: [Int], threads: Int) throws -> RingVector {
+        let survivors = survivors.compactMap { participants[$0] }
+        try collection.withLock { try $0.closeMasked(at: Self.start) }
+        for step in [ProtocolStep.consistency, .unmask] { try play(step, survivors, threads: threads) }
+        return try collection.withLock { try $0.open(threads: threads) }
     }
 
     /// What `body` makes of each item, in order; the items are spread over `threads` threads. Throws one of the

@@ -50,6 +50,8 @@ package final class Simulator {
         package var strategyState: [Float] = []
         /// L2 bound of the coming round's updates; nil before the first round.
         package var clippingNorm: Double?
+        /// Clients that the present participation window has had, where there is one.
+        package var participants: Set<Int> = []
         package var round = 0
         package var published = 0
         package var charged = 0
@@ -79,8 +81,8 @@ package final class Simulator {
         let progress = progress ?? Progress(parameters: plan.model.initialParameters(seed: setup.seed))
         self.progress = progress
         engine = RoundEngine(
-            rules: plan.rules, round: progress.round, published: progress.published, charged: progress.charged
-        )
+            rules: plan.rules, round: progress.round, published: progress.published,
+            charged: progress.charged, participants: progress.participants)
         model = try GlobalModel(
             parameters: progress.parameters, strategyState: progress.strategyState,
             clippingNorm: progress.clippingNorm, plan: plan)
@@ -122,7 +124,9 @@ package final class Simulator {
         }
         for worker in pool.states { worker.beginRound() }
         let shared = try SharedRound(
-            number: number, rotation: rotation(round: number), masking: masking(invited, round: number))
+            number: number, rotation: plan.rotation(seed: setup.seed, round: number),
+            masking: masking(invited, round: number),
+            share: plan.privacy?.clientNoise(members: invited.count), members: invited.count)
         // An empty Poisson draw closes with its invitation: noise alone is released.
         let outcome =
             invited.isEmpty
@@ -156,14 +160,6 @@ package final class Simulator {
         }
     }
 
-    /// The public rotation of a round, where the plan rotates.
-    private func rotation(round: Int) throws -> RandomRotation? {
-        guard plan.privacy?.rotates == true else { return nil }
-        var generator = SeededGenerator(seed: setup.seed, purpose: .rotation, round: round)
-        let seed = (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-        return try RandomRotation(count: plan.dimension, seed: seed)
-    }
-
     /// Trains clients on all workers, longest first, and returns their results in the order given.
     private func train(_ clients: [Int], _ shared: SharedRound) -> [ClientResult] {
         let order = clients.indices.sorted {
@@ -181,7 +177,7 @@ package final class Simulator {
                     run: "simulation", seed: setup.seed, client: client, round: shared.number,
                     model: parameters,
                     clippingNorm: clippingNorm, rotation: shared.rotation,
-                    masking: shared.masking,
+                    masking: shared.masking, share: shared.share,
                     examples: setup.training, indices: setup.partition[client], noise: setup.noise))
         }
         // Every slot is filled: the pool returns when all jobs are done.
@@ -208,13 +204,14 @@ package final class Simulator {
                     event = .failed("secure aggregation: \(error)")
                 }
             case .requireCharge(let round):
-                try journal.charge(round: round)
+                try journal.charge(round: round, charge: engine.charged + 1)
                 event = .charged
             case .requireNoise(let round):
-                try addNoise(to: &noisy, round: round)
+                try addNoise(to: &noisy, round: round, members: shared.members, survivors: results.count)
                 event = .noised
             case .requireSettlement(let round, let survivors):
-                try journal.settle(round: round, survivors: survivors, noisySum: noisy)
+                try journal.settle(
+                    round: round, charge: engine.charged, survivors: survivors, noisySum: noisy)
                 event = .settled
             case .requirePublication(let round):
                 model.apply(noisySum: noisy, weight: weight, rotation: shared.rotation)
@@ -231,7 +228,7 @@ package final class Simulator {
     /// The exact sum of the survivors' reports and of their weights.
     private func sum(of survivors: [Int], _ shared: SharedRound) throws -> (RingVector, Int) {
         if let masking = shared.masking {
-            let opened = try masking.open(survivors: survivors, bits: plan.codec.bits, threads: setup.workers)
+            let opened = try masking.open(survivors: survivors, threads: setup.workers)
             return (opened, survivors.count)
         }
         var total = pool.states[0].partial
@@ -247,18 +244,32 @@ package final class Simulator {
             threads: setup.workers)
     }
 
-    private func addNoise(to sum: inout RingVector, round: Int) throws {
+    private func addNoise(to sum: inout RingVector, round: Int, members: Int, survivors: Int) throws {
         guard let privacy = plan.privacy else { return }
         if let stored = try journal.storedNoisySum(round: round, like: sum) {
             sum = stored
             return
         }
-        if privacy.configuration.mode == .central {
+        if privacy.tree != nil {
+            try privacy.addTreeNoise(to: &sum, step: engine.charged) { try treeNoiseSource(step: $0) }
+        } else if privacy.configuration.mode == .central {
             try setup.noise.draw(client: 0, round: round) { source in
                 try privacy.addCentralNoise(to: &sum, from: &source)
             }
+        } else if privacy.noiseFollowsMembers {
+            try setup.noise.draw(client: 0, round: round) { source in
+                try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
+            }
         }
         try journal.storeNoisySum(round: round, sum)
+    }
+
+    /// The noise of a node of the tree over rounds, which later rounds ask for again.
+    private func treeNoiseSource(step: Int) throws -> AnyNoiseSource {
+        switch setup.noise {
+        case .seeded: try setup.noise.source(client: 0, round: step)
+        case .secure: .secret(try journal.treeNoiseSource(step: step))
+        }
     }
 
     private func conclude(
@@ -280,6 +291,7 @@ package final class Simulator {
         progress.parameters = model.parameters
         progress.strategyState = model.strategy.state
         progress.clippingNorm = model.clippingNorm
+        progress.participants = engine.participants
         guard wasOpened else { return }
         var record = RoundRecord(
             round: round, accuracy: nil, loss: nil, epsilon: try journal.epsilon(charged: engine.charged),
@@ -331,6 +343,10 @@ private struct SharedRound {
     let number: Int
     let rotation: RandomRotation?
     let masking: MaskedRound?
+    /// Noise that each client adds; nil where clients add none.
+    let share: (any PrivacyMechanism)?
+    /// Invited clients.
+    let members: Int
 }
 
 extension ContinuousClock.Instant {

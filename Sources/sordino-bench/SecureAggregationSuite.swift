@@ -92,7 +92,7 @@ enum SecureAggregationSuite {
                 worker.serve(client, update, rotation, masked, norm: plan.configuration.privacy.clippingNorm)
             }
             for worker in pool.states { if let failure = worker.failure { throw failure } }
-            _ = try masked.open(survivors: survivors, bits: plan.codec.bits, threads: threads)
+            _ = try masked.open(survivors: survivors, threads: threads)
             wall.append(1e-9 * Double(DispatchTime.now().uptimeNanoseconds - start))
             processor.append(ProcessorClock.now() - used)
         }

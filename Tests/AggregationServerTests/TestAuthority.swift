@@ -19,21 +19,26 @@ final class TestAuthority: Sendable {
             "authority",
         ])
         try issue("server", extensions: "server")
-        for index in 0..<4 { try issue("agent-\(index)", extensions: "client") }
+        for index in 0..<4 { try issue("agent-\(index)", extensions: "client", role: "agent") }
+        try issue("admin", extensions: "client", role: "admin")
     }
 
     func path(_ name: String) -> String { "\(directory)/\(name)" }
 
-    private func issue(_ name: String, extensions: String) throws {
+    private func issue(_ name: String, extensions: String, role: String? = nil) throws {
         try openssl([
             "req", "-new", "-newkey", "ed25519", "-nodes", "-subj", "/CN=\(name)", "-keyout",
             path("\(name).key"), "-out", path("\(name).csr"), "-config", path("openssl.cnf"),
         ])
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path("\(name).key"))
+        // Roles stand in the certificates as the product's own authority writes them.
+        let section = path("\(name).cnf")
+        let names = role.map { "\nsubjectAltName = URI:sordino://\($0)/\(name)\n" } ?? ""
+        try (Self.configuration + names).write(toFile: section, atomically: true, encoding: .utf8)
         try openssl([
             "x509", "-req", "-days", "20", "-in", path("\(name).csr"), "-CA", path("authority.crt"), "-CAkey",
             path("authority.key"), "-CAcreateserial", "-out", path("\(name).crt"), "-extfile",
-            path("openssl.cnf"), "-extensions", extensions,
+            section, "-extensions", extensions,
         ])
     }
 

@@ -42,6 +42,7 @@ import Testing
                 ClientJob(
                     run: TestFederation.run, seed: task.seed, client: 4, round: round,
                     model: task.initial.values, clippingNorm: .infinity, rotation: nil, masking: nil,
+                    share: nil,
                     examples: task.dataset.train,
                     indices: Array(0..<Int32(task.dataset.train.count))[...], noise: .seeded(1)))
             #expect(result.failure == nil)

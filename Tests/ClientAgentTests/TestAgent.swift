@@ -53,6 +53,7 @@ struct TestAgent {
             data: configuration.data ?? .null, folder: configuration.folder)
         return try RoundRunner(
             state: StateDirectory(configuration.stateDirectory), gate: PolicyGate(configuration.policy),
-            trainer: trainer ?? builtIn, link: link(), stop: stop, log: log.logger)
+            masking: MaskingSettings(configuration), trainer: trainer ?? builtIn, link: link(), stop: stop,
+            log: log.logger)
     }
 }

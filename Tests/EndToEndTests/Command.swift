@@ -13,15 +13,20 @@ enum Sordino {
     private static let patienceSeconds = 240.0
 
     /// Where the binary lies: `SORDINO_BINARY`, or beside the test bundle, where the package manager puts both.
-    static let binary: String = {
-        if let named = ProcessInfo.processInfo.environment["SORDINO_BINARY"] { return named }
+    static let binary = ProcessInfo.processInfo.environment["SORDINO_BINARY"] ?? beside("sordino")
+
+    /// The agent's binary lies beside it.
+    static let agent = URL(fileURLWithPath: binary).deletingLastPathComponent()
+        .appendingPathComponent("sordino-agent").path
+
+    private static func beside(_ name: String) -> String {
         let itself = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         let places = [itself.deletingLastPathComponent(), Bundle.main.bundleURL]
-        let found = places.map { $0.appendingPathComponent("sordino").path }
+        let found = places.map { $0.appendingPathComponent(name).path }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
         // The name that fails to start says in the test's message where it was looked for.
-        return found ?? places[0].appendingPathComponent("sordino").path
-    }()
+        return found ?? places[0].appendingPathComponent(name).path
+    }
 
     /// Runs a command to its end.
     static func run(_ arguments: String...) throws -> CommandResult { try run(arguments) }
@@ -30,8 +35,21 @@ enum Sordino {
     static func run(_ arguments: [String]) throws -> CommandResult { try start(arguments).wait() }
 
     /// Starts a command.
-    static func start(_ arguments: [String]) throws -> RunningCommand {
-        try RunningCommand(binary, arguments, patienceSeconds: patienceSeconds)
+    static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> RunningCommand {
+        try RunningCommand(binary, arguments, patienceSeconds: patienceSeconds, environment: environment)
+    }
+
+    /// Starts the agent's binary, which lies beside.
+    static func startAgent(_ arguments: [String], environment: [String: String] = [:]) throws
+        -> RunningCommand
+    {
+        try RunningCommand(
+            binary + "-agent", arguments, patienceSeconds: patienceSeconds, environment: environment)
+    }
+
+    /// Starts an agent's command.
+    static func startAgent(_ arguments: [String]) throws -> RunningCommand {
+        try RunningCommand(agent, arguments, patienceSeconds: patienceSeconds)
     }
 }
 
@@ -63,8 +81,11 @@ final class RunningCommand {
     private let streams: Workspace
     private let deadline: Date
 
-    /// Starts `path`; standard input is empty.
-    init(_ path: String, _ arguments: [String], patienceSeconds: Double) throws {
+    /// Starts `path`; standard input is empty. `more` adds to the environment.
+    init(
+        _ path: String, _ arguments: [String], patienceSeconds: Double,
+        environment more: [String: String] = [:]
+    ) throws {
         streams = try Workspace()
         deadline = Date(timeIntervalSinceNow: patienceSeconds)
         var actions = posix_spawn_file_actions_t()
@@ -75,7 +96,8 @@ final class RunningCommand {
             posix_spawn_file_actions_addopen(
                 &actions, descriptor, streams.file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         }
-        let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+        let environment = ProcessInfo.processInfo.environment.merging(more) { $1 }
+            .map { "\($0.key)=\($0.value)" }
         let words = ([path] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup($0) } + [nil]
         defer { for pointer in words + variables { free(pointer) } }
@@ -86,6 +108,9 @@ final class RunningCommand {
         }
         self.process = process
     }
+
+    /// What it has written to standard error so far.
+    var errorsSoFar: String { (try? streams.text("err")) ?? "" }
 
     /// Sends a signal; harmless when the process has ended, since nobody but `wait` collects it.
     func send(_ signal: Int32) { kill(process, signal) }

@@ -63,7 +63,9 @@ import Testing
         try expectSameResult(federation, "killed", as: "reference")
     }
 
-    @Test(arguments: [Scenarios.central, Scenarios.poisson, Scenarios.local, Scenarios.distributed])
+    @Test(arguments: [
+        Scenarios.central, Scenarios.poisson, Scenarios.local, Scenarios.distributed, Scenarios.tree,
+    ])
     func aKilledSecureRunReleasesEveryRoundOnce(privacy: String) throws {
         let rounds = 30
         let federation = try Federation(

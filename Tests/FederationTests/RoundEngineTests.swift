@@ -136,6 +136,50 @@ private func rules(
         #expect(stopped.tell(.open(.roster(count: 4))).isEmpty)
     }
 
+    /// Plays a whole round and returns its cohort; nobody drops out.
+    private func play(_ harness: inout Harness, _ candidates: Candidates) -> [Int] {
+        let cohort = harness.open(candidates)
+        for client in cohort { harness.tell(.reportOffered(client: client, round: harness.engine.round)) }
+        harness.publish()
+        return cohort
+    }
+
+    @Test(arguments: [Candidates.roster(count: 13), .present([1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233])])
+    func nobodyIsInTwoSumsOfAParticipationWindow(candidates: Candidates) {
+        var rules = rules(rounds: 9)
+        rules.participationWindow = 3
+        var harness = Harness(rules)
+        for _ in 0..<3 {
+            let cohorts = (0..<3).map { _ in play(&harness, candidates) }
+            #expect(cohorts.allSatisfy { $0.count == 4 } && Set(cohorts.joined()).count == 12)
+            // An engine that is made anew from what was kept goes on with the same bound.
+            harness.engine = RoundEngine(
+                rules: rules, round: harness.engine.round, published: harness.engine.published,
+                charged: harness.engine.charged, participants: harness.engine.participants)
+        }
+    }
+
+    @Test func aWindowCountsWhoWasInAChargedSumOnly() {
+        var rules = rules(cohort: 3)
+        rules.participationWindow = 2
+        rules.abandonLimit = 9
+        var harness = Harness(rules)
+        // A round that is abandoned before its charge released nothing and uses nobody up.
+        let first = harness.open(.roster(count: 6))
+        harness.tell(.gaveUp(client: first[0], round: 1))
+        harness.tell(.gaveUp(client: first[1], round: 1))
+        harness.tell(.reportOffered(client: first[2], round: 1))
+        #expect(first.allSatisfy(harness.engine.mayTakePart))
+        // One whose charge was written does, even when it fails after that.
+        let second = harness.open(.roster(count: 6))
+        for client in second { harness.tell(.reportOffered(client: client, round: 2)) }
+        for event in [RoundEvent.summed, .charged, .failed("disk full")] { harness.tell(event) }
+        #expect(!second.contains(where: harness.engine.mayTakePart))
+        let third = play(&harness, .roster(count: 6))
+        #expect(Set(second).isDisjoint(with: third))
+        #expect((0..<6).allSatisfy(harness.engine.mayTakePart))
+    }
+
     @Test func anEmptyPoissonCohortReleasesNoiseAlone() {
         var harness = Harness(
             RoundEngine.Rules(

@@ -57,6 +57,7 @@ private enum Fixture {
         return simulator
     }
 
+    static let tree = "{mode: 'central', mechanism: 'tree', clipping_norm: 0.5, noise_multiplier: 0.5}"
     static let central =
         "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adjacency: 'add-or-remove-one'}"
 }
@@ -74,6 +75,7 @@ private enum Fixture {
         arguments: [
             "{mode: 'none'}", Fixture.central, "{mode: 'local', clipping_norm: 0.5, noise_multiplier: 0.2}",
             "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
+            Fixture.tree,
         ], ["{name: 'fedavg'}", "{name: 'fedprox', mu: 0.1}", "{name: 'fedsgd', server_momentum: 0.5}"])
     func theModelDoesNotDependOnTheNumberOfWorkers(privacy: String, strategy: String) throws {
         var faults = FleetModel()
@@ -99,9 +101,13 @@ private enum Fixture {
     }
 
     /// Stopping after any round and going on from the checkpointed progress gives the undisturbed run's bits.
-    @Test(arguments: 1..<6)
-    func aResumedRunEndsAtTheSameBits(stopAfter: Int) throws {
-        let privacy = "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}"
+    @Test(
+        arguments: 1..<6,
+        [
+            "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
+            Fixture.tree,
+        ])
+    func aResumedRunEndsAtTheSameBits(stopAfter: Int, privacy: String) throws {
         let setup = try Fixture.setup(privacy: privacy, strategy: "{name: 'fedavg', server_momentum: 0.9}")
         let whole = try Fixture.run(setup)
         let first = try Simulator(setup, journal: SilentJournal())
@@ -111,6 +117,46 @@ private enum Fixture {
         #expect(second.progress.parameters == whole.progress.parameters)
         #expect(second.progress.clippingNorm == whole.progress.clippingNorm)
         #expect(second.progress.clientsTrained == whole.progress.clientsTrained)
+    }
+
+    /// 40 clients fill three rounds of 12: trees of three rounds, two of them in six rounds.
+    @Test(arguments: ["zero-out", "replace-one"]) func treeNoiseIsChargedByTheTree(adjacency: String) throws {
+        let setup = try Fixture.setup(
+            privacy:
+                "{mode: 'central', mechanism: 'tree', clipping_norm: 0.5, noise_multiplier: 3, adjacency: '\(adjacency)'}"
+        )
+        let privacy = try #require(setup.plan.privacy)
+        let charges = (1...7).map { privacy.events(charge: $0).count }
+        #expect(charges == [1, 0, 0, 1, 0, 0, 1])
+        let event = try #require(privacy.events(charge: 1).first)
+        #expect(event.mechanism == .tree(noiseMultiplier: 3, participations: 1) && event.steps == 3)
+        #expect(event.adjacency.rawValue == adjacency)
+        // Two trees of height two: zCDP of 2 × 2 / (2 × 3²), as one Gaussian of multiplier 3/2 has.
+        let single = PrivacyEvent(
+            mechanism: .gaussian(noiseMultiplier: 1.5), adjacency: event.adjacency)
+        let expected = try PrivacyGuarantee.of([single], delta: 1e-5, accountant: .rdp).epsilon
+        for rounds in 4...6 {
+            let spent = try privacy.spent(rounds: rounds, accountant: .rdp).epsilon
+            #expect(abs(spent / expected - 1) < 1e-9)
+            let spending = Spending(setup.plan)
+            #expect(
+                try spending.epsilon(rounds: privacy.rounds(events: 2)) == spending.epsilon(rounds: rounds))
+        }
+        #expect(try privacy.spent(rounds: 3).epsilon < expected)
+    }
+
+    @Test(arguments: [
+        "mechanism: 'tree', sampling: 'poisson'", "mechanism: 'tree', adjacency: 'add-or-remove-one'",
+        "mechanism: 'tree', rounds_per_tree: 4", "rounds_per_tree: 2",
+        "mechanism: 'tree', adaptive_clipping: {}",
+    ])
+    func plansThatTreesDoNotCoverAreRefused(keys: String) {
+        #expect(throws: ConfigurationError.self) {
+            try Fixture.setup(privacy: "{mode: 'central', noise_multiplier: 3, \(keys)}")
+        }
+        #expect(throws: ConfigurationError.self) {
+            try Fixture.setup(privacy: "{mode: 'local', noise_multiplier: 3, mechanism: 'tree'}")
+        }
     }
 
     @Test func dropOutsBelowTheMinimumAbandonTheRound() throws {
@@ -168,13 +214,56 @@ private enum Fixture {
         let task = "min_reports: 10, secure_aggregation: {adversarial_client_rate: 0.1}"
         let plan = try #require(Fixture.setup(privacy: privacy, task: task, cohort: 20).plan.privacy)
         let honest = 10 - 2
-        guard case .skellam(let variance, let sensitivity) = plan.roundEvent.mechanism else {
+        guard case .skellam(let variance, let sensitivity) = plan.events(charge: 1).first?.mechanism else {
             Issue.record("distributed noise is Skellam by default")
             return
         }
         #expect(abs(variance - Double(honest) * plan.mechanism.variance) <= 1e-9 * variance)
         #expect(abs(variance.squareRoot() / sensitivity.l2 - 2) < 1e-9)
         #expect(plan.serverEvent?.sampling == PrivacyEvent.Sampling.none)
+    }
+
+    /// Under Poisson sampling the noise in a released sum must not tell how many were drawn, nor how many dropped
+    /// out; and the honest survivors' part of it must be all that is accounted.
+    @Test(arguments: [(0.0, 0.0), (0.1, 0.1), (0.2, 0.05)])
+    func noiseDoesNotTellTheSizeOfACohort(rates: (dropout: Double, adversarial: Double)) throws {
+        let privacy =
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 2, sampling: 'poisson'}"
+        let task =
+            "secure_aggregation: {estimated_dropout_rate: \(rates.dropout), adversarial_client_rate: \(rates.adversarial)}"
+        let plan = try Fixture.setup(privacy: privacy, task: task, clients: 4000, cohort: 400).plan
+        let noise = try #require(plan.privacy)
+        guard case .skellam(let accounted, _)? = noise.serverEvent?.mechanism else {
+            Issue.record("distributed noise is Skellam by default")
+            return
+        }
+        var variances: Set<Double> = []
+        for members in stride(from: plan.rules.minimumReports, through: plan.greatestCohort, by: 37) {
+            let share = try noise.clientNoise(members: members).variance
+            let kept = Int(((1 - rates.dropout) * Double(members) - 1e-9).rounded(.up))
+            let fewest = max(plan.rules.minimumReports, kept)
+            let corrupt = Int((rates.adversarial * Double(members)).rounded(.up))
+            #expect(Double(fewest - corrupt) * share >= accounted * (1 - 1e-9))
+            for survivors in fewest...members {
+                let topUp = try noise.topUpNoise(members: members, survivors: survivors)?.variance ?? 0
+                variances.insert(((Double(survivors) * share + topUp) / accounted * 1e9).rounded())
+            }
+        }
+        let (least, most) = (try #require(variances.min()), try #require(variances.max()))
+        #expect(most - least <= 2)
+    }
+
+    /// A round that lost more members than its shares are sized for releases nothing.
+    @Test func aPoissonRoundWithTooManyDropOutsIsAbandoned() throws {
+        let privacy =
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 2, sampling: 'poisson'}"
+        let task = "secure_aggregation: {estimated_dropout_rate: 0.1, adversarial_client_rate: 0}"
+        var faults = FleetModel()
+        faults.dropoutRate = 0.3
+        let progress = try Fixture.run(
+            Fixture.setup(privacy: privacy, faults: faults, task: task, clients: 400, cohort: 200)
+        ).progress
+        #expect(progress.published == 0 && progress.finished == .abandonedTooOften)
     }
 
     /// The server knows whom it sampled: what it learns is never stated with amplification.

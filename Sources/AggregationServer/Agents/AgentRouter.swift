@@ -1,5 +1,6 @@
 internal import Federation
 internal import Messages
+internal import Operations
 internal import Privacy
 internal import SecureAggregation
 internal import Transport
@@ -7,23 +8,27 @@ internal import Transport
 /// Answers the agent listener, on its event loops: decides from the board what needs no owner, and hands the rest
 /// on. Nothing here waits.
 final class AgentRouter: HTTPHandler {
-    private let mailbox: OwnerMailbox
-    private let board: RoundBoard
+    let mailbox: OwnerMailbox
+    let board: RoundBoard
+    let reader: MaskedReportReader
+    let plan: TaskPlan
     private let spool: Spool
     private let keeper: UpdateKeeper
     private let relay: AuthorityRelay?
-    private let plan: TaskPlan
+    private let log: Logger
 
     init(
-        mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper, relay: AuthorityRelay?,
-        plan: TaskPlan
+        mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
+        reader: MaskedReportReader, relay: AuthorityRelay?, plan: TaskPlan, log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
         self.spool = spool
         self.keeper = keeper
+        self.reader = reader
         self.relay = relay
         self.plan = plan
+        self.log = log
     }
 
     func handle(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
@@ -33,7 +38,13 @@ final class AgentRouter: HTTPHandler {
             return only(.post, request) { relayed(EnrolmentRequest.self, responder) }
         }
         guard let agent = Self.agent(request) else {
-            return .respond(.refusal(403, "certificate", "a client certificate with a name is needed"))
+            log.warning(
+                "certificate refused",
+                [
+                    "peer": .text(request.peer?.fingerprintText ?? ""),
+                    "reason": .text("it is not an agent's"),
+                ])
+            return .respond(.refusal(403, "certificate", "the certificate of an agent is needed"))
         }
         guard !board.read({ $0.revoked.contains(agent.name) }) else {
             return .respond(.refusal(403, "revoked", "an operator has shut this agent out"))
@@ -45,6 +56,8 @@ final class AgentRouter: HTTPHandler {
         case (2, "models", let round?): return only(.get, request) { model(round, request) }
         case (3, "rounds", let round?) where route[2] == "update":
             return only(.put, request) { update(agent, round, request, responder) }
+        case (4, "rounds", let round?) where route[2] == "secagg":
+            return masking(agent, round, route[3], request, responder)
         case (3, "rounds", let round?) where route[2] == "failure":
             return only(.post, request) { failure(agent, round, responder) }
         default: return .respond(.refusal(404, "not_found", "no such path"))
@@ -56,7 +69,7 @@ final class AgentRouter: HTTPHandler {
 
     /// Refuses. A long body is not waited for; a short one is on its way already, and closing the connection under
     /// it could lose the answer.
-    private static func turnAway(_ request: HTTPRequest, _ refusal: HTTPResponse) -> RequestDecision {
+    static func turnAway(_ request: HTTPRequest, _ refusal: HTTPResponse) -> RequestDecision {
         guard case .fixed(let count) = request.head.bodyLength, count <= shortBody else {
             return .respond(refusal)
         }
@@ -64,9 +77,10 @@ final class AgentRouter: HTTPHandler {
     }
 
     private static func agent(_ request: HTTPRequest) -> AgentIdentity? {
-        guard let peer = request.peer, !peer.commonName.isEmpty, peer.commonName.utf8.count <= 128 else {
-            return nil
-        }
+        // The authority states the role; a server's or an administrator's certificate is no agent's.
+        guard let peer = request.peer, !peer.commonName.isEmpty, peer.commonName.utf8.count <= 128,
+            peer.alternativeNames.contains("sordino://agent/\(peer.commonName)")
+        else { return nil }
         return AgentIdentity(
             name: peer.commonName, fingerprint: peer.fingerprintText, certificateExpires: peer.notAfter)
     }
@@ -122,6 +136,10 @@ final class AgentRouter: HTTPHandler {
     private func update(
         _ agent: AgentIdentity, _ round: Int, _ request: HTTPRequest, _ responder: Responder
     ) -> RequestDecision {
+        guard !plan.masksReports else {
+            return Self.turnAway(
+                request, .refusal(422, "wrong_step", "this task takes masked reports only, by secagg/masked"))
+        }
         let (run, isOpen, digest) = board.read { board -> (String, Bool, String?) in
             let isInvited = board.collecting == round && board.invited[agent.name] != nil
             let known = board.invited[agent.name].flatMap { $0 } ?? board.earlier[round]?[agent.name]
@@ -138,7 +156,9 @@ final class AgentRouter: HTTPHandler {
             squaredNormBound: privacy?.configuration.mode == .central
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil)
         let path = digest == nil ? spool.incomingPath() : nil
-        let sink = UpdateSink(form, path: path) { [keeper] update in
+        let sink = UpdateSink(
+            form, path: path, storageFailed: { [mailbox] in mailbox.post(.storageFailed(code: $0)) }
+        ) { [keeper] update in
             keeper.take(UpdateKeeper.Job(form: form, update: update, agent: agent, responder: responder))
         }
         return .receive(limit: form.bytes, reserving: 64 << 10, sink: sink)

@@ -10,6 +10,22 @@ struct SecureNoiseSource: NoiseSource {
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws { try stream.fill(bytes) }
 }
 
+/// The noise of one node of a tree over rounds (DP-FTRL): a keystream under the run's key, so that a later round
+/// draws the same again to take it back out.
+struct TreeNoiseSource: NoiseSource {
+    /// Bytes of a key.
+    static let keyByteCount = PseudorandomStream.keyByteCount
+
+    private var stream: PseudorandomStream
+
+    init(key: borrowing SecretBytes, step: Int) throws(CryptographyError) {
+        let info = Array("sordino server tree noise \(step)".utf8)
+        stream = try PseudorandomStream(key: KeyDerivation.derive(from: key, info: info))
+    }
+
+    mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws { try stream.fill(bytes) }
+}
+
 /// Cohorts are drawn from the cryptographic generator: amplification holds only for a secret draw.
 struct SecureCohortGenerator: RandomNumberGenerator {
     private var stream: SecureRandomStream

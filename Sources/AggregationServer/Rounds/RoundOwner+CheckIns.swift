@@ -28,7 +28,7 @@ extension RoundOwner {
         }
         guard !isFinished, request.waitSeconds > 0, held.count < setup.configuration.limits.heldCheckIns
         else {
-            comeBack(responder)
+            comeBack(client, responder)
             return
         }
         nextHold += 1
@@ -70,6 +70,8 @@ extension RoundOwner {
 
     /// The plan that the client is to serve now; nil when it is not its turn.
     private func assignment(_ client: Int, lastRound: Int) -> RoundPlan? {
+        // Whoever has no keys in a masked round when that step ends cannot be in it any more.
+        guard masking.map({ $0.collection.step == .keys }) ?? true else { return nil }
         guard engine.phase == .collecting, let round, lastRound < round.round,
             round.invited.contains(client), round.reports[String(client)] == nil, !gaveUp.contains(client)
         else { return nil }
@@ -90,7 +92,7 @@ extension RoundOwner {
         return PrivacyFacts(
             mode: configuration.mode.rawValue, clippingNorm: model.clippingNorm,
             noiseMultiplier: privacy.noiseMultiplier, adjacency: configuration.adjacency.rawValue,
-            mechanism: privacy.mechanism.name, sampling: configuration.sampling.rawValue,
+            mechanism: privacy.mechanismName, sampling: configuration.sampling.rawValue,
             targetDelta: configuration.targetDelta, targetEpsilon: configuration.targetEpsilon,
             roundEpsilon: roundEpsilons.released, roundServerEpsilon: roundEpsilons.server,
             encodedNorm: Double(privacy.squaredNormBound).squareRoot(),
@@ -126,7 +128,7 @@ extension RoundOwner {
         let now = now
         for (hold, waiting) in held where isFinished || waiting.expires <= now {
             held[hold] = nil
-            comeBack(waiting.responder)
+            comeBack(waiting.client, waiting.responder)
         }
         metrics.heldCheckIns.set(Double(held.count))
     }
@@ -135,14 +137,15 @@ extension RoundOwner {
     var runStateWord: String { isFinished ? "finished" : run.isPaused ? "paused" : "active" }
 
     /// 204 with a `Retry-After` that spreads the agents so that they come at the wanted rate.
-    private func comeBack(_ responder: Responder) {
+    private func comeBack(_ client: Int, _ responder: Responder) {
         let known = Double(registry.records.count)
         let spread = known / setup.configuration.limits.checkInsPerSecond
         let least = isFinished ? 300.0 : run.isPaused ? 30.0 : 1.0
         let seconds = Int((least + Double.random(in: 0...max(spread, least))).rounded(.up))
-        responder.respond(
+        let isHeard = responder.respond(
             HTTPResponse(
                 204, headers: ["Retry-After": String(seconds), AgentProtocol.runStateHeader: runStateWord]))
+        if isFinished, isHeard { toldFinished.insert(client) }
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Federation
 internal import Foundation
 internal import Learning
@@ -16,8 +17,9 @@ extension RoundOwner {
 
     /// Carries out the steps that are due, until none is left or one fails and has to be tried again.
     func advance() {
-        while let action = pending.first, now >= retryAt {
+        while isStepDue, let action = pending.first, now >= retryAt {
             do {
+                guard try !waitsForMembers(action) else { return }
                 let event = try carryOut(action)
                 pending.removeFirst()
                 guard let event else { continue }
@@ -42,11 +44,13 @@ extension RoundOwner {
 
     private func carryOut(_ action: RoundAction) throws -> RoundEvent? {
         switch action {
+        case .requireSum(let round, let survivors) where plan.masksReports:
+            return try concludeMasking(round, survivors)
         case .requireSum(let round, let survivors):
             try close(round, survivors)
             return .summed
         case .requireCharge(let round):
-            try ledger.charge(round: round)
+            try ledger.charge(round: round, charge: engine.charged + 1)
             return .charged
         case .requireNoise(let round):
             try makeNoisySum(round)
@@ -55,7 +59,8 @@ extension RoundOwner {
             guard let digest = self.round?.noisySumSHA256 else {
                 throw Failure(.internalFault, "round \(round) has no noisy sum")
             }
-            try ledger.settle(round: round, survivors: survivors, noisySumDigest: digest)
+            try ledger.settle(
+                round: round, charge: engine.charged, survivors: survivors, noisySumDigest: digest)
             return .settled
         case .requirePublication(let round):
             try publish(round)
@@ -71,9 +76,13 @@ extension RoundOwner {
     }
 
     /// Fixes the survivors, durably: from here on exactly these are in the sum.
-    private func close(_ number: Int, _ survivors: [Int]) throws {
+    func close(_ number: Int, _ survivors: [Int]) throws {
         guard var file = round else { return }
-        if !pendingReceipts.isEmpty { flushReceipts() }
+        // What was accepted must be found again before the file says that it is in the sum.
+        if !pendingReceipts.isEmpty {
+            try spool.synchronise()
+            flushReceipts()
+        }
         file.state = .closed
         file.survivors = survivors
         try state.write(file)
@@ -88,9 +97,20 @@ extension RoundOwner {
             noisySum = stored
         } else {
             var sum = aggregation.sum
-            if let privacy = plan.privacy, privacy.configuration.mode == .central {
+            if let privacy = plan.privacy, privacy.tree != nil {
+                let key = try treeNoiseKey()
+                try privacy.addTreeNoise(to: &sum, step: engine.charged) { step in
+                    try TreeNoiseSource(key: key.bytes, step: step)
+                }
+            } else if let privacy = plan.privacy, privacy.configuration.mode == .central {
                 var source = try SecureNoiseSource()
                 try privacy.addCentralNoise(to: &sum, from: &source)
+            } else if let privacy = plan.privacy, privacy.noiseFollowsMembers {
+                guard let members = masking?.collection.memberCount,
+                    let survivors = self.round?.survivors.count
+                else { throw Failure(.internalFault, "round \(number) has no members") }
+                var source = try SecureNoiseSource()
+                try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
             }
             try state.writeNoisySum(number, sum, weight: aggregation.weight)
             noisySum = (sum, aggregation.weight)
@@ -100,10 +120,27 @@ extension RoundOwner {
         round?.noisySumSHA256 = try noisySum.map { try Hash.text($0.sum.packed()) }
     }
 
+    /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run
+    /// cannot lie there.
+    private func treeNoiseKey() throws -> SharedSecret {
+        if let stored = try state.treeNoiseKey() { return SharedSecret(SecretBytes(copying: stored)) }
+        guard engine.charged <= 1 else {
+            throw Failure(
+                .storage,
+                "\(state.treeNoisePath): missing, and the noise of earlier rounds with it; "
+                    + "restore it from a backup")
+        }
+        let key = try SecretBytes.random(count: TreeNoiseSource.keyByteCount)
+        try key.withUnsafeBytes { try state.writeTreeNoiseKey(Array($0)) }
+        return SharedSecret(key)
+    }
+
     private func publish(_ number: Int) throws {
         guard let noisySum, var file = round else { throw Failure(.internalFault, "a round without its sum") }
         var next = model
-        next.apply(noisySum: noisySum.sum, weight: noisySum.weight)
+        next.apply(
+            noisySum: noisySum.sum, weight: noisySum.weight,
+            rotation: try plan.rotation(seed: run.seed, round: number))
         let bytes = setup.modelFile(next.parameters, round: number)
         let digest = try Hash.text(bytes)
         try state.writeModel(number, bytes, .init(next))
@@ -112,7 +149,7 @@ extension RoundOwner {
         file.modelSHA256 = digest
         file.seconds = now - file.opened
         file.epsilon = finite(try? ledger.spent(rounds: engine.charged))
-        if plan.privacy?.serverEvent != nil { file.epsilonServer = file.epsilon }
+        file.epsilonServer = finite(try? ledger.spentAgainstServer(rounds: engine.charged))
         try state.write(file)
         try state.writeLatest(bytes)
         model = next
@@ -123,32 +160,18 @@ extension RoundOwner {
         offer(bytes, digest, number)
     }
 
-    /// Evaluates and keeps the books after a published round.
+    /// Keeps the books after a published round and has its model evaluated.
     private func concludePublished() {
-        guard var file = round else { return }
-        let configuration = plan.configuration
-        let isLast = engine.phase == .finished
-        if engine.published % configuration.evaluateEvery == 0 || isLast || run.isStopping {
-            let began = now
-            if let metrics = evaluate() {
-                file.accuracy = metrics.accuracy
-                file.loss = finite(metrics.loss)
-                file.evaluationSeconds = now - began
-            }
-        }
+        guard let file = round else { return }
         log.info(
             "round published",
             [
                 "round": .integer(file.round), "reports": .integer(file.reports.count),
-                "accuracy": .number(file.accuracy ?? .nan), "epsilon": .number(file.epsilon ?? .infinity),
+                "epsilon": .number(file.epsilon ?? .infinity),
             ])
         metrics.published(file)
         conclude(file)
-        if let target = configuration.targetAccuracy, let accuracy = file.accuracy, accuracy >= target,
-            engine.phase == .idle
-        {
-            dispatch(engine.handle(.stop(.targetReached), at: instant, using: &cohortGenerator))
-        }
+        considerEvaluation(of: file.round)
     }
 
     private func abandon(_ number: Int, _ reason: AbandonReason) throws {
@@ -169,6 +192,7 @@ extension RoundOwner {
 
     /// Puts a concluded round into the books.
     private func conclude(_ file: RoundFile) {
+        endMasking()
         round = nil
         history.append(file)
         if history.count > 1000 { history.removeFirst() }

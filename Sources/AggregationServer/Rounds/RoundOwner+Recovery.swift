@@ -16,6 +16,9 @@ extension RoundOwner {
         for number in try state.roundNumbers().filter({ $0 <= run.round }).suffix(Self.remembered) {
             if let file = try state.round(number) { history.append(file) }
         }
+        engine = RoundEngine(
+            rules: plan.rules, round: run.round, published: run.published, charged: run.charged,
+            participants: try participants())
         guard let bytes = try state.readModel(run.modelRound) else {
             throw Failure(.storage, "\(state.modelPath(run.modelRound)): missing; restore it from a backup")
         }
@@ -31,8 +34,11 @@ extension RoundOwner {
         log.info(
             "round taken up again", ["round": .integer(number), "state": .text(file.state.rawValue)])
         if file.state == .abandoned {
-            let charged = run.charged + (ledger.isCharged(number) ? 1 : 0)
-            engine = RoundEngine(rules: plan.rules, round: number, published: run.published, charged: charged)
+            let isCharged = ledger.isCharged(number)
+            engine = RoundEngine(
+                rules: plan.rules, round: number, published: run.published,
+                charged: run.charged + (isCharged ? 1 : 0),
+                participants: try participants().union(isCharged ? file.survivors : []))
             try spool.keepOnly(round: nil)
             round = file
             concludeAgain(file)
@@ -42,11 +48,36 @@ extension RoundOwner {
         try resume(file)
     }
 
+    /// Who is in the sums of the charged rounds of the present participation window, from their files.
+    private func participants() throws -> Set<Int> {
+        guard let window = plan.rules.participationWindow else { return [] }
+        var missing = run.charged % window
+        var participants: Set<Int> = []
+        for number in try state.roundNumbers().filter({ $0 <= run.round }).sorted(by: >) {
+            guard missing > 0 else { break }
+            guard ledger.isCharged(number) else { continue }
+            guard let file = try state.round(number) else { break }
+            participants.formUnion(file.survivors)
+            missing -= 1
+        }
+        guard missing == 0 else {
+            throw Failure(
+                .storage,
+                "\(state.path)/rounds: files of charged rounds are missing, without which nobody knows who took "
+                    + "part in this tree of noise; restore them from a backup")
+        }
+        return participants
+    }
+
     /// A round that was open, closed or even published, but is not in the books: replayed to the same end. Where
     /// its noisy sum exists nothing else is needed; else the kept reports give the same sum again.
     private func resume(_ file: RoundFile) throws {
         var file = file
         let noisy = try state.noisySum(file.round, count: plan.reportDimension, bits: plan.codec.bits)
+        if plan.masksReports, noisy == nil, file.state != .published {
+            try abandonMasked(file)
+            return
+        }
         let isOpen = file.state == .open
         let clients = isOpen ? try spool.clients(round: file.round) : file.survivors
         var actions = engine.handle(

@@ -1,7 +1,7 @@
 internal import Compute
 internal import Federation
 internal import Foundation
-internal import Learning
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import Privacy
@@ -19,6 +19,9 @@ final class RoundOwner {
         let expires: Double
     }
 
+    /// Seconds that one turn may take; evaluating a large model on a large hold-out is the longest.
+    static let longestTurn = 600.0
+
     let setup: ServerSetup
     let plan: TaskPlan
     let state: StateDirectory
@@ -28,6 +31,7 @@ final class RoundOwner {
     let board: RoundBoard
     let metrics: ServerMetrics
     let events: EventHub
+    let pulse: Pulse
     let log: Logger
 
     var run: RunState
@@ -50,6 +54,9 @@ final class RoundOwner {
     var retryAt = 0.0
     /// A concluded round that is not in `run.json` yet; no other opens before it is.
     var unbooked: RoundFile?
+    /// Secure aggregation of the open round, and what is remembered of the last.
+    var masking: MaskedRoundState?
+    var endedMasking: EndedMaskedRound?
     var noisySum: (sum: RingVector, weight: Int)?
     var held: [UInt64: HeldCheckIn] = [:]
     var nextHold: UInt64 = 0
@@ -59,12 +66,20 @@ final class RoundOwner {
     var isShuttingDown = false
     /// ε of one round against released models and against the server.
     let roundEpsilons: (released: Double, server: Double?)
-    private let evaluator: Evaluator?
+    /// Nil where the server has no hold-out.
+    let evaluation: EvaluationThread?
+    /// When each complaint about storage was logged last.
+    var complaints: [String: Double] = [:]
+    /// Evaluations that are under way.
+    var evaluating = 0
+    /// Since when the run has been finished here, and the agents that have been told.
+    private var finishedAt: Double?
+    var toldFinished: Set<Int> = []
     private let clock: ServerClock
 
     init(
         setup: ServerSetup, mailbox: OwnerMailbox, board: RoundBoard, metrics: ServerMetrics,
-        events: EventHub,
+        events: EventHub, pulse: Pulse,
         log: Logger
     ) throws {
         self.setup = setup
@@ -73,6 +88,7 @@ final class RoundOwner {
         self.board = board
         self.metrics = metrics
         self.events = events
+        self.pulse = pulse
         self.log = log
         clock = ServerClock()
         state = try StateDirectory(setup.configuration.stateDirectory)
@@ -91,12 +107,13 @@ final class RoundOwner {
             rules: setup.plan.rules, round: run.round, published: run.published, charged: run.charged)
         cohortGenerator = try SecureCohortGenerator()
         aggregation = Aggregation(count: setup.plan.reportDimension, bits: setup.plan.codec.bits)
-        evaluator = setup.holdout.map { _ in Evaluator(model: setup.plan.model, loss: setup.loss) }
+        evaluation = try setup.holdout.map { try EvaluationThread(setup, holdout: $0, mailbox: mailbox) }
         roundEpsilons = (
             try setup.plan.privacy?.epsilonQuickly(rounds: 1) ?? .infinity,
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
         try recover()
+        evaluateAgain()
         publishBoard()
         board.change { $0.isReady = true }
     }
@@ -109,30 +126,44 @@ final class RoundOwner {
     /// Works until told to shut down, or until the run has finished where the configuration says so.
     func work() {
         while !isShuttingDown {
+            pulse.promise(within: Self.longestTurn)
             for item in mailbox.take(waiting: secondsToNextWork()) { handle(item) }
             flushReceipts()
             dispatch(engine.handle(.tick, at: instant, using: &cohortGenerator))
+            driveMasking()
             advance()
+            expireMaskedHolds()
             keepBooks()
             expireHolds()
             considerOpening()
-            if isFinished, setup.configuration.exitWhenFinished { break }
+            if isFinished, setup.configuration.exitWhenFinished, hasToldAll { break }
         }
         flushReceipts()
+        evaluation?.close()
+        for case .evaluated(let result) in mailbox.take(waiting: 0) { take(result) }
         for hold in held.values {
             hold.responder.respond(.refusal(503, "shutting_down", "the server is going down", retryAfter: 10))
         }
         held = [:]
+        endMasking()
     }
 
     private func handle(_ item: OwnerMail) {
         switch item {
         case .checkIn(let agent, let request, let responder): checkIn(agent, request, responder)
-        case .gone(let hold): held[hold] = nil
+        case .gone(let hold):
+            held[hold] = nil
+            masking?.holds[hold] = nil
+        case .masked(let message): take(message)
+        case .maskedQuestion(let question): ask(question)
         case .report(let report): take(report)
         case .failure(let agent, let round, let report, let responder):
             giveUp(agent, round, report, responder)
         case .administration(let order, let responder): administer(order, responder)
+        case .evaluated(let result): take(result)
+        case .storageFailed(let code):
+            storageFailed(
+                "keep reports", Failure(.storage, "\(spool.path): \(String(cString: strerror(code)))"))
         case .shutDown: isShuttingDown = true
         }
     }
@@ -140,7 +171,10 @@ final class RoundOwner {
     private func secondsToNextWork() -> Double {
         var next = 1.0
         if engine.phase == .collecting { next = min(next, engine.currentDeadline.seconds - now) }
-        if !pending.isEmpty || unbooked != nil { next = min(next, retryAt - now) }
+        if let deadline = masking?.collection.deadline, masking?.outcome == nil {
+            next = min(next, deadline.seconds - now)
+        }
+        if (isStepDue && !isWaitingForMembers) || unbooked != nil { next = min(next, retryAt - now) }
         if enoughSince != nil { next = min(next, max(0.02, setup.configuration.gatherSeconds / 4)) }
         return max(0.001, next)
     }
@@ -155,10 +189,19 @@ final class RoundOwner {
         }
     }
 
-    /// Metrics of the model on the server's hold-out; nil without one.
-    func evaluate() -> EvaluationMetrics? {
-        guard let evaluator, let holdout = setup.holdout else { return nil }
-        return evaluator.metrics(model.parameters.values, on: holdout)
+    /// Whether a step may be taken: the end of the run waits for the evaluations.
+    var isStepDue: Bool {
+        guard let first = pending.first else { return false }
+        if case .finished = first { return evaluating == 0 }
+        return true
+    }
+
+    /// Whether all agents know that the run has finished, or have had the time to come and hear it.
+    private var hasToldAll: Bool {
+        let since = finishedAt ?? now
+        finishedAt = since
+        let isKnown = registry.records.allSatisfy { $0.isRevoked || toldFinished.contains($0.client) }
+        return isKnown || now - since >= setup.configuration.lingerSeconds
     }
 
     // MARK: Opening
@@ -166,7 +209,7 @@ final class RoundOwner {
     /// Opens a round when enough agents are here, or those who are have waited long enough for more.
     private func considerOpening() {
         guard engine.phase == .idle, pending.isEmpty, unbooked == nil, !run.isPaused, !isFinished,
-            !isShuttingDown
+            !isShuttingDown, !waitsForEvaluation
         else {
             return
         }
@@ -197,6 +240,7 @@ final class RoundOwner {
             }
             candidates = .present(present)
         }
+        guard hasRoomForRound() else { return }
         open(candidates)
     }
 
@@ -206,7 +250,7 @@ final class RoundOwner {
         for (client, activity) in registry.activity.enumerated() {
             if let seen = activity.lastSeen, seen >= since { present.insert(client) }
         }
-        return present.filter { !registry.records[$0].isRevoked }.sorted()
+        return present.filter { !registry.records[$0].isRevoked && engine.mayTakePart($0) }.sorted()
     }
 
     private func open(_ candidates: Candidates) {
@@ -236,6 +280,7 @@ final class RoundOwner {
         (engine, cohortGenerator) = (attempt, generator)
         enoughSince = nil
         begin(file)
+        if plan.masksReports { beginMasking(file) }
         log.info("round opened", ["round": .integer(number), "invited": .integer(clients.count)])
         inviteHeld()
         dispatch(Array(actions.dropFirst()))
@@ -246,17 +291,11 @@ final class RoundOwner {
         round = file
         gaveUp = []
         noisySum = nil
+        endMasking()
         roundBegan = now
         aggregation.clear()
         publishBoard()
         announce()
-    }
-
-    /// A write failed: nothing is lost, the step is tried again.
-    func storageFailed(_ what: String, _ error: any Error) {
-        log.error("cannot \(what); will try again", ["error": .text("\(error)")])
-        metrics.storageFailures.increment()
-        board.change { $0.isHealthy = false }
     }
 
     /// Tells event loops where the round stands.
@@ -277,6 +316,11 @@ final class RoundOwner {
             board.collecting = engine.phase == .collecting ? round?.round : nil
             board.invited = Dictionary(uniqueKeysWithValues: names.map { ($0.0, reports[String($0.1)]) })
             board.earlier = Dictionary(uniqueKeysWithValues: earlier)
+            board.members = [:]
+            if let endedMasking {
+                board.members[endedMasking.round] = Set(endedMasking.taken.values.joined().map(\.key))
+            }
+            if let masking { board.members[masking.round] = Set(masking.identities.keys) }
             board.revoked = Set(registry.records.filter(\.isRevoked).map(\.name))
             board.isHealthy = true
         }

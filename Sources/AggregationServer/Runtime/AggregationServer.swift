@@ -11,10 +11,14 @@ package final class AggregationServer: Sendable {
     /// Port of the admin listener.
     package let adminPort: UInt16
 
+    /// Alive while the round's owner turns.
+    package let pulse: Pulse
+
     private let agents: HTTPServer
     private let admin: HTTPServer
     private let owner: WorkerThread
     private let keeper: UpdateKeeper
+    private let reader: MaskedReportReader
     private let relay: AuthorityRelay?
     private let mailbox: OwnerMailbox
     private let events: EventHub
@@ -35,12 +39,15 @@ package final class AggregationServer: Sendable {
         let agentTLS = try Self.tls(configuration, isForAgents: true)
         let adminTLS = try Self.tls(configuration, isForAgents: false)
         let (mailbox, board, metrics, events) = (OwnerMailbox(), RoundBoard(), ServerMetrics(), EventHub())
-        let outcome = RunOutcome()
+        let (outcome, pulse) = (RunOutcome(), Pulse())
         let hand = try Handover(
             RoundOwner(
-                setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, log: log))
+                setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
+                log: log))
+        self.pulse = pulse
         let state = try StateDirectory(configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox)
+        let reader = try MaskedReportReader(mailbox: mailbox)
         let relay = try configuration.authorityService.map {
             try AuthorityRelay($0, authority: configuration.tls.authority, log: log)
         }
@@ -48,12 +55,13 @@ package final class AggregationServer: Sendable {
         self.events = events
         self.outcome = outcome
         self.keeper = keeper
+        self.reader = reader
         self.relay = relay
         let agents = try HTTPServer(
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
-                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, relay: relay,
-                plan: setup.plan)
+                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, reader: reader,
+                relay: relay, plan: setup.plan, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(
@@ -88,6 +96,7 @@ package final class AggregationServer: Sendable {
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)
         keeper.close()
+        reader.close()
         relay?.close()
         return outcome.isFinished
     }

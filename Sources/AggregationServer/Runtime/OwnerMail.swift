@@ -5,14 +5,22 @@ internal import Transport
 enum OwnerMail: Sendable {
     /// An agent asks for work.
     case checkIn(AgentIdentity, CheckInRequest, Responder)
-    /// The client of a held check-in has gone.
+    /// The client of a held check-in or question has gone.
     case gone(hold: UInt64)
     /// A report is complete and synced under its temporary name, or was only hashed.
     case report(IncomingReport)
+    /// A member's message of a step of secure aggregation.
+    case masked(MaskedMessage)
+    /// A member asks for what a step of secure aggregation needs.
+    case maskedQuestion(MaskedQuestion)
     /// An agent gives a round up.
     case failure(AgentIdentity, round: Int, FailureReport, Responder)
     /// A question or order of an administrator.
     case administration(AdminOrder, Responder)
+    /// A published model has been evaluated.
+    case evaluated(EvaluationResult)
+    /// A report could not be written to the spool, with the system's error number.
+    case storageFailed(code: Int32)
     /// Save everything and end.
     case shutDown
 }

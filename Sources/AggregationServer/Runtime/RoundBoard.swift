@@ -19,6 +19,8 @@ final class RoundBoard: Sendable {
         var invited: [String: String?] = [:]
         /// Reports of the rounds before, for agents that missed the answer.
         var earlier: [Int: [String: String]] = [:]
+        /// Names of the members of masked rounds: of the open one, and of the last for those that missed an answer.
+        var members: [Int: Set<String>] = [:]
         /// Agents that an operator has shut out.
         var revoked: Set<String> = []
         var models: [Int: PublishedModel] = [:]

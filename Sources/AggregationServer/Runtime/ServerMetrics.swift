@@ -68,6 +68,10 @@ struct ServerMetrics: Sendable {
         roundSeconds.observe(file.seconds)
         currentRound.set(Double(file.round))
         if let value = file.epsilon { epsilon.set(value) }
+    }
+
+    /// A published model was evaluated.
+    func evaluated(_ file: RoundFile) {
         if let value = file.accuracy { accuracy.set(value) }
         if let value = file.loss { loss.set(value) }
     }

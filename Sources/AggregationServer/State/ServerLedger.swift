@@ -12,7 +12,8 @@ internal import Privacy
 final class ServerLedger {
     private let open: () throws -> PrivacyLedger
     private var ledger: PrivacyLedger?
-    private let costs: LedgerEntry.RoundCosts
+    private let privacy: PrivacyPlan?
+    private let serverEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let epsilonOfRounds: (Int) throws -> Double
     private let epsilonAgainstServer: (Int) throws -> Double
@@ -21,11 +22,10 @@ final class ServerLedger {
     init(path: String, run: String, taskDigest: String, plan: TaskPlan) throws {
         let privacy = plan.privacy
         let configuration = privacy?.configuration
-        costs = LedgerEntry.RoundCosts(
-            released: try Self.events(privacy?.roundEvent),
-            // A server that sees exact sums learns without bound; the ledger must not read as if nothing was spent.
-            server: try Self.events(
-                privacy.map { $0.serverEvent ?? PrivacyPlan.unprotected($0.configuration.adjacency) }))
+        self.privacy = privacy
+        // A server that sees exact sums learns without bound; the ledger must not read as if nothing was spent.
+        serverEvents = try Self.events(
+            privacy.map { [$0.serverEvent ?? PrivacyPlan.unprotected($0.configuration.adjacency)] } ?? [])
         let delta = configuration?.targetDelta ?? 1e-5
         // The engine stops at the affordable rounds; the ledger's own limit allows for rounding.
         budget = PrivacyBudget(
@@ -45,14 +45,18 @@ final class ServerLedger {
         ledger = try open()
     }
 
-    func charge(round: Int) throws {
+    /// Writes the worst case of a round, the `charge`-th charged round of the run.
+    func charge(round: Int, charge: Int) throws {
+        let costs = try costs(charge: charge)
         try write { ledger throws in
             try ledger.charge(round: round, costs: costs, within: budget, time: Self.now, epsilon: epsilon)
         }
     }
 
-    func settle(round: Int, survivors: Int, noisySumDigest: String) throws {
-        let settlement = LedgerEntry.Settlement(survivors: survivors, costs: costs, sumDigest: noisySumDigest)
+    /// Writes what the `charge`-th charged round of the run became.
+    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws {
+        let settlement = LedgerEntry.Settlement(
+            survivors: survivors, costs: try costs(charge: charge), sumDigest: noisySumDigest)
         try write { ledger throws in try ledger.settle(round: round, settlement, time: Self.now) }
     }
 
@@ -92,6 +96,9 @@ final class ServerLedger {
     /// ε of all charged rounds against released models, an upper bound; infinite where nothing bounds it.
     func spent(rounds: Int) throws -> Double { try epsilonOfRounds(rounds) }
 
+    /// The same against the server, which no sampling hides from.
+    func spentAgainstServer(rounds: Int) throws -> Double { try epsilonAgainstServer(rounds) }
+
     private func write(_ body: (inout PrivacyLedger) throws -> Void) throws {
         if ledger == nil { ledger = try open() }
         guard var current = ledger.take() else { throw LedgerError.failedBefore }
@@ -105,16 +112,23 @@ final class ServerLedger {
         }
     }
 
+    private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
+        LedgerEntry.RoundCosts(
+            released: try Self.events(privacy?.events(charge: charge) ?? []), server: serverEvents)
+    }
+
+    /// Every event of this ledger is one of the plan's two: which and how many says it all.
     private func epsilon(_ events: [LedgerEvent], _ delta: Double) throws -> Double {
-        guard let last = events.last else { return costs.released.isEmpty ? .infinity : 0 }
-        return try last == costs.released.last
-            ? epsilonOfRounds(events.count) : epsilonAgainstServer(events.count)
+        guard let privacy else { return .infinity }
+        guard let last = events.last else { return 0 }
+        return try last == serverEvents.last
+            ? epsilonAgainstServer(events.count) : epsilonOfRounds(privacy.rounds(events: events.count))
     }
 
     private static var now: String { Date.now.formatted(.iso8601) }
 
-    private static func events(_ event: PrivacyEvent?) throws -> [LedgerEvent] {
-        try event.map { [try LedgerEvent(json: JSONEncoder().encode($0))] } ?? []
+    private static func events(_ events: [PrivacyEvent]) throws -> [LedgerEvent] {
+        try events.map { try LedgerEvent(json: JSONEncoder().encode($0)) }
     }
 
     /// The ledger's own key, made at the first start and kept beside it, mode 0600.

@@ -1,5 +1,6 @@
 internal import Federation
 internal import Foundation
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import SecureAggregation
@@ -22,6 +23,29 @@ struct StateDirectory: Sendable {
     /// The path of the registry of agents.
     var agents: String { "\(path)/agents.jsonl" }
 
+    /// The path of the key of noise in trees over rounds, as secret as the exact sums.
+    var treeNoisePath: String { "\(path)/tree-noise.key" }
+
+    /// That key; nil where none was made. Throws when it is damaged.
+    func treeNoiseKey() throws -> [UInt8]? {
+        guard let bytes = try contents(treeNoisePath) else { return nil }
+        guard bytes.count == TreeNoiseSource.keyByteCount else {
+            throw Failure(.storage, "\(treeNoisePath): damaged; restore it from a backup")
+        }
+        return bytes
+    }
+
+    func writeTreeNoiseKey(_ bytes: [UInt8]) throws {
+        try AtomicFile.write(bytes, to: treeNoisePath, mode: 0o600)
+    }
+
+    /// Bytes that this process may still write on the device; nil when the system does not say.
+    var freeBytes: Int? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int(status.f_bavail) * Int(status.f_frsize)
+    }
+
     // MARK: Run and rounds
 
     /// The run that the folder holds; nil for a new one. Throws when the file is damaged.
@@ -39,6 +63,11 @@ struct StateDirectory: Sendable {
     func modelPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).safetensors" }
     /// What the strategy remembers after a round, where it remembers anything.
     private func memoryPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).memory" }
+
+    /// Bytes of a model's file; nil where there is none.
+    func modelLength(_ round: Int) -> Int? {
+        (try? FileManager.default.attributesOfItem(atPath: modelPath(round)))?[.size] as? Int
+    }
 
     func readModel(_ round: Int) throws -> [UInt8]? { try contents(modelPath(round)) }
 

@@ -7,8 +7,13 @@ package import Privacy
 /// figure is computed here from the task.
 package struct PolicyGate: Sendable {
     private let policy: AgentPolicy
+    /// SHA-256 of the roster that this agent holds its peers against; nil: it has none.
+    private let rosterDigest: String?
 
-    package init(_ policy: AgentPolicy) { self.policy = policy }
+    package init(_ policy: AgentPolicy, rosterDigest: String? = nil) {
+        self.policy = policy
+        self.rosterDigest = rosterDigest
+    }
 
     /// What of a task is outside the policy before anything is downloaded or computed; the amounts that need
     /// the model are judged by ``judge(_:spent:roundsToday:)``.
@@ -19,8 +24,9 @@ package struct PolicyGate: Sendable {
                 task: task.name, model: Self.name(of: task.model.json), mode: Self.mode(privacy.mode),
                 isMasked: privacy.mode == .distributed, clippingNorm: privacy.clippingNorm,
                 guaranteedNoiseMultiplier: privacy.noiseMultiplier ?? .infinity,
-                minimalCohort: task.minimumReports ?? max(1, task.cohortSize / 2),
-                adversarialRate: 1, dropOutRate: 1,
+                minimalCohort: task.minimumReports
+                    ?? (privacy.mode == .distributed ? task.cohortSize : max(1, task.cohortSize / 2)),
+                adversarialRate: 1, dropOutRate: 1, rosterDigest: Self.stated(rosterDigest, task),
                 epsilonAfter: privacy.mode == .none ? .infinity : 0, delta: policy.maximalDelta,
                 roundsToday: roundsToday))
     }
@@ -34,8 +40,16 @@ package struct PolicyGate: Sendable {
                 task: task.name, model: Self.name(of: task.model.json), mode: Self.mode(task.privacy.mode),
                 isMasked: task.privacy.mode == .distributed, clippingNorm: work.clippingNorm,
                 guaranteedNoiseMultiplier: work.plan.privacy?.noiseMultiplier ?? 0,
-                minimalCohort: work.plan.rules.minimumReports, adversarialRate: 0, dropOutRate: 0,
+                minimalCohort: work.plan.rules.minimumReports,
+                adversarialRate: task.secureAggregation.adversarialRate,
+                dropOutRate: task.secureAggregation.dropoutRate,
+                rosterDigest: Self.stated(rosterDigest, task),
                 epsilonAfter: epsilonAfter, delta: policy.maximalDelta, roundsToday: roundsToday))
+    }
+
+    /// Only masked rounds show an agent its peers: the roster is held against nothing elsewhere.
+    private static func stated(_ digest: String?, _ task: TaskConfiguration) -> String? {
+        task.privacy.mode == .distributed ? digest : nil
     }
 
     /// δ at which the agent states its ε.

@@ -5,6 +5,7 @@ internal import Configuration
 package import Messages
 package import Operations
 internal import Privacy
+internal import SecureAggregation
 internal import Transport
 
 /// Serves rounds: drives the same session as a simulated client's, and answers its actions with policy, trainer,
@@ -12,13 +13,15 @@ internal import Transport
 ///
 /// The order is the guarantee: begun durably → trained and noised → charged durably → kept durably → sent. A
 /// process that is killed between any two of them never sends two different reports for one round, and never
-/// sends one that was not charged.
+/// sends one that was not charged. A masked report is not kept: its masks are in memory only, so that a process
+/// that ends has dropped out of the round.
 package final class RoundRunner {
     /// Instants of a round after which a test may let the process die.
     package enum Milestone: CaseIterable, Sendable { case begun, encoded, charged, stored, delivered }
 
     private let state: StateDirectory
     private let gate: PolicyGate
+    private let masking: MaskingSettings
     private let ledgers: AgentLedgers
     private let outbox: Outbox
     private let trainer: any RoundTrainer
@@ -31,17 +34,24 @@ package final class RoundRunner {
     package private(set) var progress: RoundProgress
     private var work: RoundWork?
     private var body: [UInt8] = []
+    /// The masked round that the agent is in, with its report once that is charged.
+    private var exchange: MaskedExchange?
+    private var report: RingVector?
+    /// Examples behind the report.
+    private var examples = 0
+    /// Rounds that this process joined; those of processes before are in `progress`, on disk.
+    private var participation = ParticipationRecord()
     private var givingUp = FailureReport.Reason.other
 
     /// Opens the state of an agent. Throws a ``Failure`` or ``LedgerError`` when it is damaged; nothing may be
     /// served then.
     package init(
-        state: StateDirectory, gate: PolicyGate, trainer: any RoundTrainer, link: ServerLink,
-        stop: StopSignal,
-        log: Logger
+        state: StateDirectory, gate: PolicyGate, masking: MaskingSettings, trainer: any RoundTrainer,
+        link: ServerLink, stop: StopSignal, log: Logger
     ) throws {
         self.state = state
         self.gate = gate
+        self.masking = masking
         self.trainer = trainer
         self.link = link
         self.stop = stop
@@ -56,7 +66,9 @@ package final class RoundRunner {
     package func sendLeftovers() throws {
         for entry in try outbox.entries() {
             log.info("sending the report that was finished before", Self.fields(entry.run, entry.round))
-            try deliver(entry)
+            if try deliver(entry) == .delivered {
+                log.info("round done", Self.fields(entry.run, entry.round))
+            }
         }
     }
 
@@ -71,6 +83,8 @@ package final class RoundRunner {
         defer {
             work = nil
             body = []
+            exchange = nil
+            report = nil
         }
         while let action = actions.popFirst() {
             if let event = try answer(action, message) { actions += session.handle(event) }
@@ -84,6 +98,7 @@ package final class RoundRunner {
         case .requireReport: return try train(message)
         case .requireCharge: return try charge(message)
         case .requireStorage: return try store(message)
+        case .requireDelivery where exchange != nil: return try deliverMasked()
         case .requireDelivery:
             let entry = OutboxEntry(run: message.run, round: message.round, body: body)
             return try deliver(entry)
@@ -157,8 +172,9 @@ package final class RoundRunner {
 
     private func train(_ message: RoundPlan) throws -> ClientEvent {
         guard let work else { return .failed("no work") }
+        if work.plan.masksReports { return try trainMasked(work) }
         do {
-            body = try work.report(by: trainer)
+            (body, examples) = try work.report(by: trainer)
         } catch let failure as Failure where failure.exitCode == .storage {
             throw failure
         } catch {
@@ -174,13 +190,14 @@ package final class RoundRunner {
     private func charge(_ message: RoundPlan) throws -> ClientEvent {
         guard let work else { return .failed("no work") }
         try ledgers.charge(
-            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest)
+            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest,
+            examples: examples)
         try reached(.charged)
         return .charged
     }
 
     private func store(_ message: RoundPlan) throws -> ClientEvent {
-        try outbox.put(OutboxEntry(run: message.run, round: message.round, body: body))
+        if exchange == nil { try outbox.put(OutboxEntry(run: message.run, round: message.round, body: body)) }
         try reached(.stored)
         return .stored
     }
@@ -197,6 +214,65 @@ package final class RoundRunner {
                 "the server turned the report away",
                 ["run": .text(entry.run), "round": .integer(entry.round), "reason": .text(reason)])
             return .turnedAway(reason)
+        }
+    }
+
+    // MARK: Masked rounds
+
+    /// Joins the masked round, so that peers can stand in for this agent, and then trains.
+    private func trainMasked(_ work: RoundWork) throws -> ClientEvent {
+        do {
+            let member = try masking.join(work, participation: &participation)
+            let exchange = MaskedExchange(member, message: work.message, link: link, stop: stop)
+            self.exchange = exchange
+            let made = try work.vector(by: trainer, members: exchange.join())
+            (report, examples) = (made.vector, made.examples)
+        } catch {
+            return try failure(of: error)
+        }
+        if stop.isRequested { return .failed("the agent was stopped") }
+        try reached(.encoded)
+        return .encoded
+    }
+
+    private func deliverMasked() throws -> ClientEvent {
+        guard let exchange, let report else { return .failed("no work") }
+        do {
+            try exchange.deliver(report)
+            try reached(.delivered)
+            return .delivered
+        } catch let ended as MaskedExchange.Ended {
+            log.warning("the masked round ended without this agent", ["reason": .text(ended.reason)])
+            return .turnedAway(ended.reason)
+        } catch {
+            return try failure(of: error)
+        }
+    }
+
+    /// What of a masked round's errors ends the round only; the others end the agent.
+    private func failure(of error: any Error) throws -> ClientEvent {
+        switch error {
+        case let failure as Failure where failure.exitCode == .storage: throw failure
+        case let error as ClientError:
+            switch error {
+            case .cancelled, .tls, .authentication: throw error
+            default:
+                givingUp = .other
+                log.warning("the masked round is lost", ["error": .text(error.description)])
+                return .failed("the connection was lost for too long")
+            }
+        case let error as SecureAggregationError:
+            givingUp = .policy
+            log.warning("refusing the masked round", ["why": .text(error.description)])
+            return .failed("secure aggregation: \(error)")
+        case let ended as MaskedExchange.Ended:
+            givingUp = .other
+            log.warning("the masked round ended without this agent", ["reason": .text(ended.reason)])
+            return .failed("the round went on without this agent")
+        default:
+            givingUp = Self.reason(of: error)
+            log.error("training failed", ["error": .text(Self.text(of: error))])
+            return .failed("local training failed")
         }
     }
 
@@ -228,7 +304,7 @@ package final class RoundRunner {
     }
 
     /// For the agent's own log only: paths and values of the data may stand in it.
-    private static func text(of error: any Error) -> String { Failure(wrapping: error).message }
+    private static func text(of error: any Error) -> String { AgentFailure.describe(error).message }
 
     private static func fields(_ run: String, _ round: Int) -> KeyValuePairs<String, Logger.Value> {
         ["run": .text(run), "round": .integer(round)]

@@ -107,6 +107,27 @@ package final class ServerLink {
         return .accepted
     }
 
+    /// Sends a message of one step of secure aggregation; the same bytes may go twice. Throws ``ClientError``.
+    package func send(_ step: String, of plan: RoundPlan, _ body: [UInt8]) throws -> ClientResponse {
+        let request = ClientRequest(
+            .put, AgentProtocol.secureAggregationPath(round: plan.round, step: step),
+            query: [("run", plan.run)], headers: ["Content-Type": "application/octet-stream"],
+            body: .bytes(body))
+        return try client.perform(request, limit: 64 << 10)
+    }
+
+    /// Asks for what one step of secure aggregation needs; the server may hold the question for `waitSeconds`.
+    /// Throws ``ClientError``, also for an answer of more than `limit` bytes.
+    package func ask(
+        _ step: String, of plan: RoundPlan, waitSeconds: Int, limit: Int
+    ) throws -> ClientResponse {
+        var request = ClientRequest(
+            .get, AgentProtocol.secureAggregationPath(round: plan.round, step: step),
+            query: [("run", plan.run), ("wait_seconds", String(waitSeconds))])
+        request.answerTimeout = UInt64(waitSeconds + 30) * 1000
+        return try client.perform(request, limit: limit)
+    }
+
     /// Tells the server that it need not wait; not being able to is no harm, the deadline says the same.
     package func giveUp(run: String, round: Int, reason: FailureReport.Reason, detail: String) {
         let line = detail.unicodeScalars.prefix(160).map {
@@ -149,7 +170,8 @@ package final class ServerLink {
             .post, path, headers: ["Content-Type": "application/json"], body: .bytes(try message.encoded()))
     }
 
-    private static func reason(_ response: ClientResponse) -> String {
+    /// One line of why the server said no.
+    static func reason(_ response: ClientResponse) -> String {
         if let answer = try? ErrorAnswer(decoding: response.body) {
             return "\(response.status) \(answer.error): \(answer.detail)"
         }

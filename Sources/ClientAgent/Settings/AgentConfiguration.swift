@@ -26,6 +26,9 @@ package struct AgentConfiguration: Sendable {
     package var data: JSONValue?
     package var stateDirectory: String
     package var policy: AgentPolicy
+    /// The only agents that this one will be summed with (`policy.roster`, a file); nil: any that the authority
+    /// certifies.
+    package var roster: PinnedRoster?
     /// Nil for the built-in trainer.
     package var trainer: TrainerCommand?
     package var conditions: WorkConditions
@@ -68,7 +71,9 @@ package struct AgentConfiguration: Sendable {
             throw root.error("state_directory", "is missing: a folder for the outbox and the privacy ledger")
         }
         stateDirectory = Self.path(state, folder)
-        policy = try PolicySection.read(root.section("policy"))
+        let rules = try root.section("policy")
+        roster = try rules?.string("roster").map { try PinnedRoster(contentsOf: Self.path($0, folder)) }
+        policy = try PolicySection.read(rules)
         conditions = try WorkConditions(root.section("conditions"))
         nice = try root.integer("nice", in: 0...19) ?? 0
         // Results may not depend on a number of threads, so products run on one; the key says so plainly.

@@ -63,11 +63,12 @@ package struct UpdatePipeline {
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
     /// weighs 1; without, it is weighted by `examples`.
     ///
+    /// `share` is the noise to add where that follows the round's members (``PrivacyPlan/clientNoise(members:)``).
     /// Returns the weight and what the client may know of its update. Draws the local noise from `source` where
     /// the plan says so. Throws ``UpdateRefusal``, or the source's error; the client then reports nothing.
     package mutating func encode(
         _ delta: UnsafeBufferPointer<Float>, examples: Int, clippingNorm: Double,
-        rotation: RandomRotation? = nil,
+        rotation: RandomRotation? = nil, share: (any PrivacyMechanism)? = nil,
         rounding: inout SeededGenerator, noise source: inout some NoiseSource
     ) throws -> (weight: Int, diagnostics: UpdateDiagnostics) {
         precondition(delta.count == dimension, "an update of another layout")
@@ -90,7 +91,11 @@ package struct UpdatePipeline {
         let factor = min(scale, (clippingNorm * scale - room) / norm)
         try round(delta, rotation, factor: factor, within: privacy.squaredNormBound, using: &rounding)
         if privacy.adaptiveClipping != nil { encoded[dimension] = wasClipped ? -1 : 1 }
-        if privacy.clientsAddNoise { try addNoise(privacy.mechanism, from: &source) }
+        if privacy.clientsAddNoise {
+            precondition(
+                share != nil || !privacy.noiseFollowsMembers, "the share of a plan is no round's share")
+            try addNoise(share ?? privacy.mechanism, from: &source)
+        }
         return (1, UpdateDiagnostics(norm: norm, wasClipped: wasClipped))
     }
 

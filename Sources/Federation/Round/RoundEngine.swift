@@ -1,8 +1,11 @@
+internal import SecureAggregation
+
 /// The state machine of a federation's rounds, without sockets, tasks or clocks.
 ///
 /// The server hosts it behind one owner, the simulator steps the same struct with a virtual clock. A round is:
 /// select a cohort (over-selected), collect reports until target or deadline, require a minimum, then sum →
-/// charge → noise → settle → publish, or abandon the round and say why. Numbers of abandoned rounds are never
+/// charge → noise → settle → publish (charge → sum where the sum itself is what noise protects, because the server
+/// sees it opened), or abandon the round and say why. Numbers of abandoned rounds are never
 /// used again.
 package struct RoundEngine: Sendable {
     /// What the engine must know of the plan.
@@ -16,16 +19,23 @@ package struct RoundEngine: Sendable {
         /// Fewest reports that may be released; zero only under Poisson sampling, where an empty cohort is a
         /// legitimate draw.
         package var minimumReports: Int
+        /// Smallest share of the invited whose reports may be released, 0 to 1.
+        package var minimumShare = 0.0
         /// Seconds from invitation to deadline.
         package var deadlineSeconds: Double
         /// End after this many abandoned rounds in a row.
         package var abandonLimit: Int
         /// Rounds that the privacy budget affords in all, charged rounds of before included; nil: no bound.
         package var affordableRounds: Int?
+        /// A client is in at most one sum of so many charged rounds: those of one tree of noise. Nil: no bound.
+        package var participationWindow: Int?
+        /// Charge before the sum is opened: where clients' noise is in it, opening it is the release.
+        package var chargesBeforeSum: Bool
 
         package init(
             rounds: Int, sampling: CohortSampling, target: Int?, minimumReports: Int, deadlineSeconds: Double,
-            abandonLimit: Int = 10, affordableRounds: Int? = nil
+            abandonLimit: Int = 10, affordableRounds: Int? = nil, participationWindow: Int? = nil,
+            chargesBeforeSum: Bool = false
         ) {
             self.rounds = rounds
             self.sampling = sampling
@@ -34,6 +44,8 @@ package struct RoundEngine: Sendable {
             self.deadlineSeconds = deadlineSeconds
             self.abandonLimit = abandonLimit
             self.affordableRounds = affordableRounds
+            self.participationWindow = participationWindow
+            self.chargesBeforeSum = chargesBeforeSum
         }
     }
 
@@ -52,6 +64,8 @@ package struct RoundEngine: Sendable {
     package private(set) var published: Int
     /// Rounds whose charge was written, published or not.
     package private(set) var charged: Int
+    /// Clients in the sums of the present participation window; empty where there is no such bound.
+    package private(set) var participants: Set<Int>
     private var standing: [Int: Standing] = [:]
     private var accepted: [Int] = []
     /// Invited clients that neither reported nor gave up; counted, so that a report costs constant time.
@@ -61,11 +75,24 @@ package struct RoundEngine: Sendable {
     private var stopRequest: FinishReason?
 
     /// Continues after `round`, of which `published` were released and `charged` charged; all zero at the start.
-    package init(rules: Rules, round: Int = 0, published: Int = 0, charged: Int = 0) {
+    /// `participants` are those of the charged rounds of the participation window that round is in.
+    package init(
+        rules: Rules, round: Int = 0, published: Int = 0, charged: Int = 0, participants: Set<Int> = []
+    ) {
         self.rules = rules
         self.round = round
         self.published = published
         self.charged = charged
+        self.participants = rules.participationWindow == nil ? [] : participants
+    }
+
+    /// Whether a client may be drawn for the coming round.
+    package func mayTakePart(_ client: Int) -> Bool { windowIsFull || !participants.contains(client) }
+
+    /// Whether the coming round is the first of a participation window.
+    private var windowIsFull: Bool {
+        guard let window = rules.participationWindow else { return true }
+        return charged.isMultiple(of: window)
     }
 
     /// Clients invited to the open round.
@@ -93,16 +120,22 @@ package struct RoundEngine: Sendable {
             outstanding -= 1
             return closeIfComplete()
         case (.tick, .collecting): return now >= deadline ? close() : []
-        case (.summed, .summing): return advance(to: .charging, .requireCharge(round: round))
+        case (.summed, .summing):
+            return rules.chargesBeforeSum
+                ? requireNoise() : advance(to: .charging, .requireCharge(round: round))
         case (.charged, .charging):
+            if rules.participationWindow != nil {
+                if windowIsFull { participants = [] }
+                participants.formUnion(accepted)
+            }
             charged += 1
-            return advance(to: .noising, .requireNoise(round: round))
+            return rules.chargesBeforeSum ? requireSum() : requireNoise()
         case (.noised, .noising):
             return advance(to: .settling, .requireSettlement(round: round, survivors: accepted.count))
         case (.settled, .settling): return advance(to: .publishing, .requirePublication(round: round))
         case (.published, .publishing): return finishRound()
-        case (.failed(let what), .summing), (.failed(let what), .charging), (.failed(let what), .noising),
-            (.failed(let what), .settling), (.failed(let what), .publishing):
+        case (.failed(let what), .collecting), (.failed(let what), .summing), (.failed(let what), .charging),
+            (.failed(let what), .noising), (.failed(let what), .settling), (.failed(let what), .publishing):
             return abandon(.failed(what))
         case (.stop(let reason), .idle): return finish(reason)
         case (.stop(let reason), _):
@@ -118,7 +151,8 @@ package struct RoundEngine: Sendable {
         if let reason = reasonToFinish() { return finish(reason) }
         round += 1
         (standing, accepted) = ([:], [])
-        let cohort = rules.sampling.draw(from: candidates, using: &generator)
+        let eligible = windowIsFull ? candidates : candidates.without(participants)
+        let cohort = rules.sampling.draw(from: eligible, using: &generator)
         guard cohort.count >= rules.minimumReports else {
             return abandon(.tooFewCandidates(available: cohort.count, required: rules.minimumReports))
         }
@@ -158,10 +192,20 @@ package struct RoundEngine: Sendable {
     }
 
     private mutating func close() -> [RoundAction] {
-        guard accepted.count >= rules.minimumReports else {
-            return abandon(.tooFewReports(received: accepted.count, required: rules.minimumReports))
+        let share = RoundBinding.survivors(share: rules.minimumShare, of: standing.count)
+        let required = max(rules.minimumReports, share)
+        guard accepted.count >= required else {
+            return abandon(.tooFewReports(received: accepted.count, required: required))
         }
-        return advance(to: .summing, .requireSum(round: round, survivors: accepted.sorted()))
+        return rules.chargesBeforeSum ? advance(to: .charging, .requireCharge(round: round)) : requireSum()
+    }
+
+    private mutating func requireSum() -> [RoundAction] {
+        advance(to: .summing, .requireSum(round: round, survivors: accepted.sorted()))
+    }
+
+    private mutating func requireNoise() -> [RoundAction] {
+        advance(to: .noising, .requireNoise(round: round))
     }
 
     private mutating func advance(to phase: Phase, _ action: RoundAction) -> [RoundAction] {

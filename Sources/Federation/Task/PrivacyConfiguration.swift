@@ -24,10 +24,14 @@ package struct PrivacyConfiguration: Equatable, Sendable {
     package var clippingNorm: Double
     /// Standard deviation of the noise in the sum divided by the sensitivity; nil: calibrate.
     package var noiseMultiplier: Double?
-    /// Mechanism by catalog name. The default is the Gaussian rounded onto the grid: rounding is
+    /// Mechanism by catalog name, or `"tree"`: Gaussian noise in trees (DP-FTRL), for federations that cannot
+    /// promise random sampling. The default is the Gaussian rounded onto the grid: rounding is
     /// post-processing, so the Gaussian's own accounting, the tightest of the three, holds for it.
     package var mechanism: String
     package var sampling: ClaimedSampling
+    /// With mechanism `"tree"`: rounds of one tree, in which a client takes part at most once; nil: as many as
+    /// the population fills.
+    package var roundsPerTree: Int?
     package var adjacency: Adjacency
     package var targetDelta: Double
     /// Budget of the released models; nil: no stop.
@@ -59,8 +63,10 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         let calibrate = try section.bool("calibrate") ?? false
         mechanism = try section.string("mechanism") ?? (mode == .distributed ? "skellam" : "gaussian")
         sampling = try section.choice("sampling", of: ClaimedSampling.self) ?? .none
+        roundsPerTree = try section.integer("rounds_per_tree", in: 1...1_000_000)
         let adjacency = try section.choice("adjacency", of: Adjacency.self)
-        self.adjacency = adjacency ?? (sampling == .fixedSize ? .replaceOne : .addOrRemoveOne)
+        self.adjacency =
+            adjacency ?? Self.defaultAdjacency(sampling: sampling, usesTrees: mechanism == Self.tree)
         targetDelta =
             try section.number("target_delta", expected: "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
             ?? 1e-5
@@ -72,6 +78,17 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         example = try section.section("example").map { try ExampleConfiguration($0) }
         try section.finish()
         try check(section, calibrate: calibrate, adjacencyGiven: adjacency)
+    }
+
+    /// Name of the mechanism that noises prefix sums.
+    static let tree = "tree"
+
+    /// Whether the noise is that of trees over rounds (DP-FTRL).
+    package var usesTrees: Bool { mode != .none && mechanism == Self.tree }
+
+    private static func defaultAdjacency(sampling: ClaimedSampling, usesTrees: Bool) -> Adjacency {
+        if usesTrees { return .zeroOut }
+        return sampling == .fixedSize ? .replaceOne : .addOrRemoveOne
     }
 
     private func check(_ section: Section, calibrate: Bool, adjacencyGiven: Adjacency?) throws {
@@ -111,10 +128,32 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         if adaptiveClipping != nil, mode != .central || mechanism != "gaussian" {
             throw section.error("adaptive_clipping", "needs mode \"central\" and mechanism \"gaussian\"")
         }
+        try checkTrees(section)
         if mode == .local, sampling != .none {
             throw section.error(
                 "sampling",
                 "local noise is accounted against the server, which knows the sample: use \"none\"")
+        }
+    }
+
+    /// Trees bound how often a client takes part instead of claiming that it was drawn at random. Who takes part
+    /// depends on who took part before, so that a neighbour without a client at all is not covered.
+    private func checkTrees(_ section: Section) throws {
+        guard usesTrees else {
+            guard roundsPerTree == nil else {
+                throw section.error("rounds_per_tree", "goes with mechanism \"tree\"; remove it")
+            }
+            return
+        }
+        guard mode == .central else {
+            throw section.error("mechanism", "\"tree\" is noise of the server's: it needs mode \"central\"")
+        }
+        guard sampling == .none else {
+            throw section.error("sampling", "mechanism \"tree\" claims no sampling: use \"none\"")
+        }
+        guard adjacency != .addOrRemoveOne else {
+            throw section.error(
+                "adjacency", "mechanism \"tree\" is proved for zero-out (its default) and replace-one")
         }
     }
 }

@@ -16,6 +16,8 @@ struct PrivacyFrame {
     private let shares: NoiseShares?
     /// Distance between neighbouring sums in clipping norms: replace-one moves one update across its ball.
     private let distance: Double
+    /// Rounds of one tree of noise; nil for noise of each round's own.
+    private let roundsPerTree: Int?
 
     init(_ task: TaskConfiguration, cohort: CohortPlan, dimension: Int) throws {
         let configuration = task.privacy
@@ -24,6 +26,7 @@ struct PrivacyFrame {
         self.dimension = dimension
         reports = cohort.greatest
         expectedCohort = Int(cohort.expected)
+        roundsPerTree = cohort.roundsPerTree
         distance = configuration.adjacency == .replaceOne ? 2 : 1
         switch (configuration.sampling, cohort.sampling) {
         case (.poisson, .poisson(let probability)): sampling = .poisson(probability: probability)
@@ -46,6 +49,11 @@ struct PrivacyFrame {
         let mechanism: any PrivacyMechanism
         /// Noise of the count of unclipped updates; nil where clipping does not adapt.
         let countMechanism: (any PrivacyMechanism)?
+        /// The noise over rounds; nil where each round has noise of its own.
+        var tree: TreeAggregation?
+        /// Noise that clients add in shares; nil where they do not.
+        var shares: SharedNoise?
+        /// What a round costs, or what a tree of rounds costs as a whole.
         let event: PrivacyEvent
         /// Against the server; nil: unbounded.
         let serverEvent: PrivacyEvent?
@@ -91,7 +99,7 @@ struct PrivacyFrame {
     }
 
     /// Mechanisms for sums of clipped updates; the others of the catalog bound another norm, or nothing.
-    private static let mechanisms = ["gaussian", "discrete_gaussian", "skellam"]
+    private static let mechanisms = ["gaussian", "discrete_gaussian", "skellam", PrivacyConfiguration.tree]
 
     private func parts(_ multiplier: Double) throws -> Parts {
         guard Self.mechanisms.contains(configuration.mechanism) else {
@@ -104,6 +112,9 @@ struct PrivacyFrame {
             let rounding = try rounding(multiplier)
             var sensitivity = rounding.sensitivity
             sensitivity.l2 *= distance
+            if let roundsPerTree {
+                return try treeParts(multiplier * sensitivity.l2, rounding, sensitivity, roundsPerTree)
+            }
             guard configuration.adaptiveClipping != nil else {
                 let mechanism = try mechanism(multiplier * sensitivity.l2)
                 return Parts(
@@ -126,11 +137,24 @@ struct PrivacyFrame {
         }
     }
 
+    /// Gaussian noise of this deviation in every node of trees over rounds.
+    private func treeParts(
+        _ deviation: Double, _ rounding: GridRounding, _ sensitivity: PrivacyEvent.IntegerSensitivity,
+        _ roundsPerTree: Int
+    ) throws -> Parts {
+        let mechanism = try RoundedGaussian(sigma: deviation)
+        let tree = try TreeAggregation(mechanism: mechanism, leaves: roundsPerTree)
+        var event = event(tree.event(for: sensitivity))
+        event.steps = roundsPerTree
+        return Parts(
+            rounding: rounding, mechanism: mechanism, countMechanism: nil, tree: tree, event: event,
+            serverEvent: nil, bits: 32)
+    }
+
     /// Noise in shares: sized so that the honest among the fewest survivors bring all of it; whoever is above that
     /// brings more.
     private func distributedParts(_ multiplier: Double, _ shares: NoiseShares) throws -> Parts {
-        let excess = (Double(reports) / Double(shares.honest)).squareRoot()
-        let inSum = multiplier * distance * excess
+        let inSum = multiplier * distance * shares.greatestExcess.squareRoot()
         // The rotation overlaps two transforms: a coordinate's second moment is below twice the even spread.
         let bits =
             shares.bits
@@ -156,9 +180,10 @@ struct PrivacyFrame {
         )
         var sensitivity = rounding.sensitivity
         sensitivity.l2 *= distance
-        let deviation = multiplier * sensitivity.l2 / Double(shares.honest).squareRoot()
-        let mechanism = try mechanism(deviation)
-        guard let sum = mechanism.event(for: sensitivity, sumOf: shares.honest) else {
+        let noise = SharedNoise(
+            shares: shares, mechanismName: configuration.mechanism, deviation: multiplier * sensitivity.l2)
+        let mechanism = try noise.share(members: reports)
+        guard let sum = mechanism.event(for: sensitivity, sumOf: shares.honest(of: reports)) else {
             throw ConfigurationError(
                 path: "task.privacy.mechanism",
                 problem: "no bound is proved for a sum of \"\(mechanism.name)\" shares")
@@ -166,9 +191,8 @@ struct PrivacyFrame {
         var serverEvent = event(sum)
         serverEvent.sampling = .none
         return Parts(
-            rounding: rounding, mechanism: mechanism, countMechanism: nil, event: event(sum),
-            serverEvent: serverEvent,
-            bits: bits)
+            rounding: rounding, mechanism: mechanism, countMechanism: nil, shares: noise, event: event(sum),
+            serverEvent: serverEvent, bits: bits)
     }
 
     private func mechanism(_ deviation: Double) throws -> any PrivacyMechanism {
@@ -182,37 +206,15 @@ struct PrivacyFrame {
     /// The finest grid (its scale a power of two over the clipping norm) on which sums and noise stay within 32
     /// bits.
     private func rounding(_ multiplier: Double) throws -> GridRounding {
-        let adders = configuration.mode == .local ? Double(reports).squareRoot() : 1
+        // Draws in one sum: everybody's, or a tree's fresh node and those it replaces.
+        let draws =
+            roundsPerTree.map(AggregationTree.height) ?? (configuration.mode == .local ? reports : 1)
         // Twelve standard deviations: a coordinate wraps with probability below 1e-32.
-        let headroom = Double(reports) + 12 * multiplier * distance * adders + 1
+        let headroom = Double(reports) + 12 * multiplier * distance * Double(draws).squareRoot() + 1
         let clipOnGrid = exp2(log2(0x1p31 / headroom).rounded(.down))
         return try GridRounding(
             clipping: NormClipping(bound: configuration.clippingNorm),
             scale: clipOnGrid / configuration.clippingNorm,
             dimension: dimension)
-    }
-}
-
-/// Who brings how much of the noise when clients add it in shares.
-struct NoiseShares {
-    /// Clients that are sure to bring an honest share: the fewest survivors less those who may be corrupt.
-    let honest: Int
-    /// Configured ring width.
-    let bits: Int?
-    /// Standard deviations that fit half the ring: a coordinate wraps with probability below 4e-8.
-    let deviations = 6.0
-
-    init(_ task: TaskConfiguration, cohort: CohortPlan) throws {
-        let survivors = try cohort.minimumReports(task)
-        let corrupt = Int((task.secureAggregation.adversarialRate * Double(cohort.greatest)).rounded(.up))
-        honest = survivors - corrupt
-        bits = task.secureAggregation.bits
-        guard honest > 0 else {
-            throw ConfigurationError(
-                path: "task.min_reports",
-                problem:
-                    "\(survivors) survivors, \(corrupt) of them corrupt, leave no honest noise; raise it, or enlarge the"
-                    + " cohort")
-        }
     }
 }

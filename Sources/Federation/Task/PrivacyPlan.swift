@@ -19,13 +19,18 @@ package struct PrivacyPlan: Sendable {
     /// The noise that the noise-adder draws: the server on the sum, or each client, whole (`local`) or a share
     /// (`distributed`).
     package let mechanism: any PrivacyMechanism
+    /// Noise that clients add in shares; nil where they do not.
+    private let shares: SharedNoise?
     /// Ring width of the reports.
     private let bits: Int
     /// Where clipping adapts: its state before the first round, and the noise of its count.
     package let adaptiveClipping: AdaptiveClipping?
     package let countMechanism: (any PrivacyMechanism)?
-    /// What one round costs whoever sees the released models.
-    package let roundEvent: PrivacyEvent
+    /// Noise over rounds (DP-FTRL); nil where each round has noise of its own.
+    package let tree: TreeAggregation?
+    /// What one round costs whoever sees the released models; with tree noise what a whole tree of rounds costs
+    /// a client that is in one of them.
+    private let roundEvent: PrivacyEvent
     /// What one round costs against the server; nil: unbounded (the server sees exact sums or updates).
     package let serverEvent: PrivacyEvent?
     /// Rounds that `target_epsilon` affords; nil: no budget was set.
@@ -59,6 +64,8 @@ package struct PrivacyPlan: Sendable {
         mechanism = parts.mechanism
         bits = parts.bits
         countMechanism = parts.countMechanism
+        tree = parts.tree
+        shares = parts.shares
         adaptiveClipping = try configuration.adaptiveClipping?.start(at: configuration.clippingNorm)
         let roundEvent = parts.event
         self.roundEvent = roundEvent
@@ -80,6 +87,22 @@ package struct PrivacyPlan: Sendable {
         PrivacyEvent(mechanism: .gaussian(noiseMultiplier: 0), adjacency: adjacency)
     }
 
+    /// What the ledger charges for a round against whoever sees the released models, `charge` being the round's
+    /// number among the charged ones, from 1: its event, or a whole tree's with the tree's first round.
+    package func events(charge: Int) -> [PrivacyEvent] {
+        guard let tree else { return [roundEvent] }
+        return tree.isFirstOfTree(step: charge) ? [roundEvent] : []
+    }
+
+    /// The least number of charged rounds that have so many events.
+    package func rounds(events: Int) -> Int {
+        guard let tree, events > 0 else { return events }
+        return (events - 1) * tree.leaves + 1
+    }
+
+    /// Name of the mechanism as configurations and reports write it.
+    package var mechanismName: String { tree == nil ? mechanism.name : configuration.mechanism }
+
     /// The guarantee after `rounds` charged rounds against whoever sees the released models.
     package func spent(rounds: Int, accountant: AccountantKind? = nil) throws -> PrivacyGuarantee {
         try Self.guarantee(roundEvent, configuration, rounds: rounds, accountant: accountant)
@@ -100,7 +123,7 @@ package struct PrivacyPlan: Sendable {
 
     private func epsilon(of curve: RenyiCurve, rounds: Int) -> Double {
         var total = RenyiCurve(orders: curve.orders)
-        total.add(curve, steps: rounds)
+        total.add(curve, steps: tree?.trees(steps: rounds) ?? rounds)
         return total.epsilon(delta: Self.accountedDelta(configuration)).epsilon
     }
 
@@ -133,12 +156,55 @@ package struct PrivacyPlan: Sendable {
         rounding.scale * (configuration.clippingNorm / norm)
     }
 
+    /// What each client adds to its update in a round of so many members: all of the noise (`local`) or a share
+    /// (`distributed`).
+    package func clientNoise(members: Int) throws -> any PrivacyMechanism {
+        try shares?.share(members: members) ?? mechanism
+    }
+
+    /// Whether the noise that a client adds depends on the round's number of members.
+    package var noiseFollowsMembers: Bool { shares?.shares.followsMembers == true }
+
+    /// Smallest share of the invited whose sum may be released, 0 to 1.
+    var minimumShare: Double {
+        guard let shares, shares.shares.followsMembers else { return 0 }
+        return 1 - shares.shares.dropoutRate
+    }
+
+    /// The noise that ``topUp(_:members:survivors:from:)`` adds; nil for none.
+    package func topUpNoise(members: Int, survivors: Int) throws -> (any PrivacyMechanism)? {
+        try shares?.topUp(members: members, survivors: survivors)
+    }
+
+    /// Brings the noise of the survivors' shares to the variance that every sum of the task has, where the sizes of
+    /// cohorts must not show. It counts against whoever sees released models, never against the server.
+    package func topUp(
+        _ sum: inout RingVector, members: Int, survivors: Int, from source: inout some NoiseSource
+    ) throws {
+        guard let missing = try topUpNoise(members: members, survivors: survivors) else { return }
+        let noise = try missing.draw(count: rounding.dimension, from: &source)
+        noise.withUnsafeBufferPointer { sum.add(integers: $0) }
+    }
+
     /// Adds the server's noise to an exact sum. Reduction modulo 2^bits comes after the noise, so that a wrap is
     /// post-processing and can hurt accuracy only. After a thrown error the sum must not be used.
     package func addCentralNoise(to sum: inout RingVector, from source: inout some NoiseSource) throws {
         let dimension = rounding.dimension
         try mechanism.draw(count: dimension, from: &source) { sum.add(integers: $1, at: $0) }
         try countMechanism?.draw(count: 1, from: &source) { sum.add(integers: $1, at: dimension + $0) }
+    }
+
+    /// Adds the tree's noise to the exact sum of the charged round number `step`, from 1. `source` gives the
+    /// noise stream of a step, the same whenever it is asked (``TreeAggregation``).
+    package func addTreeNoise<Source: NoiseSource>(
+        to sum: inout RingVector, step: Int, from source: (_ step: Int) throws -> Source
+    ) throws {
+        guard let tree else { preconditionFailure("the plan has no tree") }
+        var noise = [Int64](repeating: 0, count: rounding.dimension)
+        try noise.withUnsafeMutableBufferPointer {
+            try tree.drawIncrement(step: step, into: $0, source: source)
+        }
+        noise.withUnsafeBufferPointer { sum.add(integers: $0) }
     }
 
     /// Fractional orders are proved for the Gaussian; whole ones for every mechanism.
@@ -159,7 +225,12 @@ package struct PrivacyPlan: Sendable {
         _ event: PrivacyEvent, _ configuration: PrivacyConfiguration, rounds: Int, accountant: AccountantKind?
     ) throws -> PrivacyGuarantee {
         var event = event
-        event.steps = rounds
+        if case .tree(let multiplier, _) = event.mechanism {
+            let trees = (rounds + event.steps - 1) / event.steps
+            event.mechanism = .tree(noiseMultiplier: multiplier, participations: trees)
+        } else {
+            event.steps = rounds
+        }
         return try PrivacyGuarantee.of(
             [event], delta: accountedDelta(configuration), accountant: accountant ?? configuration.accountant)
     }

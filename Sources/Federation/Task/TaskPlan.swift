@@ -27,6 +27,8 @@ package struct TaskPlan: Sendable {
     /// Nil where clients train without per-example privacy.
     package let example: ExamplePlan?
     package let rules: RoundEngine.Rules
+    /// Most clients that a round invites (for Poisson sampling: but with probability 1e-15).
+    package let greatestCohort: Int
     package let divisor: Divisor
 
     /// Number of model parameters.
@@ -58,7 +60,7 @@ package struct TaskPlan: Sendable {
                 path: "task.privacy.example",
                 problem: "trains in private steps, which strategy \"fedsgd\" has none of")
         }
-        let cohort = CohortPlan(configuration, population: population)
+        let cohort = try CohortPlan(configuration, population: population)
         if configuration.privacy.mode == .none {
             privacy = nil
             // Unclipped averaging: 2^-32 steps leave room for a sum of ±2^31 example-weighted units.
@@ -70,11 +72,15 @@ package struct TaskPlan: Sendable {
             codec = plan.codec
             divisor = .expectedCohort(cohort.expected)
         }
-        rules = RoundEngine.Rules(
+        greatestCohort = cohort.greatest
+        var rules = RoundEngine.Rules(
             rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
             minimumReports: try cohort.minimumReports(configuration),
             deadlineSeconds: configuration.reportDeadline,
-            affordableRounds: privacy?.affordableRounds)
+            affordableRounds: privacy?.affordableRounds, participationWindow: cohort.roundsPerTree,
+            chargesBeforeSum: configuration.privacy.mode == .distributed)
+        rules.minimumShare = privacy?.minimumShare ?? 0
+        self.rules = rules
     }
 }
 
@@ -88,9 +94,12 @@ struct CohortPlan {
     /// Most reports that the ring must hold without wrapping (for Poisson sampling: but with probability 1e-15).
     let greatest: Int
     let population: Int
+    /// Rounds in which a client takes part at most once, with tree noise; nil: no bound.
+    let roundsPerTree: Int?
     private let claimed: ClaimedSampling
 
-    init(_ configuration: TaskConfiguration, population: Int) {
+    /// Throws ``ConfigurationError`` where trees ask for more clients than there are.
+    init(_ configuration: TaskConfiguration, population: Int) throws {
         let cohort = configuration.cohortSize
         self.population = population
         claimed = configuration.privacy.sampling
@@ -113,6 +122,23 @@ struct CohortPlan {
                 configuration.privacy.mode == .none || configuration.privacy.adjacency == .replaceOne
             target = mayClose ? cohort : nil
         }
+        roundsPerTree =
+            configuration.privacy.usesTrees
+            ? try Self.roundsPerTree(configuration, population: population) : nil
+    }
+
+    /// Every round of a tree needs a cohort that was in none of the tree's rounds before.
+    private static func roundsPerTree(_ configuration: TaskConfiguration, population: Int) throws -> Int {
+        let most = max(1, population / configuration.cohortSize)
+        guard let asked = configuration.privacy.roundsPerTree else { return most }
+        guard asked <= most else {
+            throw ConfigurationError(
+                path: "task.privacy.rounds_per_tree",
+                problem:
+                    "is \(asked), yet \(population) clients fill only \(most) rounds of \(configuration.cohortSize)"
+                    + " without anyone taking part twice")
+        }
+        return asked
     }
 
     /// The task's `min_reports`, or half the cohort.

@@ -20,6 +20,12 @@ package enum AgentProtocol {
     package static func modelPath(round: Int) -> String { "/v1/models/\(round)" }
     /// `PUT`: an ``UpdateHeader`` followed by the packed vector.
     package static func updatePath(round: Int) -> String { "/v1/rounds/\(round)/update" }
+    /// `PUT`: a member's message of a step of secure aggregation, `keys`, `shares`, `masked` (an ``UpdateHeader`` and
+    /// the packed vector), `consistency` or `unmask`; `GET`: what the server has for the step, all but the first. The
+    /// query says `run` and, for `GET`, `wait_seconds` up to ``longestWaitSeconds``; `204`: ask again.
+    package static func secureAggregationPath(round: Int, step: String) -> String {
+        "/v1/rounds/\(round)/secagg/\(step)"
+    }
     /// `POST`: a ``FailureReport``.
     package static func failurePath(round: Int) -> String { "/v1/rounds/\(round)/failure" }
 }

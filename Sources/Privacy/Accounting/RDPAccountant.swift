@@ -54,7 +54,7 @@ package struct RDPAccountant: Sendable {
         if precision == .extended, let rho = concentration {
             return RenyiCurve.epsilonOfConcentrated(rho: rho, delta: delta)
         }
-        return curve(at: orders(precision)).epsilon(delta: delta)
+        return curve(at: orders(precision), precision: precision).epsilon(delta: delta)
     }
 
     /// Total zCDP parameter, nil when an event is not zCDP-linear.
@@ -71,22 +71,48 @@ package struct RDPAccountant: Sendable {
 
     /// The composed curve at these orders; orders that are not integers are only allowed where every event has
     /// a bound there (`orders(_:)` sees to it).
-    package func curve(at orders: [Double]) -> RenyiCurve {
+    package func curve(at orders: [Double], precision: Precision = .standard) -> RenyiCurve {
         var total = RenyiCurve(orders: orders)
         for event in events {
-            let single = RenyiCurve(orders: orders, divergences: Self.divergences(of: event, orders: orders))
+            let divergences =
+                precision == .extended && event.needsIntegerOrders
+                ? Self.interpolatedDivergences(of: event, orders: orders)
+                : Self.divergences(of: event, orders: orders)
+            let single = RenyiCurve(orders: orders, divergences: divergences)
             total.add(single, steps: Int(event.repetitions))
         }
         return total
     }
 
     private func orders(_ precision: Precision) -> [Double] {
-        if events.contains(where: \.needsIntegerOrders) { return RenyiOrders.integers }
-        return precision == .standard ? RenyiOrders.standard : RenyiOrders.extended
+        if precision == .extended { return RenyiOrders.extended }
+        return events.contains(where: \.needsIntegerOrders) ? RenyiOrders.integers : RenyiOrders.standard
     }
 
-    /// Divergence bounds of one release of `event` at each order.
-    static func divergences(of event: PrivacyEvent, orders: [Double]) -> [Double] {
+    /// The same as ``divergences(of:orders:isSymmetric:)`` at any order above 1 for an event whose bound holds at
+    /// integers: `(α - 1) D_α` is a logarithm of moments, convex in α, and so below its chords; it is 0 at α = 1.
+    private static func interpolatedDivergences(of event: PrivacyEvent, orders: [Double]) -> [Double] {
+        let integers = Set(orders.flatMap { [$0.rounded(.down), $0.rounded(.up)] }.filter { $0 >= 2 })
+            .sorted()
+        let values = divergences(of: event, orders: integers, isSymmetric: true)
+        var logMoments = [1.0: 0.0]
+        for (order, value) in zip(integers, values) { logMoments[order] = (order - 1) * value }
+        return orders.map { order in
+            let below = order.rounded(.down)
+            let weight = order - below
+            guard let low = logMoments[below], let high = logMoments[order.rounded(.up)] else {
+                return .infinity
+            }
+            // Not `0 × ∞` where the order is an integer.
+            return (weight == 0 ? low : (1 - weight) * low + weight * high) / (order - 1)
+        }
+    }
+
+    /// Divergence bounds of one release of `event` at each order; with `isSymmetric` by the sharper amplification
+    /// that the symmetry of every noise here allows, without it as the published code has it.
+    static func divergences(
+        of event: PrivacyEvent, orders: [Double], isSymmetric: Bool = false
+    ) -> [Double] {
         if event.isUnprotected { return Array(repeating: .infinity, count: orders.count) }
         let mechanism = event.mechanism
         func plain(_ order: Double) -> Double {
@@ -104,7 +130,8 @@ package struct RDPAccountant: Sendable {
             }
             return orders.map {
                 SubsamplingAmplification.poisson(
-                    order: Int($0), probability: probability, curve: { plain(Double($0)) })
+                    order: Int($0), probability: probability, isSymmetric: isSymmetric,
+                    curve: { plain(Double($0)) })
             }
         case .fixedSize(let population, let cohort):
             return withoutReplacement(

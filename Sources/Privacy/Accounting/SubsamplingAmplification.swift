@@ -4,8 +4,13 @@ internal import Glibc
 enum SubsamplingAmplification {
     /// Poisson sampling at an integer order (Zhu & Wang 2019, theorem 5), never above the unsampled bound.
     ///
-    /// The curve must bound both directions of the neighbouring relation.
-    static func poisson(order: Int, probability: Double, curve: (Int) -> Double) -> Double {
+    /// The curve must bound both directions of the neighbouring relation. For noise that is symmetric about zero,
+    /// such as all of ours, a reflection swaps the two neighbours; then the direction from the sampled release to
+    /// the plain one is the worse (Mironov, Talwar & Zhang 2019, theorem 5, whose proof needs no density), and its
+    /// moment is the binomial sum without the factor 3 of the general case.
+    static func poisson(
+        order: Int, probability: Double, isSymmetric: Bool = false, curve: (Int) -> Double
+    ) -> Double {
         let unamplified = curve(order)
         guard probability < 1, unamplified > 0 else { return unamplified }
         let logTaken = log(probability)
@@ -17,7 +22,7 @@ enum SubsamplingAmplification {
             let power = Double(taken)
             var term = LogArithmetic.binomial(order, taken) + power * logTaken + (alpha - power) * logLeft
             term += (power - 1) * curve(taken)
-            sum.add(taken == 2 ? term : term + log(3))
+            sum.add(taken == 2 || isSymmetric ? term : term + log(3))
         }
         return min(unamplified, max(0, sum.logarithm) / (alpha - 1))
     }

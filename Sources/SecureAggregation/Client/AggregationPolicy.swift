@@ -2,6 +2,8 @@
 package struct AggregationPolicy: Sendable {
     /// Fewest members, and fewest survivors, with which this agent's vector may be summed; at least 2.
     package let minimalSurvivors: Int
+    /// Most members: among more, more corrupt ones could take the places of those who bring noise.
+    package let maximalMembers: Int
     /// Rates and security under which degree and threshold must keep this agent's secrets.
     package let assumptions: SecurityAssumptions
     /// The only members this agent will be summed with; nil trusts whatever the verifier accepts.
@@ -9,9 +11,11 @@ package struct AggregationPolicy: Sendable {
 
     /// A policy; a minimum below 2 counts as 2, since the sum of one member is its vector.
     package init(
-        minimalSurvivors: Int, assumptions: SecurityAssumptions, pinnedMembers: Set<MemberIdentity>? = nil
+        minimalSurvivors: Int, maximalMembers: Int = .max, assumptions: SecurityAssumptions,
+        pinnedMembers: Set<MemberIdentity>? = nil
     ) {
         self.minimalSurvivors = max(2, minimalSurvivors)
+        self.maximalMembers = maximalMembers
         self.assumptions = assumptions
         self.pinnedMembers = pinnedMembers
     }

@@ -17,7 +17,7 @@ extension SecureAggregationClient {
                     "of \(survivors.cohortSize) members, not \(roster.entries.count)")
             }
             guard survivors.contains(neighbourhood.own) else { throw .ownAbsence }
-            let minimum = max(binding.minimalSurvivors, policy.minimalSurvivors)
+            let minimum = max(binding.minimalSurvivors(of: roster.entries.count), policy.minimalSurvivors)
             guard survivors.count >= minimum else {
                 throw .tooFewMembers(actual: survivors.count, minimum: minimum)
             }

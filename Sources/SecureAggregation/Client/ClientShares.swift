@@ -5,7 +5,7 @@ extension SecureAggregationClient {
     /// the mask key's secret and of the self-mask seed.
     ///
     /// Throws when the roster has an identity twice, leaves this member out, is smaller than plan or policy
-    /// want, or is not that of the pinned members; when degree, threshold or neighbours do not follow from it or
+    /// want or larger than it allows, or is not that of the pinned members; when degree, threshold or neighbours do not follow from it or
     /// are too weak for the policy; when a neighbour's advertisement is not signed by its owner for this round,
     /// repeats another's keys, or holds a point of low order.
     package func share(_ message: RosterMessage) throws(SecureAggregationError) -> SealedShares {
@@ -34,6 +34,9 @@ extension SecureAggregationClient {
         let minimum = max(binding.minimalSurvivors, policy.minimalSurvivors)
         guard message.entries.count >= minimum else {
             throw .tooFewMembers(actual: message.entries.count, minimum: minimum)
+        }
+        guard message.entries.count <= policy.maximalMembers else {
+            throw .tooManyMembers(actual: message.entries.count, maximum: policy.maximalMembers)
         }
         let roster = try Roster(entries: message.entries, binding: binding)
         guard let own = roster.index(of: member.identity) else { throw .ownAbsence }

@@ -84,8 +84,7 @@ package struct SecureAggregationServer: Sendable {
 
     /// Throws unless the round is still large enough.
     func requireMembers(_ count: Int) throws(SecureAggregationError) {
-        guard count >= binding.minimalSurvivors else {
-            throw .tooFewMembers(actual: count, minimum: binding.minimalSurvivors)
-        }
+        let minimum = binding.minimalSurvivors(of: roster?.entries.count ?? 0)
+        guard count >= minimum else { throw .tooFewMembers(actual: count, minimum: minimum) }
     }
 }

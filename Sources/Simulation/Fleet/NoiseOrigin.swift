@@ -33,10 +33,11 @@ package enum NoiseOrigin: Equatable, Sendable {
     }
 }
 
-/// One of the two sources, chosen once a draw and not once a byte.
+/// One of the sources, chosen once a draw and not once a byte.
 enum AnyNoiseSource: NoiseSource {
     case seeded(SeededNoiseSource)
     case secure(SecureNoiseSource)
+    case secret(SecretNoiseSource)
 
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws {
         switch self {
@@ -46,6 +47,9 @@ enum AnyNoiseSource: NoiseSource {
         case .secure(var source):
             try source.fill(bytes)
             self = .secure(source)
+        case .secret(var source):
+            try source.fill(bytes)
+            self = .secret(source)
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Cryptography
+internal import Privacy
 
 /// Draws the cohorts of a run with secure noise: for every round a keystream of its own, under a key that is
 /// secret to the run.
@@ -29,4 +30,18 @@ package struct SecretCohortGenerator: RandomNumberGenerator {
         }
         return word
     }
+}
+
+/// The noise of one node of a tree over rounds (DP-FTRL) in a run with secure noise: a keystream under a key that
+/// is secret to the run, so that a later round draws the same again to take it back out.
+package struct SecretNoiseSource: NoiseSource {
+    private var stream: PseudorandomStream
+
+    /// The stream of the node that `step` ends. Throws when the library fails.
+    package init(key: borrowing SecretBytes, step: Int) throws(CryptographyError) {
+        let info = Array("sordino simulation tree noise \(step)".utf8)
+        stream = try PseudorandomStream(key: KeyDerivation.derive(from: key, info: info))
+    }
+
+    package mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws { try stream.fill(bytes) }
 }

@@ -28,6 +28,7 @@ struct Checkpoint {
             // Shortest text that reads back to the same number.
             "clipping_norm": progress.clippingNorm.flatMap { $0.isFinite ? "\($0)" : nil } ?? "",
             "finished": progress.finished?.rawValue ?? "",
+            "participants": bits(progress.participants),
         ]
         return SafeTensors(tensors: tensors, metadata: metadata).encoded()
     }
@@ -73,7 +74,29 @@ struct Checkpoint {
         progress.examplesTrained = try counter("examples_trained")
         progress.records = Array(records.prefix(kept))
         progress.clippingNorm = file.metadata["clipping_norm"].flatMap(Double.init)
+        guard let participants = clients(file.metadata["participants"] ?? "") else {
+            throw ConfigurationError(
+                path: path, problem: "damaged checkpoint (participants); run without --resume")
+        }
+        progress.participants = participants
         progress.finished = file.metadata["finished"].flatMap { FinishReason(rawValue: $0) }
         return progress
+    }
+
+    /// A set of clients as base64 of one bit a client, the lowest bit of the first byte first.
+    private static func bits(_ clients: Set<Int>) -> String {
+        guard let greatest = clients.max() else { return "" }
+        var bytes = [UInt8](repeating: 0, count: greatest / 8 + 1)
+        for client in clients { bytes[client / 8] |= 1 << UInt8(client % 8) }
+        return Data(bytes).base64EncodedString()
+    }
+
+    private static func clients(_ text: String) -> Set<Int>? {
+        guard let bytes = Data(base64Encoded: text) else { return nil }
+        var clients: Set<Int> = []
+        for (place, byte) in bytes.enumerated() where byte != 0 {
+            for bit in 0..<8 where byte >> UInt8(bit) & 1 == 1 { clients.insert(8 * place + bit) }
+        }
+        return clients
     }
 }

@@ -1,6 +1,7 @@
 package import Compute
 internal import Configuration
 internal import Cryptography
+internal import Datasets
 package import Federation
 internal import Foundation
 package import Operations
@@ -30,7 +31,7 @@ package final class RunJournal: SimulationJournal {
     private var diagnosticLines: LineFile
     private var records: [RoundRecord] = []
     private var lastCheckpoint = ContinuousClock.now
-    private var cohortKey: SharedSecret?
+    private var runKey: SharedSecret?
 
     private static let files = [
         "rounds.jsonl", "diagnostics.jsonl", "ledger.jsonl", "ledger.jsonl.key",
@@ -74,15 +75,26 @@ package final class RunJournal: SimulationJournal {
         diagnosticLines = try LineFile(folder.file("diagnostics.jsonl"))
         let spending = Spending(setup.plan)
         self.spending = spending
-        ledger = try setup.plan.privacy.map { privacy in
-            try RunLedger(
-                path: folder.file("ledger.jsonl"), privacy: privacy, scenarioDigest: digest,
-                isDurable: setup.noise == .secure
-            ) { rounds, isServer in
-                try isServer
-                    ? spending.epsilonAgainstServer(rounds: rounds) : spending.epsilon(rounds: rounds)
-            }
+        guard setup.plan.privacy != nil || setup.plan.example != nil else {
+            ledger = nil
+            return
         }
+        ledger = try RunLedger(
+            path: folder.file("ledger.jsonl"), plan: setup.plan, exampleEvent: Self.exampleEvent(setup),
+            scenarioDigest: digest, isDurable: setup.noise == .secure
+        ) { rounds, isServer in
+            try isServer ? spending.epsilonAgainstServer(rounds: rounds) : spending.epsilon(rounds: rounds)
+        }
+    }
+
+    /// What a round costs a single record of any client at most; nil without per-example privacy.
+    private static func exampleEvent(_ setup: SimulationSetup) -> PrivacyEvent? {
+        guard let example = setup.plan.example else { return nil }
+        let sizes = (0..<setup.partition.clientCount).lazy.map { setup.partition.count(of: $0) }.filter {
+            $0 > 0
+        }
+        guard let least = sizes.min(), let most = sizes.max() else { return nil }
+        return example.bound(least: least, most: most)
     }
 
     /// Where an interrupted run stood at its last checkpoint; nil when there is none.
@@ -109,13 +121,21 @@ package final class RunJournal: SimulationJournal {
     // MARK: The steps of a release
 
     package func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
-        let key = try cohortKey ?? storedCohortKey()
-        cohortKey = key
-        return try SecretCohortGenerator(key: key.bytes, round: round)
+        try SecretCohortGenerator(key: secret().bytes, round: round)
     }
 
-    /// The key that this run's cohorts are drawn under, made when the first is.
-    private func storedCohortKey() throws -> SharedSecret {
+    package func treeNoiseSource(step: Int) throws -> SecretNoiseSource {
+        try SecretNoiseSource(key: secret().bytes, step: step)
+    }
+
+    private func secret() throws -> SharedSecret {
+        let key = try runKey ?? storedKey()
+        runKey = key
+        return key
+    }
+
+    /// The key that this run's cohorts and tree noise are drawn under, made when first needed.
+    private func storedKey() throws -> SharedSecret {
         let file = folder.file("cohort.key")
         let count = SecretCohortGenerator.keyByteCount
         if let stored = FileManager.default.contents(atPath: file), stored.count == count {
@@ -126,7 +146,7 @@ package final class RunJournal: SimulationJournal {
         return SharedSecret(key)
     }
 
-    package func charge(round: Int) throws { try ledger?.charge(round: round) }
+    package func charge(round: Int, charge: Int) throws { try ledger?.charge(round: round, charge: charge) }
 
     package func storedNoisySum(round: Int, like sum: RingVector) throws -> RingVector? {
         guard isSecure, let data = FileManager.default.contents(atPath: folder.file("noisy-sum.bin")) else {
@@ -141,9 +161,10 @@ package final class RunJournal: SimulationJournal {
             NoisySumFile.encode(sum, round: round), to: folder.file("noisy-sum.bin"), mode: 0o600)
     }
 
-    package func settle(round: Int, survivors: Int, noisySum: RingVector) throws {
+    package func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) throws {
         try ledger?.settle(
-            round: round, survivors: survivors, noisySumDigest: Digest.hexadecimal(noisySum.packed()))
+            round: round, charge: charge, survivors: survivors,
+            noisySumDigest: Digest.hexadecimal(noisySum.packed()))
     }
 
     package func release(round: Int, model: GlobalModel) throws {

@@ -8,8 +8,9 @@ internal import Privacy
 final class RunLedger {
     private var ledger: PrivacyLedger
     private let file: LedgerFile
-    private let plan: PrivacyPlan
-    private let costs: LedgerEntry.RoundCosts
+    private let plan: PrivacyPlan?
+    private let exampleEvents: [LedgerEvent]
+    private let serverEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let isDurable: Bool
     /// ε after a number of rounds, an upper bound that is exact for the last planned round.
@@ -17,17 +18,19 @@ final class RunLedger {
 
     /// Opens the ledger, or takes it up again; a torn last line is cut off, any other fault is refused.
     init(
-        path: String, privacy: PrivacyPlan, scenarioDigest: String, isDurable: Bool,
+        path: String, plan task: TaskPlan, exampleEvent: PrivacyEvent?, scenarioDigest: String,
+        isDurable: Bool,
         epsilonOfRounds: @escaping (_ rounds: Int, _ isServer: Bool) throws -> Double
     ) throws {
         self.isDurable = isDurable
         self.epsilonOfRounds = epsilonOfRounds
-        plan = privacy
-        let configuration = privacy.configuration
+        plan = task.privacy
+        let configuration = task.configuration.privacy
         file = try LedgerFile(path, synchronises: isDurable)
-        costs = LedgerEntry.RoundCosts(
-            released: try Self.events(privacy.roundEvent),
-            server: try Self.events(privacy.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)))
+        serverEvents = try Self.events([
+            task.privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)
+        ])
+        exampleEvents = try Self.events([exampleEvent].compactMap(\.self))
         // The engine stops at the planned number of rounds; the ledger's own limit allows for rounding.
         let limit = configuration.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity
         budget = PrivacyBudget(epsilon: limit, delta: configuration.targetDelta)
@@ -43,12 +46,16 @@ final class RunLedger {
             store: file)
     }
 
-    func charge(round: Int) throws {
+    /// Writes the worst case of a round, the `charge`-th of the run.
+    func charge(round: Int, charge: Int) throws {
+        let costs = try costs(charge: charge)
         try ledger.charge(round: round, costs: costs, within: budget, time: time, epsilon: epsilon)
     }
 
-    func settle(round: Int, survivors: Int, noisySumDigest: String) throws {
-        let settlement = LedgerEntry.Settlement(survivors: survivors, costs: costs, sumDigest: noisySumDigest)
+    /// Writes what the `charge`-th charged round of the run became.
+    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws {
+        let settlement = LedgerEntry.Settlement(
+            survivors: survivors, costs: try costs(charge: charge), sumDigest: noisySumDigest)
         try ledger.settle(round: round, settlement, time: time)
     }
 
@@ -65,19 +72,27 @@ final class RunLedger {
 
     func synchronise() throws { try file.synchronise() }
 
-    /// Every event of this ledger is one of the plan's two, once a round: which and how many says it all.
+    private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
+        LedgerEntry.RoundCosts(
+            released: try plan.map { try Self.events($0.events(charge: charge)) } ?? serverEvents,
+            server: serverEvents, example: exampleEvents)
+    }
+
+    /// Every event of this ledger is one of the plan's two: which and how many says it all.
     private func epsilon(_ events: [LedgerEvent], _ delta: Double) throws -> Double {
         guard let last = events.last else { return 0 }
-        return try epsilonOfRounds(events.count, last != costs.released.last)
+        let isServer = last == serverEvents.last
+        let rounds = isServer ? events.count : plan?.rounds(events: events.count) ?? events.count
+        return try epsilonOfRounds(rounds, isServer)
     }
 
     private var time: String? { isDurable ? Self.now : nil }
 
     private static var now: String { Date.now.formatted(.iso8601) }
 
-    private static func events(_ event: PrivacyEvent) throws -> [LedgerEvent] {
+    private static func events(_ events: [PrivacyEvent]) throws -> [LedgerEvent] {
         let encoder = JSONEncoder()
-        return [try LedgerEvent(json: encoder.encode(event))]
+        return try events.map { try LedgerEvent(json: encoder.encode($0)) }
     }
 
     /// A rehearsal's key follows from its scenario, so that its ledger reproduces; a secure run has a key of its
@@ -93,8 +108,8 @@ final class RunLedger {
         if let seed = FileManager.default.contents(atPath: file), seed.count == 32 {
             return try Signature.PrivateKey(seed: SecretBytes(copying: Array(seed)))
         }
-        let seed = try SecureRandom.bytes(count: 32)
-        try AtomicFile.write(seed, to: file, mode: 0o600)
-        return try Signature.PrivateKey(seed: SecretBytes(copying: seed))
+        let key = try Signature.PrivateKey()
+        try key.seed().withUnsafeBytes { try AtomicFile.write(Array($0), to: file, mode: 0o600) }
+        return key
     }
 }

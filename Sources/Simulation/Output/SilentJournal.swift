@@ -4,16 +4,25 @@ package import SecureAggregation
 
 /// Writes nothing down: for baselines, which release nothing and spend nothing, and for tests.
 package final class SilentJournal: SimulationJournal {
-    package init() {}
+    private let treeKey: SharedSecret
+
+    /// Throws when the system gives no randomness.
+    package init() throws {
+        treeKey = SharedSecret(try .random(count: SecretCohortGenerator.keyByteCount))
+    }
 
     package func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
         try SecretCohortGenerator(key: .random(count: SecretCohortGenerator.keyByteCount), round: round)
     }
 
-    package func charge(round: Int) {}
+    package func treeNoiseSource(step: Int) throws -> SecretNoiseSource {
+        try SecretNoiseSource(key: treeKey.bytes, step: step)
+    }
+
+    package func charge(round: Int, charge: Int) {}
     package func storedNoisySum(round: Int, like sum: RingVector) -> RingVector? { nil }
     package func storeNoisySum(round: Int, _ sum: RingVector) {}
-    package func settle(round: Int, survivors: Int, noisySum: RingVector) {}
+    package func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) {}
     package func release(round: Int, model: GlobalModel) {}
     package func abandon(round: Int, reason: String) {}
     package func epsilon(charged: Int) -> Double? { nil }

@@ -8,14 +8,17 @@ package import SecureAggregation
 package protocol SimulationJournal: AnyObject {
     /// Draws a round's cohort where the noise is secure: the same draw for the same round of one run.
     func cohortGenerator(round: Int) throws -> SecretCohortGenerator
-    /// Writes a round's worst-case charge. Writing the same round again changes nothing.
-    func charge(round: Int) throws
+    /// The noise stream of a node of a tree over rounds, where the noise is secure: the same for the same step of
+    /// one run.
+    func treeNoiseSource(step: Int) throws -> SecretNoiseSource
+    /// Writes a round's worst-case charge, the `charge`-th of the run. Writing the same again changes nothing.
+    func charge(round: Int, charge: Int) throws
     /// The noisy sum that an earlier, interrupted try of this round stored.
     func storedNoisySum(round: Int, like sum: RingVector) throws -> RingVector?
     /// Keeps the noisy sum, whoever added the noise, until the round is published.
     func storeNoisySum(round: Int, _ sum: RingVector) throws
-    /// Writes who was really in the sum.
-    func settle(round: Int, survivors: Int, noisySum: RingVector) throws
+    /// Writes who was really in the sum of the `charge`-th charged round.
+    func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) throws
     /// Writes the release of a round's model.
     func release(round: Int, model: GlobalModel) throws
     /// Writes that a round released nothing.

@@ -24,7 +24,7 @@ enum SummaryBuilder {
             delta: privacy == nil && setup.plan.example == nil ? nil : scenario.task.privacy.targetDelta,
             epsilonExample: finite(try exampleEpsilon(setup, rounds: progress.charged)),
             accountant: spent?.accountant.rawValue,
-            adjacency: privacy?.configuration.adjacency.rawValue, mechanism: privacy?.mechanism.name,
+            adjacency: privacy?.configuration.adjacency.rawValue, mechanism: privacy?.mechanismName,
             sampling: privacy?.configuration.sampling.rawValue, noiseMultiplier: privacy?.noiseMultiplier,
             clippingNorm: privacy?.configuration.clippingNorm,
             noiseSource: privacy == nil && setup.plan.example == nil ? "none" : setup.noise.name,

@@ -42,8 +42,9 @@ extension SimulationReport {
             Fact(
                 name: "Noise multiplier",
                 text:
-                    "\(Readable.setting(summary.noiseMultiplier)): standard deviation of the noise in the "
-                    + "sum, divided by the sensitivity under this adjacency"),
+                    "\(Readable.setting(summary.noiseMultiplier)): standard deviation of the noise in "
+                    + (summary.mechanism == "tree" ? "each node of a tree" : "the sum")
+                    + ", divided by the sensitivity under this adjacency"),
             Fact(name: "Sampling", text: samplingInWords),
             Fact(name: "Accountant", text: summary.accountant?.uppercased() ?? Readable.absent),
             Fact(
@@ -69,6 +70,8 @@ extension SimulationReport {
         case "discrete_gaussian":
             "discrete Gaussian, drawn as whole numbers on the grid of the encoded updates"
         case "skellam": "Skellam, drawn as whole numbers on the grid of the encoded updates"
+        case "tree":
+            "tree aggregation (DP-FTRL): Gaussian noise rounded onto the grid in the nodes of trees over rounds"
         case let name?: name
         case nil: Readable.absent
         }
@@ -86,7 +89,10 @@ extension SimulationReport {
     }
 
     private var samplingInWords: String {
-        switch summary.sampling {
+        if summary.mechanism == "tree" {
+            return "none claimed: a client takes part at most once in each tree of rounds, whoever chose it"
+        }
+        return switch summary.sampling {
         case "none": "none claimed: ε is as if every client took part in every round"
         case "poisson": "Poisson: each client independently; the cohort must stay secret for ε to hold"
         case "fixed-size": "fixed size, without replacement; the cohort must stay secret for ε to hold"

@@ -47,7 +47,7 @@ enum Baselines {
         // Plain averaging is summed in a ring that no mask covers.
         open.masks = false
         open.plan = try TaskPlan(task, model: setup.plan.model, population: setup.plan.population)
-        let simulator = try Simulator(open, journal: SilentJournal())
+        let simulator = try Simulator(open, journal: try SilentJournal())
         _ = try simulator.run()
         let last = simulator.progress.records.last
         return .init(

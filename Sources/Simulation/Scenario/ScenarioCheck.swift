@@ -49,7 +49,12 @@ package struct ScenarioCheck {
             members["noise_multiplier"] = .number(privacy.noiseMultiplier)
             members["noise_standard_deviation_on_grid"] = .number(privacy.mechanism.variance.squareRoot())
             members["sensitivity_on_grid"] = .number(privacy.rounding.sensitivity.l2)
-            members["wrap_probability_per_coordinate"] = .string("below 1e-32")
+            if let tree = privacy.tree {
+                members["rounds_per_tree"] = .integer(tree.leaves)
+                members["participations"] = .integer(tree.trees(steps: Self.plannedRounds(plan)))
+            }
+            members["wrap_probability_per_coordinate"] = .string(
+                plan.masksReports ? "below 4e-8" : "below 1e-32")
         }
         json = .object(members)
         warnings = ScenarioWarnings.of(scenario, plan)

@@ -17,6 +17,14 @@ enum ScenarioWarnings {
         if let affordable = plan.rules.affordableRounds, affordable < plan.rules.rounds {
             warnings.append("target_epsilon affords \(affordable) of \(plan.rules.rounds) rounds")
         }
+        let configuration = privacy.configuration
+        if configuration.sampling == .none, configuration.adjacency == .addOrRemoveOne,
+            plan.configuration.cohortSize < plan.population
+        {
+            warnings.append(
+                "with sampling \"none\" and a cohort below the roster, add-or-remove-one holds for a client that is"
+                    + " invited and contributes nothing; adjacency: \"zero-out\" says so plainly")
+        }
         if learnsFromData(scenario.data) {
             warnings.append(
                 "normalization or imputation is fitted on the clients' data and published with the model, which no"

@@ -1,0 +1,39 @@
+internal import Federation
+internal import SecureAggregation
+internal import Transport
+
+/// Secure aggregation of the open round, as the round's owner keeps it: in memory only. A server that is killed
+/// before the noisy sum is durable abandons the round; what was masked stays masked.
+struct MaskedRoundState {
+    /// How the round came out of the protocol.
+    enum Outcome {
+        /// The sum of so many survivors' reports.
+        case sum(RingVector)
+        /// Nothing can be opened, for this reason.
+        case lost(String)
+    }
+
+    /// A question that waits for its step.
+    struct Hold {
+        let question: MaskedQuestion
+        let identity: MemberIdentity
+        let expires: Double
+    }
+
+    let round: Int
+    var collection: MaskedCollection
+    /// Members by certified name, and their places in the roster.
+    let identities: [String: MemberIdentity]
+    let places: [MemberIdentity: Int]
+    /// SHA-256 of each message taken, by step and name.
+    var taken: [ProtocolStep: [String: String]] = [:]
+    var holds: [UInt64: Hold] = [:]
+    /// Nil while the protocol goes on.
+    var outcome: Outcome?
+}
+
+/// What is remembered of the masked round before, for members that missed the answer to a message.
+struct EndedMaskedRound {
+    let round: Int
+    let taken: [ProtocolStep: [String: String]]
+}

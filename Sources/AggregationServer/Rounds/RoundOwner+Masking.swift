@@ -1,0 +1,325 @@
+internal import Federation
+internal import Foundation
+internal import Messages
+internal import Operations
+internal import SecureAggregation
+internal import Transport
+
+/// Masked rounds: the steps of secure aggregation beside the engine's phases. The engine collects while members
+/// exchange keys and shares and send their masked reports; its demand for the sum waits until members have signed
+/// the survivors and given their shares.
+extension RoundOwner {
+    // MARK: Beginning and end
+
+    /// Opens secure aggregation for a round whose file is durable; a round that cannot be masked is abandoned.
+    func beginMasking(_ file: RoundFile) {
+        do {
+            var identities: [String: MemberIdentity] = [:]
+            var places: [MemberIdentity: Int] = [:]
+            for client in file.invited {
+                // Under a roster all are invited, also those that never came: their names are known.
+                let name = registry.records[client].name
+                let identity = try MemberIdentity(name: name)
+                identities[name] = identity
+                places[identity] = client
+            }
+            guard let model = RunIdentity.digest(run.modelSHA256),
+                let task = RunIdentity.digest(setup.taskDigest)
+            else { throw Failure(.internalFault, "a digest is not one") }
+            let binding = try plan.binding(
+                run: run.run, round: file.round, modelDigest: model,
+                context: TaskPlan.maskingContext(
+                    taskDigest: task, population: run.population, seed: run.seed))
+            let collection = MaskedCollection(
+                binding: binding, verifier: try MemberTrust.verifier(setup.configuration.tls),
+                invited: Array(places.keys), opened: Instant(seconds: file.opened),
+                collectionDeadline: Instant(seconds: file.deadline))
+            masking = MaskedRoundState(
+                round: file.round, collection: collection, identities: identities, places: places)
+            publishBoard()
+        } catch {
+            log.error("the round cannot be masked", ["error": .text("\(error)")])
+            dispatch(
+                engine.handle(.failed("secure aggregation: \(error)"), at: instant, using: &cohortGenerator))
+        }
+    }
+
+    /// Ends secure aggregation: its secrets go, and nobody waits any more.
+    func endMasking() {
+        guard let ended = masking else { return }
+        masking = nil
+        endedMasking = EndedMaskedRound(round: ended.round, taken: ended.taken)
+        for hold in ended.holds.values { hold.question.responder.respond(Self.roundClosed) }
+    }
+
+    private static var roundClosed: HTTPResponse {
+        .refusal(409, "round_closed", ReportRefusal.closed.rawValue)
+    }
+
+    // MARK: Messages
+
+    /// Takes a member's message; the same bytes again are answered 200 and change nothing.
+    func take(_ message: MaskedMessage) {
+        let name = message.agent.name
+        let known =
+            masking?.round == message.round
+            ? masking?.taken[message.step]?[name]
+            : endedMasking?.round == message.round ? endedMasking?.taken[message.step]?[name] : nil
+        if let known {
+            message.responder.respond(
+                known == message.digest
+                    ? receipt(200, message)
+                    : .refusal(409, "duplicate", "another message of this step was accepted before"))
+            return
+        }
+        guard let identity = masking?.identities[name], masking?.round == message.round,
+            masking?.outcome == nil
+        else {
+            message.responder.respond(Self.roundClosed)
+            return
+        }
+        do {
+            switch message.content {
+            case .step(let step, let bytes):
+                try masking?.collection.receive(step, bytes, from: identity)
+            case .report(let report): try add(report, of: identity, message)
+            }
+        } catch {
+            let refusal = Self.refusal(error)
+            log.info(
+                "message refused",
+                [
+                    "agent": .text(name), "step": .text(message.step.rawValue), "error": .text("\(error)"),
+                ])
+            message.responder.respond(refusal)
+            return
+        }
+        masking?.taken[message.step, default: [:]][name] = message.digest
+        round?.bytesUp += message.bytes
+        metrics.bytesUp.increment(by: Double(message.bytes))
+        log.debug(
+            "message taken",
+            [
+                "round": .integer(message.round), "step": .text(message.step.rawValue), "agent": .text(name),
+            ])
+        message.responder.respond(receipt(202, message))
+    }
+
+    /// Adds a masked report to the sum, if the engine would have it.
+    private func add(_ report: RingVector, of identity: MemberIdentity, _ message: MaskedMessage) throws {
+        guard let client = masking?.places[identity], engine.phase == .collecting, !gaveUp.contains(client)
+        else { throw SecureAggregationError.unknownMember }
+        try masking?.collection.receive(report: report, from: identity)
+        let actions = engine.handle(
+            .reportOffered(client: client, round: message.round), at: instant, using: &cohortGenerator)
+        guard case .accept? = actions.first else {
+            // The engine was asked nothing that it could refuse; if it does, the sum is not what it counts.
+            loseMasking("the engine refused a report that is in the sum")
+            throw SecureAggregationError.unknownMember
+        }
+        round?.reports[String(client)] = message.digest
+        registry.activity[client].reports += 1
+        registry.activity[client].lastSeen = now
+        registry.activity[client].lastOutcome = "reported"
+        metrics.reports.increment(labels: ["accepted"])
+        announce()
+        dispatch(Array(actions.dropFirst()))
+    }
+
+    private func receipt(_ status: Int, _ message: MaskedMessage) -> HTTPResponse {
+        let receipt = UpdateReceipt(run: run.run, round: message.round, sha256: message.digest)
+        return .json(status, (try? receipt.encoded()) ?? [])
+    }
+
+    private static func refusal(_ error: any Error) -> HTTPResponse {
+        switch error as? SecureAggregationError {
+        case .wrongStep: .refusal(409, "wrong_step", "\(error)")
+        case .unknownMember: .refusal(409, "not_in_step", "this agent is not in this step of the round")
+        case .repeatedMessage: .refusal(409, "duplicate", "\(error)")
+        default: .refusal(422, "refused", "\(error)")
+        }
+    }
+
+    /// Answers a question now, or keeps it until its step comes.
+    func ask(_ question: MaskedQuestion) {
+        guard let identity = masking?.identities[question.agent.name], masking?.round == question.round else {
+            question.responder.respond(Self.roundClosed)
+            return
+        }
+        if answer(question, identity) { return }
+        guard question.waitSeconds > 0 else {
+            question.responder.respond(HTTPResponse(204))
+            return
+        }
+        nextHold += 1
+        let hold = nextHold
+        masking?.holds[hold] = .init(
+            question: question, identity: identity, expires: now + Double(question.waitSeconds))
+        question.responder.onDisconnect { [mailbox] in mailbox.post(.gone(hold: hold)) }
+    }
+
+    /// Whether the question has its answer.
+    private func answer(_ question: MaskedQuestion, _ identity: MemberIdentity) -> Bool {
+        do {
+            guard let bytes = try masking?.collection.message(question.step, for: identity) else {
+                return false
+            }
+            round?.bytesDown += bytes.count
+            question.responder.respond(
+                HTTPResponse(
+                    200, headers: ["Content-Type": "application/octet-stream", "Cache-Control": "no-store"],
+                    body: .bytes(bytes)))
+        } catch {
+            question.responder.respond(Self.refusal(error))
+        }
+        return true
+    }
+
+    private func answerHolds() {
+        guard let holds = masking?.holds else { return }
+        for (hold, waiting) in holds where answer(waiting.question, waiting.identity) {
+            masking?.holds[hold] = nil
+        }
+    }
+
+    /// Sends those away who have waited long enough; they ask again.
+    func expireMaskedHolds() {
+        let now = now
+        for (hold, waiting) in masking?.holds ?? [:] where waiting.expires <= now {
+            masking?.holds[hold] = nil
+            waiting.question.responder.respond(HTTPResponse(204))
+        }
+    }
+
+    /// A member gives up: no step waits for it any more. Returns whether it was in a masked round.
+    func leaveMasking(_ agent: AgentIdentity, _ number: Int) -> Bool {
+        guard let identity = masking?.identities[agent.name], masking?.round == number else { return false }
+        masking?.collection.leave(identity)
+        return true
+    }
+
+    // MARK: Steps
+
+    /// Ends steps that are complete or late, and opens the sum when it can be opened.
+    func driveMasking() {
+        while masking?.outcome == nil, masking?.collection.isDue(at: instant) == true {
+            do {
+                guard let step = masking?.collection.step,
+                    let missing = try masking?.collection.closeStep(at: instant)
+                else { return }
+                noteStep(step, missing: missing.count)
+                if engine.phase == .collecting { giveUp(missing) }
+                answerHolds()
+            } catch {
+                loseMasking("\(error)")
+            }
+        }
+        guard masking?.outcome == nil, masking?.collection.canOpen(at: instant) == true else { return }
+        openSum()
+    }
+
+    private func noteStep(_ step: ProtocolStep, missing: Int) {
+        let parameters = masking?.collection.parameters
+        log.info(
+            "step done",
+            [
+                "round": .integer(masking?.round ?? 0), "step": .text(step.rawValue),
+                "missing": .integer(missing), "degree": .integer(parameters?.degree ?? 0),
+                "threshold": .integer(parameters?.threshold ?? 0),
+            ])
+    }
+
+    /// Members whose message of a step never came are drop-outs to the engine too.
+    private func giveUp(_ missing: Set<MemberIdentity>) {
+        let clients = missing.compactMap { masking?.places[$0] }.sorted()
+        for client in clients where gaveUp.insert(client).inserted {
+            round?.failures["dropped", default: 0] += 1
+            registry.activity[client].failures += 1
+            registry.activity[client].lastOutcome = "dropped"
+            dispatch(
+                engine.handle(
+                    .gaveUp(client: client, round: engine.round), at: instant, using: &cohortGenerator))
+        }
+    }
+
+    private func openSum() {
+        do {
+            let threads = ProcessInfo.processInfo.activeProcessorCount
+            guard let sum = try masking?.collection.open(threads: threads) else { return }
+            masking?.outcome = .sum(sum)
+            noteStep(.unmask, missing: 0)
+        } catch {
+            // False shares may be among those that came; more may still mend it.
+            if masking?.collection.isLast(at: instant) == true { loseMasking("\(error)") }
+        }
+    }
+
+    /// The round releases nothing: told to the engine at once while it collects, else when it asks for the sum.
+    private func loseMasking(_ reason: String) {
+        log.warning("secure aggregation failed", ["reason": .text(reason)])
+        masking?.outcome = .lost(reason)
+        if engine.phase == .collecting {
+            dispatch(
+                engine.handle(.failed("secure aggregation: \(reason)"), at: instant, using: &cohortGenerator))
+        }
+    }
+
+    // MARK: The engine's demand for the sum
+
+    /// Whether the round waits for its members to sign and unmask.
+    var isWaitingForMembers: Bool {
+        guard case .requireSum? = pending.first, let masking else { return false }
+        return masking.outcome == nil && masking.collection.step > .masked
+    }
+
+    /// Whether an action has to wait for members. The survivors are durable before any member sees them.
+    func waitsForMembers(_ action: RoundAction) throws -> Bool {
+        guard case .requireSum(let number, let survivors) = action, masking != nil else { return false }
+        if masking?.outcome == nil, masking?.collection.step == .masked {
+            try close(number, survivors)
+            do throws(SecureAggregationError) {
+                try masking?.collection.closeMasked(at: instant)
+                noteStep(.masked, missing: gaveUp.count)
+                answerHolds()
+            } catch {
+                loseMasking("\(error)")
+            }
+        }
+        return masking?.outcome == nil
+    }
+
+    /// The masked round's answer to the engine's demand: its sum, or that there is none.
+    func concludeMasking(_ number: Int, _ survivors: [Int]) throws -> RoundEvent {
+        switch masking?.outcome {
+        case .sum(let sum)?:
+            aggregation.clear()
+            aggregation.add(sum, weight: survivors.count)
+            return .summed
+        case .lost(let reason)?: return .failed("secure aggregation: \(reason)")
+        case nil:
+            // After a restart: the noisy sum is on disk, or the round would have been abandoned.
+            let stored = try state.noisySum(number, count: plan.reportDimension, bits: plan.codec.bits)
+            guard stored != nil else { return .failed("the server was restarted") }
+            try close(number, survivors)
+            return .summed
+        }
+    }
+
+    /// After a restart: masks live in memory, so that a round whose noisy sum is not durable cannot go on. It keeps
+    /// its charge, and its number is never used again.
+    func abandonMasked(_ file: RoundFile) throws {
+        var file = file
+        let reason = "the server was restarted before the masked sum was opened"
+        try ledger.abandon(round: file.round, reason: reason)
+        file.state = .abandoned
+        file.abandoned = reason
+        file.seconds = max(0, now - file.opened)
+        try state.write(file)
+        let charged = run.charged + (ledger.isCharged(file.round) ? 1 : 0)
+        engine = RoundEngine(
+            rules: plan.rules, round: file.round, published: run.published, charged: charged)
+        log.warning("round abandoned", ["round": .integer(file.round), "reason": .text(reason)])
+        round = file
+        concludeAgain(file)
+    }
+}

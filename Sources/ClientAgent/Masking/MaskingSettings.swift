@@ -1,0 +1,89 @@
+internal import Cryptography
+package import Federation
+package import FoundationEssentials
+internal import Messages
+internal import Operations
+package import Privacy
+package import SecureAggregation
+
+/// What an agent brings to every masked round: its certificate, the authority that it trusts its peers by, and its
+/// policy. Nothing of it comes from the server.
+package struct MaskingSettings: Sendable {
+    private let credentials: AgentConfiguration.Credentials
+    private let policy: AgentPolicy
+    /// The only members that this agent will be summed with; nil: all whom the authority certifies.
+    private let roster: PinnedRoster?
+
+    /// Files are read when a round begins: certificates are renewed.
+    package init(
+        credentials: AgentConfiguration.Credentials, policy: AgentPolicy, roster: PinnedRoster? = nil
+    ) {
+        self.credentials = credentials
+        self.policy = policy
+        self.roster = roster
+    }
+
+    /// The configuration's settings.
+    package init(_ configuration: AgentConfiguration) {
+        self.init(
+            credentials: configuration.credentials, policy: configuration.policy,
+            roster: configuration.roster)
+    }
+
+    /// Joins the masked round of an assignment. `participation` forbids a second time. Throws a ``Failure`` that
+    /// names a file at fault, or ``SecureAggregationError``.
+    package func join(
+        _ work: RoundWork, participation: inout ParticipationRecord, now: Date = Date()
+    ) throws -> MaskedMember {
+        let own = try AgentCertificate(credentials)
+        try own.verify(at: now)
+        let verifier = CertifiedMembers(
+            trust: CertificateTrust(authority: own.authority, revocations: nil), moment: now)
+        let member = try CertifiedMember(certificate: own.certificate, key: own.key)
+        return try MaskedMember(
+            binding: binding(work), policy: aggregationPolicy(work), member: member, verifier: verifier,
+            participation: &participation)
+    }
+
+    /// What this agent agrees with its peers on; all of it is computed here, nothing is asked of the server.
+    private func binding(_ work: RoundWork) throws -> RoundBinding {
+        guard let model = RunIdentity.digest(work.message.model.sha256),
+            let task = RunIdentity.digest(work.task.digest)
+        else { throw UnusablePlan("a digest of the assignment is not one") }
+        return try work.plan.binding(
+            run: work.message.run, round: work.message.round, modelDigest: model,
+            context: TaskPlan.maskingContext(
+                taskDigest: task, population: work.message.population, seed: work.message.seed))
+    }
+
+    private func aggregationPolicy(_ work: RoundWork) throws -> AggregationPolicy {
+        AggregationPolicy(
+            minimalSurvivors: policy.minimalCohort, maximalMembers: work.plan.maximalMembers,
+            assumptions: try SecurityAssumptions(
+                dropoutRate: policy.dropOutRate, adversarialRate: policy.adversarialRate, adversary: .active),
+            pinnedMembers: roster?.members)
+    }
+}
+
+/// The only agents that this one will be summed with: the `roster` file of its policy, one certificate name a line;
+/// empty lines and lines with `#` are skipped.
+package struct PinnedRoster: Equatable, Sendable {
+    /// The members.
+    package let members: Set<MemberIdentity>
+    /// SHA-256 of the file, lower-case hexadecimal: what `pinned_roster` states.
+    package let digest: String
+
+    /// Reads the file. Throws a ``Failure`` where it cannot be read or names nobody.
+    package init(contentsOf path: String) throws {
+        guard let bytes = try StateDirectory.contents(of: path, limit: 64 << 20) else {
+            throw Failure(.invalidInput, "policy.roster: \(path): no such file")
+        }
+        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        let names = lines.map { line in
+            line.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed()
+        }.map { String($0) }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+        guard !names.isEmpty else { throw Failure(.invalidInput, "policy.roster: \(path): names no agent") }
+        members = Set(try names.map { try MemberIdentity(name: $0) })
+        digest = Digest.text(of: try SHA256.hash(bytes))
+    }
+}

@@ -127,7 +127,13 @@ package final class Simulator {
             number: number, rotation: plan.rotation(seed: setup.seed, round: number),
             masking: masking(invited, round: number),
             share: plan.privacy?.clientNoise(members: invited.count), members: invited.count)
-        let outcome = execution.play(engine, using: &generator) { train($0, shared) }
+        // An empty Poisson draw closes with its invitation: noise alone is released.
+        let outcome =
+            invited.isEmpty
+            ? RoundExecution.Outcome(
+                engine: engine, closedAt: progress.virtualTime, actions: Array(actions.dropFirst()),
+                results: [], failures: [:])
+            : execution.play(engine, using: &generator) { train($0, shared) }
         engine = outcome.engine
         progress.virtualTime = outcome.closedAt
         actions = outcome.actions
@@ -277,6 +283,8 @@ package final class Simulator {
             }
             if case .finished(let reason) = action { progress.finished = reason }
         }
+        // Not where the engine finished instead.
+        let wasOpened = engine.round > progress.round
         progress.round = engine.round
         progress.published = engine.published
         progress.charged = engine.charged
@@ -284,7 +292,7 @@ package final class Simulator {
         progress.strategyState = model.strategy.state
         progress.clippingNorm = model.clippingNorm
         progress.participants = engine.participants
-        if selected == 0, abandoned == nil { return }
+        guard wasOpened else { return }
         var record = RoundRecord(
             round: round, accuracy: nil, loss: nil, epsilon: try journal.epsilon(charged: engine.charged),
             epsilonServer: try journal.epsilonServer(charged: engine.charged), clientsSelected: selected,

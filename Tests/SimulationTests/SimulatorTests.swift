@@ -63,6 +63,14 @@ private enum Fixture {
 }
 
 @Suite struct SimulatorTests {
+    /// With an expected cohort of one, about a third of the draws are empty. Such a round once never ended.
+    @Test func anEmptyPoissonCohortReleasesNoiseAlone() throws {
+        let privacy = "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 1, sampling: 'poisson'}"
+        let progress = try Fixture.run(Fixture.setup(privacy: privacy, cohort: 1)).progress
+        #expect(progress.records.contains { $0.clientsSelected == 0 && $0.abandoned == nil })
+        #expect(progress.published == 6 && progress.finished == .allRounds)
+    }
+
     @Test(
         arguments: [
             "{mode: 'none'}", Fixture.central, "{mode: 'local', clipping_norm: 0.5, noise_multiplier: 0.2}",

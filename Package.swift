@@ -89,6 +89,14 @@ let package = Package(
                 "Cryptography", "Configuration",
             ]),
 
+        // What the measurements under Tests/Measurements need beside the product's own commands; never installed.
+        .executableTarget(
+            name: "sordino-measure",
+            dependencies: [
+                "AggregationServer", "ClientAgent", "Federation", "Transport", "Messages", "Operations",
+                "Configuration", "Learning", "Datasets", "Compute", "SecureAggregation", "Cryptography",
+            ], path: "Tests/Measurements/programs", swiftSettings: settings),
+
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("MessagesTests", ["Messages"]),
         tests("PrivacyTests", ["Privacy"]),
@@ -129,7 +137,7 @@ let package = Package(
                 "Learning", "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
             ]),
         // Spawns the built binaries; imports nothing of ours.
-        tests("EndToEndTests", ["sordino"]),
+        tests("EndToEndTests", ["sordino", "sordino-agent"]),
     ],
     swiftLanguageModes: [.v6]
 )

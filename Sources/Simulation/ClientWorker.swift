@@ -4,39 +4,21 @@ internal import Federation
 internal import Learning
 internal import Privacy
 
-/// One worker's state for a whole run: a trainer's arena, an update pipeline and a partial sum, all allocated
+/// One worker's state for a whole run: the local work's arena, an update pipeline and a partial sum, all allocated
 /// once. What it computes for a client depends on (seed, client, round) and the global model alone.
 final class ClientWorker {
     /// The reports of this round that this worker trained.
     private(set) var partial: Aggregation
-    private let trainer: LocalTrainer
-    private let example: ExamplePlan?
-    private let gradientOnly: Bool
-    private let learningRate: Double
-    private let epochs: Int
-    private let schedule: LearningRateSchedule
-    private let rounds: Int
+    private let work: ClientTraining
     private var pipeline: UpdatePipeline
-    /// FedSGD's gradient; empty for strategies that train.
-    private let gradient: UnsafeMutableBufferPointer<Float>
     /// The update that was encoded last.
     private var delta = UnsafeBufferPointer<Float>(start: nil, count: 0)
 
     init(plan: TaskPlan) {
-        trainer = LocalTrainer(model: plan.model, options: plan.training, privately: plan.example != nil)
-        example = plan.example
-        gradientOnly = plan.configuration.strategy.localWork == .gradient
-        learningRate = plan.training.learningRate
-        epochs = gradientOnly ? 1 : plan.training.localEpochs
-        schedule = plan.training.schedule
-        rounds = plan.configuration.rounds
+        work = ClientTraining(plan: plan)
         pipeline = UpdatePipeline(plan: plan)
         partial = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
-        gradient = .allocate(capacity: gradientOnly ? plan.dimension : 0)
-        gradient.initialize(repeating: 0)
     }
-
-    deinit { gradient.deallocate() }
 
     /// Empties the partial sum for the next round.
     func beginRound() { partial.clear() }
@@ -92,56 +74,24 @@ final class ClientWorker {
         }
         return ClientResult(
             failure: nil, norm: encoded.diagnostics.norm, wasClipped: encoded.diagnostics.wasClipped,
-            loss: outcome.meanLoss, weight: encoded.weight, examples: job.indices.count * epochs)
+            loss: outcome.meanLoss, weight: encoded.weight, examples: job.indices.count * work.epochs)
     }
 
-    /// The change that the client's data make to the model; it lies in the trainer's arena, or in `gradient`,
-    /// until the next client.
+    /// Far above every client's number: per-example randomness has streams of its own.
+    private static let exampleStreams = 1 << 31
+
+    /// The change that the client's data make to the model; valid until the next client.
     private func train(_ job: ClientJob) throws -> (
         delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome
     ) {
         let stream = TrainingStream(seed: job.seed, client: job.client, round: job.round)
-        // A learning-rate schedule runs over the rounds of the federation.
-        let rateFactor = schedule.multiplier(at: job.round - 1, of: rounds)
         return try job.indices.withUnsafeBufferPointer { indices in
             try job.model.withUnsafeBufferPointer { model in
-                if let example {
-                    return try trainPrivately(job, example, model, indices, stream, rateFactor)
+                try work.update(of: model, on: job.examples, indices: indices, stream: stream) {
+                    try job.noise.source(client: Self.exampleStreams + job.client, round: job.round)
                 }
-                guard gradientOnly else {
-                    let (delta, outcome) = try trainer.delta(
-                        from: model, on: job.examples, indices: indices, stream: stream,
-                        rateFactor: rateFactor)
-                    return (UnsafeBufferPointer(delta), outcome)
-                }
-                let outcome = try trainer.gradient(
-                    of: UnsafeMutableBufferPointer(mutating: model), on: job.examples, indices: indices,
-                    stream: stream, into: gradient)
-                let rate = -Float(learningRate * rateFactor)
-                for index in gradient.indices { gradient[index] *= rate }
-                return (UnsafeBufferPointer(gradient), outcome)
             }
         }
-    }
-}
-
-extension ClientWorker {
-    /// Far above every client's number: per-example randomness has streams of its own.
-    private static let exampleStreams = 1 << 31
-
-    /// Trains with secret batches and noise; its loss is not private and is not told.
-    private func trainPrivately(
-        _ job: ClientJob, _ example: ExamplePlan, _ model: UnsafeBufferPointer<Float>,
-        _ indices: UnsafeBufferPointer<Int32>, _ stream: TrainingStream, _ rateFactor: Double
-    ) throws -> (delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome) {
-        let source = try job.noise.source(client: Self.exampleStreams + job.client, round: job.round)
-        let (delta, steps) = try trainer.privateDelta(
-            from: model, on: job.examples, indices: indices, stream: stream,
-            plan: example.training(examples: indices.count), rateFactor: rateFactor,
-            privatizer: ExamplePrivatizer(example, source: source))
-        return (
-            UnsafeBufferPointer(delta), TrainingOutcome(steps: steps, examples: indices.count, meanLoss: .nan)
-        )
     }
 }
 

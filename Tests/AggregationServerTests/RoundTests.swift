@@ -56,6 +56,17 @@ import Transport
         #expect(try agents[0].send(agents[0].body(rounds[1][0]), round: 2).status == 200)
     }
 
+    @Test func anAdministratorsCertificateIsNoAgents() throws {
+        let fixture = try ServerFixture()
+        let request = CheckInRequest(software: "test", waitSeconds: 0)
+        let client = try fixture.client(named: "admin")
+        let answer = try client.exchange(
+            ClientRequest(.post, AgentProtocol.checkInPath, body: .bytes(request.encoded())))
+        #expect(answer.status == 403)
+        #expect(try ErrorAnswer(decoding: answer.body).error == "certificate")
+        #expect(try TestAgent(0, fixture).checkIn().status == 204)
+    }
+
     @Test func servesTheModelInParts() throws {
         let fixture = try ServerFixture()
         let client = try fixture.client(0)

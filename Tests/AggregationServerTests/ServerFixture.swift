@@ -71,9 +71,13 @@ final class ServerFixture {
 
     /// A client with the certificate of an agent; nil for none.
     func client(_ agent: Int?, port: UInt16? = nil) throws -> HTTPClient {
-        let credentials = agent.map {
-            TLSCredentials(
-                certificate: authority.path("agent-\($0).crt"), key: authority.path("agent-\($0).key"))
+        try client(named: agent.map { "agent-\($0)" }, port: port)
+    }
+
+    /// A client with a certificate of the authority by its file's name; nil for none.
+    func client(named name: String?, port: UInt16? = nil) throws -> HTTPClient {
+        let credentials = name.map {
+            TLSCredentials(certificate: authority.path("\($0).crt"), key: authority.path("\($0).key"))
         }
         let tls = try TLSContext(
             client: TLSClientConfiguration(

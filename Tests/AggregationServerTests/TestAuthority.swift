@@ -10,7 +10,10 @@ final class TestAuthority: Sendable {
     private init() throws {
         authority = try OpenSSLAuthority(folder: "sordino-server")
         try authority.issue("server", section: "server")
-        for index in 0..<4 { try authority.issue("agent-\(index)", section: "client", key: .ed25519) }
+        for index in 0..<4 {
+            try authority.issue("agent-\(index)", section: "client", key: .ed25519, role: "agent")
+        }
+        try authority.issue("admin", section: "client", role: "admin")
     }
 
     func path(_ name: String) -> String { authority.path(name) }

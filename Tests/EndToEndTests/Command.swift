@@ -13,15 +13,20 @@ enum Sordino {
     private static let patienceSeconds = 240.0
 
     /// Where the binary lies: `SORDINO_BINARY`, or beside the test bundle, where the package manager puts both.
-    static let binary: String = {
-        if let named = ProcessInfo.processInfo.environment["SORDINO_BINARY"] { return named }
+    static let binary = ProcessInfo.processInfo.environment["SORDINO_BINARY"] ?? beside("sordino")
+
+    /// The agent's binary lies beside it.
+    static let agent = URL(fileURLWithPath: binary).deletingLastPathComponent()
+        .appendingPathComponent("sordino-agent").path
+
+    private static func beside(_ name: String) -> String {
         let itself = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         let places = [itself.deletingLastPathComponent(), Bundle.main.bundleURL]
-        let found = places.map { $0.appendingPathComponent("sordino").path }
+        let found = places.map { $0.appendingPathComponent(name).path }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
         // The name that fails to start says in the test's message where it was looked for.
-        return found ?? places[0].appendingPathComponent("sordino").path
-    }()
+        return found ?? places[0].appendingPathComponent(name).path
+    }
 
     /// Runs a command to its end.
     static func run(_ arguments: String...) throws -> CommandResult { try run(arguments) }
@@ -40,6 +45,11 @@ enum Sordino {
     {
         try RunningCommand(
             binary + "-agent", arguments, patienceSeconds: patienceSeconds, environment: environment)
+    }
+
+    /// Starts an agent's command.
+    static func startAgent(_ arguments: [String]) throws -> RunningCommand {
+        try RunningCommand(agent, arguments, patienceSeconds: patienceSeconds)
     }
 }
 
@@ -98,6 +108,9 @@ final class RunningCommand {
         }
         self.process = process
     }
+
+    /// What it has written to standard error so far.
+    var errorsSoFar: String { (try? streams.text("err")) ?? "" }
 
     /// Sends a signal; harmless when the process has ended, since nobody but `wait` collects it.
     func send(_ signal: Int32) { kill(process, signal) }

@@ -42,10 +42,11 @@ public final class OpenSSLAuthority: Sendable {
         ])
     }
 
-    /// Issues `NAME.crt` and `NAME.key`; `section` is `server` or `client`, `dates` are options of `openssl ca`.
+    /// Issues `NAME.crt` and `NAME.key`; `section` is `server` or `client`, `dates` are options of `openssl ca`. A
+    /// `role` stands in the certificate as the product's own authority writes it.
     public func issue(
         _ name: String, by authority: String = "authority", section: String, key: KeyScheme = .p256,
-        dates: [String] = []
+        role: String? = nil, dates: [String] = []
     ) throws {
         try openssl(
             ["req", "-new"] + key.arguments + [
@@ -53,11 +54,22 @@ public final class OpenSSLAuthority: Sendable {
                 "-config", path("openssl.cnf"),
             ])
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path("\(name).key"))
+        var extensions: [String] = []
+        if let role {
+            extensions = ["-extfile", path("\(name).cnf")]
+            let text = """
+                [\(section)]
+                extendedKeyUsage = \(section)Auth
+                subjectAltName = URI:sordino://\(role)/\(name)
+
+                """
+            try text.write(toFile: path("\(name).cnf"), atomically: true, encoding: .utf8)
+        }
         try openssl(
             [
                 "ca", "-batch", "-notext", "-config", path("openssl.cnf"), "-name", authority, "-extensions",
                 section, "-in", path("\(name).csr"), "-out", path("\(name).crt"),
-            ] + dates)
+            ] + extensions + dates)
     }
 
     /// Takes a certificate of `authority` back; a list shows it from then on.

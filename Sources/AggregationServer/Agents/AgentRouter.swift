@@ -1,5 +1,6 @@
 internal import Federation
 internal import Messages
+internal import Operations
 internal import Privacy
 internal import SecureAggregation
 internal import Transport
@@ -14,11 +15,11 @@ final class AgentRouter: HTTPHandler {
     private let spool: Spool
     private let keeper: UpdateKeeper
     private let relay: AuthorityRelay?
+    private let log: Logger
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
-        reader: MaskedReportReader,
-        relay: AuthorityRelay?, plan: TaskPlan
+        reader: MaskedReportReader, relay: AuthorityRelay?, plan: TaskPlan, log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
@@ -27,6 +28,7 @@ final class AgentRouter: HTTPHandler {
         self.reader = reader
         self.relay = relay
         self.plan = plan
+        self.log = log
     }
 
     func handle(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
@@ -36,7 +38,13 @@ final class AgentRouter: HTTPHandler {
             return only(.post, request) { relayed(EnrolmentRequest.self, responder) }
         }
         guard let agent = Self.agent(request) else {
-            return .respond(.refusal(403, "certificate", "a client certificate with a name is needed"))
+            log.warning(
+                "certificate refused",
+                [
+                    "peer": .text(request.peer?.fingerprintText ?? ""),
+                    "reason": .text("it is not an agent's"),
+                ])
+            return .respond(.refusal(403, "certificate", "the certificate of an agent is needed"))
         }
         guard !board.read({ $0.revoked.contains(agent.name) }) else {
             return .respond(.refusal(403, "revoked", "an operator has shut this agent out"))
@@ -69,9 +77,10 @@ final class AgentRouter: HTTPHandler {
     }
 
     private static func agent(_ request: HTTPRequest) -> AgentIdentity? {
-        guard let peer = request.peer, !peer.commonName.isEmpty, peer.commonName.utf8.count <= 128 else {
-            return nil
-        }
+        // The authority states the role; a server's or an administrator's certificate is no agent's.
+        guard let peer = request.peer, !peer.commonName.isEmpty, peer.commonName.utf8.count <= 128,
+            peer.alternativeNames.contains("sordino://agent/\(peer.commonName)")
+        else { return nil }
         return AgentIdentity(
             name: peer.commonName, fingerprint: peer.fingerprintText, certificateExpires: peer.notAfter)
     }
@@ -147,7 +156,9 @@ final class AgentRouter: HTTPHandler {
             squaredNormBound: privacy?.configuration.mode == .central
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil)
         let path = digest == nil ? spool.incomingPath() : nil
-        let sink = UpdateSink(form, path: path) { [keeper] update in
+        let sink = UpdateSink(
+            form, path: path, storageFailed: { [mailbox] in mailbox.post(.storageFailed(code: $0)) }
+        ) { [keeper] update in
             keeper.take(UpdateKeeper.Job(form: form, update: update, agent: agent, responder: responder))
         }
         return .receive(limit: form.bytes, reserving: 64 << 10, sink: sink)

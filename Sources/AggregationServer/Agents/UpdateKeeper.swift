@@ -38,6 +38,7 @@ final class UpdateKeeper: Sendable {
         let update = job.update
         if let path = update.path {
             guard fsync(update.descriptor) == 0 else {
+                mailbox.post(.storageFailed(code: errno))
                 discard(job)
                 job.responder.respond(
                     .refusal(503, "storage", "the server cannot keep the update", retryAfter: 15))

@@ -32,6 +32,7 @@ final class UpdateSink: BodySink {
     private var header: UpdateHeader?
     private var received = 0
     private let complete: (CompleteUpdate) -> Void
+    private let storageFailed: (Int32) -> Void
 
     /// A whole update; its file is not synced yet.
     struct CompleteUpdate: Sendable {
@@ -42,11 +43,16 @@ final class UpdateSink: BodySink {
         let bytes: Int
     }
 
-    /// Calls `complete` on the loop; whoever takes the update closes its descriptor.
-    init(_ form: UpdateForm, path: String?, _ complete: @escaping (CompleteUpdate) -> Void) {
+    /// Calls `complete` on the loop; whoever takes the update closes its descriptor. `storageFailed` is told the
+    /// system's error number when the update cannot be written.
+    init(
+        _ form: UpdateForm, path: String?, storageFailed: @escaping (Int32) -> Void,
+        _ complete: @escaping (CompleteUpdate) -> Void
+    ) {
         self.form = form
         self.path = path
         self.complete = complete
+        self.storageFailed = storageFailed
         hash = try? SHA256()
     }
 
@@ -62,6 +68,7 @@ final class UpdateSink: BodySink {
             return stop(.refusal(500, "internal", "the update cannot be hashed"))
         }
         guard write(bytes) else {
+            storageFailed(errno)
             return stop(.refusal(503, "storage", "the server cannot keep the update", retryAfter: 15))
         }
         return .more

@@ -58,6 +58,9 @@ package struct ServerConfiguration: Sendable {
     package var loops: Int
     /// End the process when the run has finished, rather than go on serving its results.
     package var exitWhenFinished: Bool
+    /// Seconds for which a finished run is still there for agents that have not heard of its end, before the process
+    /// ends.
+    package var lingerSeconds: Double
     /// Folder that relative paths start from.
     package var folder: String
 
@@ -99,6 +102,7 @@ package struct ServerConfiguration: Sendable {
         limits = try Limits(server.section("limits"))
         loops = try server.integer("loops", in: 0...256) ?? 0
         exitWhenFinished = try server.bool("exit_when_finished") ?? false
+        lingerSeconds = try server.seconds("linger") ?? 30
         try server.finish()
         try check(server)
     }

@@ -28,7 +28,7 @@ extension RoundOwner {
         }
         guard !isFinished, request.waitSeconds > 0, held.count < setup.configuration.limits.heldCheckIns
         else {
-            comeBack(responder)
+            comeBack(client, responder)
             return
         }
         nextHold += 1
@@ -133,7 +133,7 @@ extension RoundOwner {
         let now = now
         for (hold, waiting) in held where isFinished || waiting.expires <= now {
             held[hold] = nil
-            comeBack(waiting.responder)
+            comeBack(waiting.client, waiting.responder)
         }
         metrics.heldCheckIns.set(Double(held.count))
     }
@@ -142,14 +142,15 @@ extension RoundOwner {
     var runStateWord: String { isFinished ? "finished" : run.isPaused ? "paused" : "active" }
 
     /// 204 with a `Retry-After` that spreads the agents so that they come at the wanted rate.
-    private func comeBack(_ responder: Responder) {
+    private func comeBack(_ client: Int, _ responder: Responder) {
         let known = Double(registry.records.count)
         let spread = known / setup.configuration.limits.checkInsPerSecond
         let least = isFinished ? 300.0 : run.isPaused ? 30.0 : 1.0
         let seconds = Int((least + Double.random(in: 0...max(spread, least))).rounded(.up))
-        responder.respond(
+        let isHeard = responder.respond(
             HTTPResponse(
                 204, headers: ["Retry-After": String(seconds), AgentProtocol.runStateHeader: runStateWord]))
+        if isFinished, isHeard { toldFinished.insert(client) }
     }
 }
 

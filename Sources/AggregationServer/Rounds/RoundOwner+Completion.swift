@@ -17,7 +17,7 @@ extension RoundOwner {
 
     /// Carries out the steps that are due, until none is left or one fails and has to be tried again.
     func advance() {
-        while let action = pending.first, now >= retryAt {
+        while isStepDue, let action = pending.first, now >= retryAt {
             do {
                 guard try !waitsForMembers(action) else { return }
                 let event = try carryOut(action)
@@ -78,7 +78,11 @@ extension RoundOwner {
     /// Fixes the survivors, durably: from here on exactly these are in the sum.
     func close(_ number: Int, _ survivors: [Int]) throws {
         guard var file = round else { return }
-        if !pendingReceipts.isEmpty { flushReceipts() }
+        // What was accepted must be found again before the file says that it is in the sum.
+        if !pendingReceipts.isEmpty {
+            try spool.synchronise()
+            flushReceipts()
+        }
         file.state = .closed
         file.survivors = survivors
         try state.write(file)
@@ -156,32 +160,18 @@ extension RoundOwner {
         offer(bytes, digest, number)
     }
 
-    /// Evaluates and keeps the books after a published round.
+    /// Keeps the books after a published round and has its model evaluated.
     private func concludePublished() {
-        guard var file = round else { return }
-        let configuration = plan.configuration
-        let isLast = engine.phase == .finished
-        if engine.published % configuration.evaluateEvery == 0 || isLast || run.isStopping {
-            let began = now
-            if let metrics = evaluate() {
-                file.accuracy = metrics.accuracy
-                file.loss = finite(metrics.loss)
-                file.evaluationSeconds = now - began
-            }
-        }
+        guard let file = round else { return }
         log.info(
             "round published",
             [
                 "round": .integer(file.round), "reports": .integer(file.reports.count),
-                "accuracy": .number(file.accuracy ?? .nan), "epsilon": .number(file.epsilon ?? .infinity),
+                "epsilon": .number(file.epsilon ?? .infinity),
             ])
         metrics.published(file)
         conclude(file)
-        if let target = configuration.targetAccuracy, let accuracy = file.accuracy, accuracy >= target,
-            engine.phase == .idle
-        {
-            dispatch(engine.handle(.stop(.targetReached), at: instant, using: &cohortGenerator))
-        }
+        considerEvaluation(of: file.round)
     }
 
     private func abandon(_ number: Int, _ reason: AbandonReason) throws {

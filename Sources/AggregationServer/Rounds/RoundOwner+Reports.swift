@@ -32,6 +32,8 @@ extension RoundOwner {
             return
         }
         do {
+            // Read before anything is decided: what cannot be added must not count as accepted.
+            let (vector, weight) = try read(path)
             try spool.accept(path, round: report.round, client: client)
             let actions = engine.handle(
                 .reportOffered(client: client, round: report.round), at: instant, using: &cohortGenerator)
@@ -40,7 +42,7 @@ extension RoundOwner {
                 refuse(report, client)
                 return
             }
-            try add(client, round: report.round)
+            aggregation.add(vector, weight: weight)
             file.reports[String(client)] = report.digest
             file.bytesUp += report.bytes
             round = file
@@ -66,14 +68,19 @@ extension RoundOwner {
 
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
-        let path = spool.reportPath(round: round, client: client)
+        let (vector, weight) = try read(spool.reportPath(round: round, client: client))
+        aggregation.add(vector, weight: weight)
+    }
+
+    /// Vector and weight of a report's file.
+    private func read(_ path: String) throws -> (vector: RingVector, weight: Int) {
         let file = try SharedBuffer(mappingFileAt: path)
         let header = try UpdateHeader(decoding: file.bytes)
         let body = UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
         guard let vector = RingVector(packed: body, count: plan.reportDimension, bits: plan.codec.bits) else {
             throw Failure(.storage, "\(path): damaged")
         }
-        aggregation.add(vector, weight: header.weight)
+        return (vector, header.weight)
     }
 
     /// Digest of what the client reported in the open round or one before.

@@ -1,7 +1,7 @@
 internal import Compute
 internal import Federation
 internal import Foundation
-internal import Learning
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import Privacy
@@ -66,7 +66,15 @@ final class RoundOwner {
     var isShuttingDown = false
     /// ε of one round against released models and against the server.
     let roundEpsilons: (released: Double, server: Double?)
-    private let evaluator: Evaluator?
+    /// Nil where the server has no hold-out.
+    let evaluation: EvaluationThread?
+    /// When each complaint about storage was logged last.
+    var complaints: [String: Double] = [:]
+    /// Evaluations that are under way.
+    var evaluating = 0
+    /// Since when the run has been finished here, and the agents that have been told.
+    private var finishedAt: Double?
+    var toldFinished: Set<Int> = []
     private let clock: ServerClock
 
     init(
@@ -99,13 +107,14 @@ final class RoundOwner {
             rules: setup.plan.rules, round: run.round, published: run.published, charged: run.charged)
         cohortGenerator = try SecureCohortGenerator()
         aggregation = Aggregation(count: setup.plan.reportDimension, bits: setup.plan.codec.bits)
-        evaluator = setup.holdout.map { _ in Evaluator(model: setup.plan.model, loss: setup.loss) }
+        evaluation = try setup.holdout.map { try EvaluationThread(setup, holdout: $0, mailbox: mailbox) }
         roundEpsilons = (
             try setup.plan.privacy?.epsilonQuickly(rounds: 1) ?? .infinity,
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
         try recover()
         if let last = history.last(where: { $0.state == .published }) { metrics.show(last) }
+        evaluateAgain()
         publishBoard()
         board.change { $0.isReady = true }
     }
@@ -130,9 +139,11 @@ final class RoundOwner {
             considerOpening()
             metrics.agentsKnown.set(Double(registry.records.count))
             metrics.openReports.set(Double(round?.reports.count ?? 0))
-            if isFinished, setup.configuration.exitWhenFinished { break }
+            if isFinished, setup.configuration.exitWhenFinished, hasToldAll { break }
         }
         flushReceipts()
+        evaluation?.close()
+        for case .evaluated(let result) in mailbox.take(waiting: 0) { take(result) }
         for hold in held.values {
             hold.responder.respond(.refusal(503, "shutting_down", "the server is going down", retryAfter: 10))
         }
@@ -152,6 +163,10 @@ final class RoundOwner {
         case .failure(let agent, let round, let report, let responder):
             giveUp(agent, round, report, responder)
         case .administration(let order, let responder): administer(order, responder)
+        case .evaluated(let result): take(result)
+        case .storageFailed(let code):
+            storageFailed(
+                "keep reports", Failure(.storage, "\(spool.path): \(String(cString: strerror(code)))"))
         case .shutDown: isShuttingDown = true
         }
     }
@@ -162,7 +177,7 @@ final class RoundOwner {
         if let deadline = masking?.collection.deadline, masking?.outcome == nil {
             next = min(next, deadline.seconds - now)
         }
-        if (!pending.isEmpty && !isWaitingForMembers) || unbooked != nil { next = min(next, retryAt - now) }
+        if (isStepDue && !isWaitingForMembers) || unbooked != nil { next = min(next, retryAt - now) }
         if enoughSince != nil { next = min(next, max(0.02, setup.configuration.gatherSeconds / 4)) }
         return max(0.001, next)
     }
@@ -177,10 +192,19 @@ final class RoundOwner {
         }
     }
 
-    /// Metrics of the model on the server's hold-out; nil without one.
-    func evaluate() -> EvaluationMetrics? {
-        guard let evaluator, let holdout = setup.holdout else { return nil }
-        return evaluator.metrics(model.parameters.values, on: holdout)
+    /// Whether a step may be taken: the end of the run waits for the evaluations.
+    var isStepDue: Bool {
+        guard let first = pending.first else { return false }
+        if case .finished = first { return evaluating == 0 }
+        return true
+    }
+
+    /// Whether all agents know that the run has finished, or have had the time to come and hear it.
+    private var hasToldAll: Bool {
+        let since = finishedAt ?? now
+        finishedAt = since
+        let isKnown = registry.records.allSatisfy { $0.isRevoked || toldFinished.contains($0.client) }
+        return isKnown || now - since >= setup.configuration.lingerSeconds
     }
 
     // MARK: Opening
@@ -188,7 +212,7 @@ final class RoundOwner {
     /// Opens a round when enough agents are here, or those who are have waited long enough for more.
     private func considerOpening() {
         guard engine.phase == .idle, pending.isEmpty, unbooked == nil, !run.isPaused, !isFinished,
-            !isShuttingDown
+            !isShuttingDown, !waitsForEvaluation
         else {
             return
         }
@@ -220,6 +244,7 @@ final class RoundOwner {
             }
             candidates = .present(present)
         }
+        guard hasRoomForRound() else { return }
         open(candidates)
     }
 
@@ -275,13 +300,6 @@ final class RoundOwner {
         aggregation.clear()
         publishBoard()
         announce()
-    }
-
-    /// A write failed: nothing is lost, the step is tried again.
-    func storageFailed(_ what: String, _ error: any Error) {
-        log.error("cannot \(what); will try again", ["error": .text("\(error)")])
-        metrics.storageFailures.increment()
-        board.change { $0.isHealthy = false }
     }
 
     /// Tells event loops where the round stands.

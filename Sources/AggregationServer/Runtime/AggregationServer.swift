@@ -61,7 +61,7 @@ package final class AggregationServer: Sendable {
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
                 mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, reader: reader,
-                relay: relay, plan: setup.plan)
+                relay: relay, plan: setup.plan, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(

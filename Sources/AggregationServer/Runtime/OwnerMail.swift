@@ -17,6 +17,10 @@ enum OwnerMail: Sendable {
     case failure(AgentIdentity, round: Int, FailureReport, Responder)
     /// A question or order of an administrator.
     case administration(AdminOrder, Responder)
+    /// A published model has been evaluated.
+    case evaluated(EvaluationResult)
+    /// A report could not be written to the spool, with the system's error number.
+    case storageFailed(code: Int32)
     /// Save everything and end.
     case shutDown
 }

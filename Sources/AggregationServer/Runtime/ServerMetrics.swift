@@ -89,6 +89,11 @@ struct ServerMetrics: Sendable {
         currentRound.set(Double(file.round))
         if let value = file.epsilon { epsilon.set(value) }
         serverEpsilon.set(file.epsilonServer ?? .infinity)
+        evaluated(file)
+    }
+
+    /// A published model was evaluated.
+    func evaluated(_ file: RoundFile) {
         if let value = file.accuracy { accuracy.set(value) }
         if let value = file.loss { loss.set(value) }
     }

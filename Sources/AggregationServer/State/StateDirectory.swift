@@ -1,5 +1,6 @@
 internal import Federation
 internal import Foundation
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import SecureAggregation
@@ -36,6 +37,13 @@ struct StateDirectory: Sendable {
 
     func writeTreeNoiseKey(_ bytes: [UInt8]) throws {
         try AtomicFile.write(bytes, to: treeNoisePath, mode: 0o600)
+    }
+
+    /// Bytes that this process may still write on the device; nil when the system does not say.
+    var freeBytes: Int? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
     // MARK: Run and rounds

@@ -11,23 +11,8 @@ internal import Learning
 package final class BuiltInTrainer: RoundTrainer {
     private let source: DataSource
     private var loaded: (preprocessing: Preprocessing?, examples: Examples, indices: [Int32])?
-    private var prepared: Prepared?
-
-    /// Trainer and buffers of one task plan.
-    private final class Prepared {
-        let task: String
-        let trainer: LocalTrainer
-        /// FedSGD's gradient; empty for strategies that train.
-        var gradient: [Float]
-
-        init(_ plan: TaskPlan, task: String) {
-            self.task = task
-            trainer = LocalTrainer(
-                model: plan.model, options: plan.training, privately: plan.example != nil)
-            let isGradient = plan.configuration.strategy.localWork == .gradient
-            gradient = [Float](repeating: 0, count: isGradient ? plan.dimension : 0)
-        }
-    }
+    /// The buffers of one task, by the task's digest.
+    private var prepared: (task: String, work: ClientTraining)?
 
     /// A trainer on the data of a data section. Throws ``ConfigurationError`` when the section is wrong; no
     /// file is touched yet.
@@ -40,39 +25,15 @@ package final class BuiltInTrainer: RoundTrainer {
     ) throws -> Result {
         let (examples, indices) = try load(job)
         try check(examples, job.plan)
-        let prepared = prepare(job)
+        let work = prepare(job)
         let stream = TrainingStream(seed: job.seed, client: job.client, round: job.round)
-        let training = job.plan.training
-        // A learning-rate schedule runs over the rounds of the federation.
-        let rateFactor = training.schedule.multiplier(at: job.round - 1, of: job.plan.configuration.rounds)
         return try indices.withUnsafeBufferPointer { indices in
-            if let example = job.plan.example {
+            try job.model.values.withUnsafeBufferPointer { model in
                 // Secret batches and noise come from the cryptographic generator, made here.
-                let privatizer = ExamplePrivatizer(example, source: try SecureNoise())
-                return try job.model.values.withUnsafeBufferPointer { model in
-                    let (delta, _) = try prepared.trainer.privateDelta(
-                        from: model, on: examples, indices: indices, stream: stream,
-                        plan: example.training(examples: indices.count), rateFactor: rateFactor,
-                        privatizer: privatizer)
-                    return try body(UnsafeBufferPointer(delta), indices.count)
+                let (delta, _) = try work.update(of: model, on: examples, indices: indices, stream: stream) {
+                    try SecureNoise()
                 }
-            }
-            guard job.plan.configuration.strategy.localWork == .gradient else {
-                return try job.model.values.withUnsafeBufferPointer { model in
-                    let (delta, _) = try prepared.trainer.delta(
-                        from: model, on: examples, indices: indices, stream: stream, rateFactor: rateFactor)
-                    return try body(UnsafeBufferPointer(delta), indices.count)
-                }
-            }
-            var parameters = job.model.values
-            let rate = -Float(training.learningRate * rateFactor)
-            return try prepared.gradient.withUnsafeMutableBufferPointer { gradient in
-                _ = try parameters.withUnsafeMutableBufferPointer { parameters in
-                    try prepared.trainer.gradient(
-                        of: parameters, on: examples, indices: indices, stream: stream, into: gradient)
-                }
-                for index in gradient.indices { gradient[index] *= rate }
-                return try body(UnsafeBufferPointer(gradient), indices.count)
+                return try body(delta, indices.count)
             }
         }
     }
@@ -83,13 +44,15 @@ package final class BuiltInTrainer: RoundTrainer {
         Allocator.trim()
     }
 
-    private func prepare(_ job: TrainingJob) -> Prepared {
-        if let prepared, prepared.task == job.task, prepared.trainer.model.layout == job.plan.model.layout {
-            return prepared
+    private func prepare(_ job: TrainingJob) -> ClientTraining {
+        if let prepared, prepared.task == job.task,
+            prepared.work.trainer.model.layout == job.plan.model.layout
+        {
+            return prepared.work
         }
-        let fresh = Prepared(job.plan, task: job.task)
-        prepared = fresh
-        return fresh
+        let work = ClientTraining(plan: job.plan)
+        prepared = (job.task, work)
+        return work
     }
 
     private func load(_ job: TrainingJob) throws -> (Examples, [Int32]) {

@@ -1,0 +1,69 @@
+package import Compute
+package import Learning
+package import Privacy
+
+/// What a client computes in a round from its data: the change of the model that training makes, the gradient of
+/// FedSGD, or training with per-example privacy, as the plan says. Agents and simulated clients use this very code.
+///
+/// One belongs to one worker and is used for many clients; its buffers are allocated once. What it yields depends
+/// on the arguments alone.
+package final class ClientTraining {
+    /// Trains; its model and options are the plan's.
+    package let trainer: LocalTrainer
+    private let example: ExamplePlan?
+    private let isGradient: Bool
+    private let rounds: Int
+    /// FedSGD's gradient; empty for strategies that train.
+    private let gradient: UnsafeMutableBufferPointer<Float>
+
+    /// Allocates what the plan's clients need.
+    package init(plan: TaskPlan) {
+        trainer = LocalTrainer(model: plan.model, options: plan.training, privately: plan.example != nil)
+        example = plan.example
+        isGradient = plan.configuration.strategy.localWork == .gradient
+        rounds = plan.configuration.rounds
+        gradient = .allocate(capacity: isGradient ? plan.dimension : 0)
+        gradient.initialize(repeating: 0)
+    }
+
+    deinit { gradient.deallocate() }
+
+    /// Passes over a client's examples in one round.
+    package var epochs: Int { isGradient ? 1 : trainer.options.localEpochs }
+
+    /// The change that the examples at `indices` make to `model`, in the order of its layout.
+    ///
+    /// `stream` names seed, client and round; `source` makes the secret randomness of per-example privacy and is
+    /// called only where the plan has it (the loss is then not told). The change is valid until the next call.
+    /// Throws ``TrainingError``, `ConfigurationError` where model, loss and targets do not fit together, or the
+    /// source's error.
+    package func update(
+        of model: UnsafeBufferPointer<Float>, on examples: Examples, indices: UnsafeBufferPointer<Int32>,
+        stream: TrainingStream, source: () throws -> some NoiseSource
+    ) throws -> (delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome) {
+        // A learning-rate schedule runs over the rounds of the federation.
+        let rateFactor = trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds)
+        if let example {
+            let (delta, steps) = try trainer.privateDelta(
+                from: model, on: examples, indices: indices, stream: stream,
+                plan: example.training(examples: indices.count), rateFactor: rateFactor,
+                privatizer: ExamplePrivatizer(example, source: try source()))
+            return (
+                UnsafeBufferPointer(delta),
+                TrainingOutcome(steps: steps, examples: indices.count, meanLoss: .nan)
+            )
+        }
+        guard isGradient else {
+            let (delta, outcome) = try trainer.delta(
+                from: model, on: examples, indices: indices, stream: stream, rateFactor: rateFactor)
+            return (UnsafeBufferPointer(delta), outcome)
+        }
+        let outcome = try trainer.gradient(
+            of: UnsafeMutableBufferPointer(mutating: model),  // It is only read.
+            on: examples, indices: indices, stream: stream,
+            into: gradient)
+        let rate = -Float(trainer.options.learningRate * rateFactor)
+        for index in gradient.indices { gradient[index] *= rate }
+        return (UnsafeBufferPointer(gradient), outcome)
+    }
+}

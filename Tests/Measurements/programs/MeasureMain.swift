@@ -1,0 +1,23 @@
+internal import Foundation
+internal import Operations
+
+/// `sordino-measure`: what the measurements need beside the product's own commands.
+@main
+enum MeasureMain {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            let rest = Array(arguments.dropFirst())
+            switch arguments.first {
+            case "replay": try Replay(rest).run()
+            case "relay": try Relay(rest).run()
+            case "idle": try Load(rest).idle()
+            case "upload": try Load(rest).upload()
+            default: throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload …")
+            }
+        } catch {
+            Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")
+            exit(1)
+        }
+    }
+}

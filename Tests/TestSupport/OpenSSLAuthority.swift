@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 
 /// Certificate authorities in a temporary folder, made with the `openssl` command: what the product's own
 /// certificates are tested against.
@@ -41,31 +42,33 @@ public final class OpenSSLAuthority: Sendable {
         ])
     }
 
-    /// Issues `NAME.crt` and `NAME.key`; `section` is `server` or `client`, `dates` are options of `openssl ca`. With
-    /// a `role` the certificate names it as the product's own authority does.
+    /// Issues `NAME.crt` and `NAME.key`; `section` is `server` or `client`, `dates` are options of `openssl ca`. A
+    /// `role` stands in the certificate as the product's own authority writes it.
     public func issue(
         _ name: String, by authority: String = "authority", section: String, key: KeyScheme = .p256,
-        dates: [String] = [], role: String? = nil
+        role: String? = nil, dates: [String] = []
     ) throws {
-        var extensions = ["-extensions", section]
-        if let role {
-            let file = path("\(name).cnf")
-            let text =
-                "[role]\nextendedKeyUsage = clientAuth\nsubjectAltName = URI:sordino://\(role)/\(name)\n"
-            try text.write(toFile: file, atomically: true, encoding: .utf8)
-            extensions = ["-extfile", file, "-extensions", "role"]
-        }
         try openssl(
             ["req", "-new"] + key.arguments + [
                 "-nodes", "-subj", "/CN=\(name)", "-keyout", path("\(name).key"), "-out", path("\(name).csr"),
                 "-config", path("openssl.cnf"),
             ])
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path("\(name).key"))
+        var extensions: [String] = []
+        if let role {
+            extensions = ["-extfile", path("\(name).cnf")]
+            let text = """
+                [\(section)]
+                extendedKeyUsage = \(section)Auth
+                subjectAltName = URI:sordino://\(role)/\(name)
+
+                """
+            try text.write(toFile: path("\(name).cnf"), atomically: true, encoding: .utf8)
+        }
         try openssl(
             [
-                "ca", "-batch", "-notext", "-config", path("openssl.cnf"), "-name", authority, "-in",
-                path("\(name).csr"),
-                "-out", path("\(name).crt"),
+                "ca", "-batch", "-notext", "-config", path("openssl.cnf"), "-name", authority, "-extensions",
+                section, "-in", path("\(name).csr"), "-out", path("\(name).crt"),
             ] + extensions + dates)
     }
 
@@ -102,7 +105,9 @@ public final class OpenSSLAuthority: Sendable {
         process.standardError = output
         process.standardInput = standardInput
         try process.run()
-        standardInput.fileHandleForWriting.write(Data(input.utf8))
+        // A command that ends before it has read its input is no fault of the test's.
+        signal(SIGPIPE, SIG_IGN)
+        try? standardInput.fileHandleForWriting.write(contentsOf: Data(input.utf8))
         try standardInput.fileHandleForWriting.close()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()

@@ -113,11 +113,8 @@ final class RoundOwner {
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
         try recover()
+        if let last = history.last(where: { $0.state == .published }) { metrics.show(last) }
         evaluateAgain()
-        if let last = history.last(where: { $0.state == .published }) {
-            metrics.show(last)
-            metrics.evaluated(last)
-        }
         publishBoard()
         board.change { $0.isReady = true }
     }

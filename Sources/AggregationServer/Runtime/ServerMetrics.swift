@@ -89,6 +89,7 @@ struct ServerMetrics: Sendable {
         currentRound.set(Double(file.round))
         if let value = file.epsilon { epsilon.set(value) }
         serverEpsilon.set(file.epsilonServer ?? .infinity)
+        evaluated(file)
     }
 
     /// A published model was evaluated.

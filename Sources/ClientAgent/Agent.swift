@@ -16,6 +16,11 @@ package final class Agent {
     private let log: Logger
     private let renewal: CertificateRenewal
 
+    /// Alive while the agent's loop turns.
+    private let pulse = Pulse()
+
+    /// Seconds that one exchange with the server may take, slow links included.
+    private static let longestExchange = 1800.0
     /// Between looks at conditions that forbid work, in seconds.
     private static let conditionPause = 60.0
     /// Least and greatest pause after a failure of the network, in seconds.
@@ -50,9 +55,11 @@ package final class Agent {
             ["version": .text(ProductVersion.current), "server": .text(configuration.server.description)])
         // What the start needed is not needed again.
         IdleMemory.giveBack()
+        try tellServiceManager()
         var pause = Self.failurePause.lowerBound
         var isOpen = true
         while !stop.isRequested {
+            pulse.promise(within: Self.longestExchange)
             if let obstacle = configuration.conditions.obstacle(in: .now) {
                 if isOpen { log.info("not working now", ["why": .text(obstacle)]) }
                 isOpen = false
@@ -87,6 +94,8 @@ package final class Agent {
             waitSeconds: configuration.pollSeconds)
         switch answer {
         case .assignment(let plan):
+            // What is not ready long after the deadline never will be.
+            pulse.promise(within: plan.deadlineSeconds + Self.longestExchange)
             try runner.serve(plan)
             return false
         case .later(let seconds, let isFinished):
@@ -95,8 +104,21 @@ package final class Agent {
                 log.info("the run has ended")
                 return true
             }
+            pulse.promise(within: seconds + Self.longestExchange)
             stop.wait(seconds: seconds)
             return false
+        }
+    }
+
+    /// Says that the agent works, and feeds the watchdog from a thread of its own while the loop keeps its promises.
+    private func tellServiceManager() throws {
+        let notifier = ServiceNotifier()
+        guard notifier.isListening else { return }
+        notifier.send(.ready)
+        let (watchdog, stop) = (WatchdogFeeder(notifier, pulse), stop)
+        _ = try WorkerThread(name: "watchdog") {
+            repeat { watchdog?.feed() } while !stop.wait(seconds: watchdog?.interval ?? 3600)
+            notifier.send(.stopping)
         }
     }
 

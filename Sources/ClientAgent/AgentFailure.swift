@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import Federation
+internal import Learning
 internal import Messages
 package import Operations
 internal import Privacy
@@ -19,6 +20,11 @@ package enum AgentFailure {
         case let error as PrivacyRefusal: Failure(.refused, error.description)
         case let error as CryptographyError: Failure(.invalidInput, error.description)
         case let error as AccountingError: Failure(.invalidInput, error.description)
+        case let error as TrainerFailure: Failure(.invalidInput, error.description)
+        case let error as TrainingError: Failure(.invalidInput, error.description)
+        case let error as UpdateRefusal: Failure(.invalidInput, error.description)
+        case let error as UnusablePlan: Failure(.invalidInput, error.description)
+        case let error as SafeTensorsError: Failure(.invalidInput, error.description)
         default: Failure(wrapping: error)
         }
     }

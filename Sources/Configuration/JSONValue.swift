@@ -16,6 +16,11 @@ package enum JSONValue: Equatable, Sendable {
     ///
     /// Throws ``ConfigurationError`` with the decoder's own words for the place of a syntax error.
     package init(json5 bytes: some Sequence<UInt8>, source: String) throws {
+        let bytes = Array(bytes)
+        // Foundation's reader of JSON5 traps on some bytes that are no UTF-8, such as those in a comment.
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw ConfigurationError(path: source, problem: "is not UTF-8 text")
+        }
         let decoder = JSONDecoder()
         decoder.allowsJSON5 = true
         do {

@@ -13,6 +13,7 @@ enum AgentMain {
             ("run", RunCommand.grammar, RunCommand.run),
             ("enroll", EnrolCommand.grammar, EnrolCommand.run),
             ("check", CheckCommand.grammar, CheckCommand.run),
+            ("unit", UnitCommand.grammar, UnitCommand.run),
         ]
 
     static func main() {

@@ -63,7 +63,8 @@ enum CertsIssue {
         if let path = options.string("csr") {
             request = try HostCredentials.request(path)
         } else {
-            let key = try CertificateKey(generating: .ed25519)
+            // Browsers, which open the dashboard, take no Ed25519 certificate from a server.
+            let key = try CertificateKey(generating: role == .server ? .p256 : .ed25519)
             made = key
             request = try Failure.naming(name) { try CertificateRequest(name: name, key: key) }
         }

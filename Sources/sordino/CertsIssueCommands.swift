@@ -11,7 +11,7 @@ enum CertsInitCommand: Subcommand {
         positionals: [CertsArgument.folder],
         options: [
             .value("name", "NAME", "The authority's name (default: sordino-authority)."),
-            .value("key", "SCHEME", "ed25519 or p-256 (default: ed25519)."),
+            .value("key", "SCHEME", "p-256 or ed25519, which no browser verifies (default: p-256)."),
             .value("days", "N", "Days of validity (default: 3650)."),
         ])
 
@@ -20,7 +20,7 @@ enum CertsInitCommand: Subcommand {
         let scheme = try options.choice("key", among: schemes).flatMap(CertificateKey.Scheme.init(rawValue:))
         let store = try AuthorityStore.create(
             options.operands[0], name: options.string("name") ?? "sordino-authority",
-            scheme: scheme ?? .ed25519, lifetimeDays: options.integer("days", in: 1...36_500))
+            scheme: scheme ?? .p256, lifetimeDays: options.integer("days", in: 1...36_500))
         try store.refreshRevocationList()
         let certificate = store.authority.certificate
         var members = CertsArgument.json(certificate)

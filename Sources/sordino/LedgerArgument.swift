@@ -37,17 +37,17 @@ struct LedgerArgument {
     /// The events against the server.
     func serverEvents() throws -> [PrivacyEvent] { try Self.compose(verdict.state.serverEvents) }
 
+    /// What protects single records, where clients trained with per-example noise.
+    func exampleEvents() throws -> [PrivacyEvent] { try Self.compose(verdict.state.exampleEvents) }
+
+    /// A long run has few kinds of events: each is read once.
     private static func compose(_ events: [LedgerEvent]) throws -> [PrivacyEvent] {
-        var composed: [PrivacyEvent] = []
-        var last: LedgerEvent?
-        for event in events {
-            if event == last, !composed.isEmpty {
-                composed[composed.count - 1].steps += 1
-            } else {
-                composed += try PrivacyEvent.list(fromJSON: Data(event.json.utf8))
-                last = event
-            }
-        }
-        return composed
+        var known: [LedgerEvent: [PrivacyEvent]] = [:]
+        return PrivacyEvent.composed(
+            try events.flatMap { event in
+                let read = try known[event] ?? PrivacyEvent.list(fromJSON: Data(event.json.utf8))
+                known[event] = read
+                return read
+            })
     }
 }

@@ -14,6 +14,9 @@ enum LedgerShowCommand: Subcommand {
                 "events",
                 "Print the events for sordino privacy epsilon --events, so that anyone can recompute it."),
             .flag("server", "With --events: the events against the server."),
+            .flag(
+                "example", "With --events: the events of single records, where clients add per-example noise."
+            ),
         ])
 
     static func run(_ options: Options) throws -> ExitCode {
@@ -22,7 +25,10 @@ enum LedgerShowCommand: Subcommand {
             throw Failure(.invalidInput, "\(ledger.path): not sound, \(finding); see sordino ledger verify")
         }
         if options.flag("events") {
-            let events = try options.flag("server") ? ledger.serverEvents() : ledger.releasedEvents()
+            let events =
+                try options.flag("example")
+                ? ledger.exampleEvents()
+                : options.flag("server") ? ledger.serverEvents() : ledger.releasedEvents()
             StandardOutput.write(String(decoding: try PrivacyEvent.json(of: events), as: UTF8.self) + "\n")
             return .done
         }
@@ -30,14 +36,16 @@ enum LedgerShowCommand: Subcommand {
         let delta = state.opening?.delta ?? 1e-5
         let released = try epsilon(ledger.releasedEvents(), delta)
         let server = try epsilon(ledger.serverEvents(), delta)
+        let example = try epsilon(ledger.exampleEvents(), delta)
         if options.format == .json {
             let rounds = state.rounds.map {
                 JSONValue.object(["round": .integer($0.number), "state": .string(word($0))])
             }
-            let answer: [String: JSONValue] = [
+            var answer: [String: JSONValue] = [
                 "delta": .number(delta), "adjacency": .string(state.opening?.adjacency.rawValue ?? ""),
                 "epsilon": number(released), "epsilon_server": number(server), "rounds": .array(rounds),
             ]
+            if let example { answer["epsilon_example"] = number(example) }
             StandardOutput.write(JSONValue.object(answer).text(indented: true) + "\n")
             return .done
         }
@@ -46,6 +54,10 @@ enum LedgerShowCommand: Subcommand {
             "epsilon        \(text(released)) at delta \(delta), \(state.opening?.adjacency.rawValue ?? "")\n"
         )
         StandardOutput.write("against server \(text(server))\n")
+        if let example {
+            StandardOutput.write(
+                "single record  \(text(example)), add-or-remove-one, against its client's update\n")
+        }
         return .done
     }
 

@@ -33,12 +33,20 @@ enum ServeCommand: Subcommand {
         let log = Logger(level: level ?? .info, format: options.format == .json ? .json : .text)
         let setup = try ServerSetup(ServerConfiguration(document))
         let server = try start(setup, log)
+        let notifier = ServiceNotifier()
+        let watchdog = WatchdogFeeder(notifier, server.pulse)
+        notifier.send(.ready)
+        notifier.send(.status("agents on port \(server.port), administrators on port \(server.adminPort)"))
         var polls = 0
         while !Signals.interruptionRequested, !server.hasEnded {
+            if let watchdog, polls % max(1, Int(watchdog.interval * 1000) / pollMilliseconds) == 0 {
+                watchdog.feed()
+            }
             usleep(UInt32(pollMilliseconds * 1000))
             polls += 1
             if polls % (15_000 / pollMilliseconds) == 0 { server.keepAlive() }
         }
+        notifier.send(.stopping)
         let isFinished = server.shutDown()
         log.info("ended", ["finished": .flag(isFinished)])
         return isFinished ? .done : .interrupted

@@ -39,6 +39,8 @@ enum SordinoMain {
         (["certs", "revoke"], CertsRevokeCommand.self),
         (["certs", "list"], CertsListCommand.self),
         (["certs", "serve"], CertsServeCommand.self),
+        (["unit", "server"], UnitServerCommand.self),
+        (["unit", "authority"], UnitAuthorityCommand.self),
         (["ledger", "show"], LedgerShowCommand.self),
         (["ledger", "verify"], LedgerVerifyCommand.self),
     ]

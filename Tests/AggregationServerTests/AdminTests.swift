@@ -84,9 +84,41 @@ import Transport
                 == 200)
     }
 
+    @Test(arguments: [
+        ("Origin", "https://evil.example"), ("Origin", "null"), ("Origin", "http://HOST"),
+        ("Origin", "https://127.0.0.1:1"), ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site"),
+    ]) func anotherSitesPageMayDoNothing(header: String, value: String) throws {
+        let fixture = try ServerFixture()
+        let host = "127.0.0.1:\(fixture.server?.adminPort ?? 0)"
+        let token = ServerFixture.operatorToken
+        for path in ["/api/pause", "/api/stop", "/login"] {
+            let answer = try fixture.admin(
+                .post, path, token: token,
+                headers: [header: value.replacingOccurrences(of: "HOST", with: host)],
+                body: Array(token.utf8))
+            #expect(answer.status == 403)
+            #expect(answer.head.headers["set-cookie"] == nil)
+        }
+        #expect(try word(fixture.admin(.get, "/api/status", token: token), "state") == "active")
+        let own: HTTPHeaders = ["Origin": "https://\(host)", "Sec-Fetch-Site": "same-origin"]
+        #expect(try fixture.admin(.post, "/api/pause", token: token, headers: own).status == 200)
+    }
+
+    @Test func aViewerLogsOutAndHisCookieIsDead() throws {
+        let fixture = try ServerFixture()
+        let login = try fixture.admin(.post, "/login", body: Array(ServerFixture.viewerToken.utf8))
+        let cookie = try #require(login.head.headers["set-cookie"]).prefix { $0 != ";" }
+        let secret = try #require(try word(login, "csrf"))
+        let session: HTTPHeaders = ["Cookie": String(cookie), "X-CSRF-Token": secret]
+        #expect(try fixture.admin(.post, "/api/logout", headers: ["Cookie": String(cookie)]).status == 403)
+        #expect(try fixture.admin(.get, "/api/status", headers: session).status == 200)
+        #expect(try fixture.admin(.post, "/api/logout", headers: session).status == 204)
+        #expect(try fixture.admin(.get, "/api/status", headers: session).status == 401)
+    }
+
     @Test func pagesForbidForeignContent() throws {
         let fixture = try ServerFixture()
-        for path in ["/", "/dashboard.js", "/dashboard.css"] {
+        for path in ["/", "/dashboard.js", "/dashboard.css", "/dashboard.svg"] {
             let page = try fixture.admin(.get, path)
             #expect(page.status == 200 && !page.body.isEmpty)
             #expect(
@@ -96,6 +128,8 @@ import Transport
             for forbidden in [
                 "innerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "https://",
             ] {
+                // The icon names its format, which no browser fetches.
+                let text = text.replacingOccurrences(of: "http://www.w3.org/2000/svg", with: "")
                 #expect(!text.contains(forbidden))
             }
         }

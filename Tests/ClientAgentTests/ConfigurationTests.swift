@@ -1,6 +1,8 @@
 import Configuration
+import Foundation
 import Operations
 import Privacy
+import TestSupport
 import Testing
 import Transport
 
@@ -23,6 +25,14 @@ import Transport
             root: try JSONValue(json5: Self.whole.utf8, source: "test"), file: "/etc/sordino/agent.json5")
         for assignment in set { try document.set(assignment) }
         return try AgentConfiguration(document)
+    }
+
+    @Test("The example with PyTorch as trainer is a configuration")
+    func example() throws {
+        let root = Vectors.folder.deletingLastPathComponent().deletingLastPathComponent()
+        let file = root.appendingPathComponent("simulations/external/agent.json5").path
+        let command = try AgentConfiguration(contentsOf: file).trainer?.command
+        #expect(command == ["python3", "train.py", "data.csv"])
     }
 
     @Test("Every key is read, paths from the file's folder")

@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(
-        "Hostile or broken output is refused",
+        "Hostile or broken output is refused in one line, and does not disturb the next round",
         arguments: [
             "true", "exit 3", "kill -9 $$", "echo nonsense > \"$SORDINO_MODEL_OUT\"",
             "ln -s /dev/zero \"$SORDINO_MODEL_OUT\"", "mkfifo \"$SORDINO_MODEL_OUT\"",
@@ -82,6 +82,9 @@ import Testing
             "cp other-shape \"$SORDINO_MODEL_OUT\"", "cp without-examples \"$SORDINO_MODEL_OUT\"",
             "cp too-many-examples \"$SORDINO_MODEL_OUT\"", "cp twice \"$SORDINO_MODEL_OUT\"",
             "no-such-program", "yes > \"$SORDINO_MODEL_OUT\"",
+            "cd \"${SORDINO_MODEL_OUT%/*}\"; mkdir -p a/b; touch a/b/c d; ln -s / e; rm config.json; mkdir config.json",
+            "cd \"${SORDINO_MODEL_OUT%/*}/..\"; rm -f output.log; mkdir output.log; mkdir x; chmod 0 x; exit 1",
+            "rm -rf \"${SORDINO_MODEL_OUT%/*}\"", "exec 1>&-; exec 2>&-; exit 1",
         ])
     func hostile(script: String) throws {
         let count = ["examples": "1"]
@@ -94,7 +97,12 @@ import Testing
             SafeTensors.Tensor(name: $0.name, shape: [$0.values.count, 1], values: $0.values)
         }
         try write(SafeTensors(tensors: flat, metadata: count), "other-shape")
-        #expect(throws: (any Error).self) { try train(script) }
+        let failure = #expect(throws: TrainerFailure.self) { try train(script) }
+        #expect(failure?.description.contains(where: \.isNewline) == false)
+        try write(SafeTensors(tensors: tensors(), metadata: count), "good")
+        #expect(try train("cp good \"$SORDINO_MODEL_OUT\"").examples == 1)
+        let left = try FileManager.default.contentsOfDirectory(atPath: authority.path("trainer"))
+        #expect(left.filter { $0 != "x" } == ["output.log"])
     }
 
     @Test("At its time limit it ends, and so do the children that ignore SIGTERM")

@@ -11,6 +11,19 @@ import Testing
         #expect(value == .object(["a": .integer(1), "b": .array([.number(1.5), .bool(true), .null])]))
     }
 
+    /// Found by fuzzing: Foundation's reader traps on such bytes where a comment holds them.
+    @Test(
+        arguments: [
+            [0x2F, 0x2F, 0x20, 0xA2, 0x0A, 0x7B, 0x7D], [0x2F, 0x2A, 0xC3, 0x2A, 0x2F, 0x31],
+            [0xFF, 0xFE, 0x31, 0x00],
+            [0x22, 0xED, 0xA0, 0x80, 0x22],
+        ] as [[UInt8]]) func refusesWhatIsNotUTF8(bytes: [UInt8])
+    {
+        #expect { try JSONValue(json5: bytes, source: "test") } throws: {
+            "\($0)" == "test: is not UTF-8 text"
+        }
+    }
+
     @Test(arguments: [
         ("{trainning: 1}", "task.trainning: unknown key; did you mean \"training\"?"),
         ("{zzzzzzzz: 1}", "task.zzzzzzzz: unknown key; known keys are rounds, training"),

@@ -35,8 +35,16 @@ enum Sordino {
     static func run(_ arguments: [String]) throws -> CommandResult { try start(arguments).wait() }
 
     /// Starts a command.
-    static func start(_ arguments: [String]) throws -> RunningCommand {
-        try RunningCommand(binary, arguments, patienceSeconds: patienceSeconds)
+    static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> RunningCommand {
+        try RunningCommand(binary, arguments, patienceSeconds: patienceSeconds, environment: environment)
+    }
+
+    /// Starts the agent's binary, which lies beside.
+    static func startAgent(_ arguments: [String], environment: [String: String] = [:]) throws
+        -> RunningCommand
+    {
+        try RunningCommand(
+            binary + "-agent", arguments, patienceSeconds: patienceSeconds, environment: environment)
     }
 
     /// Starts an agent's command.
@@ -73,8 +81,11 @@ final class RunningCommand {
     private let streams: Workspace
     private let deadline: Date
 
-    /// Starts `path`; standard input is empty.
-    init(_ path: String, _ arguments: [String], patienceSeconds: Double) throws {
+    /// Starts `path`; standard input is empty. `more` adds to the environment.
+    init(
+        _ path: String, _ arguments: [String], patienceSeconds: Double,
+        environment more: [String: String] = [:]
+    ) throws {
         streams = try Workspace()
         deadline = Date(timeIntervalSinceNow: patienceSeconds)
         var actions = posix_spawn_file_actions_t()
@@ -85,7 +96,8 @@ final class RunningCommand {
             posix_spawn_file_actions_addopen(
                 &actions, descriptor, streams.file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         }
-        let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+        let environment = ProcessInfo.processInfo.environment.merging(more) { $1 }
+            .map { "\($0.key)=\($0.value)" }
         let words = ([path] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup($0) } + [nil]
         defer { for pointer in words + variables { free(pointer) } }

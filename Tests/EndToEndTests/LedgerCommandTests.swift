@@ -59,6 +59,25 @@ import Testing
         #expect(shown.status == 3 && shown.output.isEmpty && shown.complaints.count == 1)
     }
 
+    /// What a ledger's events cost, recomputed from the file alone, is what the run says of itself.
+    @Test(arguments: [
+        (Scenarios.central, ["epsilon"]), (Scenarios.tree, ["epsilon"]),
+        (Scenarios.distributed, ["epsilon", "epsilon_server"]), (Scenarios.example, ["epsilon_example"]),
+    ])
+    func aLedgerAndItsRunSayTheSame(privacy: String, keys: [String]) throws {
+        let federation = try Federation(Scenarios.digits(rounds: 7, privacy: privacy, clients: 200))
+        #expect(try federation.run(into: "out").status == 0)
+        let summary = try federation.summary("out")
+        let folder = federation.workspace.file("out")
+        let shown = try Sordino.run("ledger", "show", folder, "--format", "json")
+        #expect(shown.status == 0)
+        for key in keys {
+            let (said, recomputed) = (summary[key]?.number, try shown.json[key]?.number)
+            let expected = try #require(said)
+            #expect(abs((recomputed ?? 0) / expected - 1) < 1e-6, "\(key)")
+        }
+    }
+
     @Test func aTornLastLineIsSaidAndHarmless() throws {
         let (federation, lines) = try Self.federation()
         let text = lines.map { $0 + "\n" }.joined()

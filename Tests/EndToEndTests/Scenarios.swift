@@ -45,6 +45,10 @@ enum Scenarios {
         { mode: "central", clipping_norm: 1.0, noise_multiplier: 5, target_delta: 1e-5,
           adjacency: "add-or-remove-one", sampling: "poisson" }
         """
+    /// Noise at every step of every client's training; nothing on top.
+    static let example = """
+        { mode: "none", example: { clipping_norm: 1.0, noise_multiplier: 1.5 } }
+        """
     /// Noise in trees over rounds, in each of which a client takes part at most once.
     static let tree = """
         { mode: "central", mechanism: "tree", clipping_norm: 1.0, noise_multiplier: 20, target_delta: 1e-5 }

@@ -215,6 +215,49 @@ private enum Fixture {
         #expect(plan.serverEvent?.sampling == PrivacyEvent.Sampling.none)
     }
 
+    /// Under Poisson sampling the noise in a released sum must not tell how many were drawn, nor how many dropped
+    /// out; and the honest survivors' part of it must be all that is accounted.
+    @Test(arguments: [(0.0, 0.0), (0.1, 0.1), (0.2, 0.05)])
+    func noiseDoesNotTellTheSizeOfACohort(rates: (dropout: Double, adversarial: Double)) throws {
+        let privacy =
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 2, sampling: 'poisson'}"
+        let task =
+            "secure_aggregation: {estimated_dropout_rate: \(rates.dropout), adversarial_client_rate: \(rates.adversarial)}"
+        let plan = try Fixture.setup(privacy: privacy, task: task, clients: 4000, cohort: 400).plan
+        let noise = try #require(plan.privacy)
+        guard case .skellam(let accounted, _)? = noise.serverEvent?.mechanism else {
+            Issue.record("distributed noise is Skellam by default")
+            return
+        }
+        var variances: Set<Double> = []
+        for members in stride(from: plan.rules.minimumReports, through: plan.greatestCohort, by: 37) {
+            let share = try noise.clientNoise(members: members).variance
+            let kept = Int(((1 - rates.dropout) * Double(members) - 1e-9).rounded(.up))
+            let fewest = max(plan.rules.minimumReports, kept)
+            let corrupt = Int((rates.adversarial * Double(members)).rounded(.up))
+            #expect(Double(fewest - corrupt) * share >= accounted * (1 - 1e-9))
+            for survivors in fewest...members {
+                let topUp = try noise.topUpNoise(members: members, survivors: survivors)?.variance ?? 0
+                variances.insert(((Double(survivors) * share + topUp) / accounted * 1e9).rounded())
+            }
+        }
+        let (least, most) = (try #require(variances.min()), try #require(variances.max()))
+        #expect(most - least <= 2)
+    }
+
+    /// A round that lost more members than its shares are sized for releases nothing.
+    @Test func aPoissonRoundWithTooManyDropOutsIsAbandoned() throws {
+        let privacy =
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 2, sampling: 'poisson'}"
+        let task = "secure_aggregation: {estimated_dropout_rate: 0.1, adversarial_client_rate: 0}"
+        var faults = FleetModel()
+        faults.dropoutRate = 0.3
+        let progress = try Fixture.run(
+            Fixture.setup(privacy: privacy, faults: faults, task: task, clients: 400, cohort: 200)
+        ).progress
+        #expect(progress.published == 0 && progress.finished == .abandonedTooOften)
+    }
+
     /// The server knows whom it sampled: what it learns is never stated with amplification.
     @Test func theServersEpsilonIsNotAmplified() throws {
         let privacy = "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 3, sampling: 'poisson'}"

@@ -32,11 +32,15 @@ final class AdminRouter: HTTPHandler {
     func handle(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
         let method = request.head.method
         let route = request.head.target.segments.map(String.init)
+        if method == .post, !Self.isOwnSite(request.head.headers) {
+            return .respond(.refusal(403, "origin", "another site's page may not do this"))
+        }
         switch (method, route.first ?? "", route.count) {
         case (.get, "", 0): return .respond(page("text/html; charset=utf-8", Dashboard.page))
         case (.get, "dashboard.js", 1):
             return .respond(page("text/javascript; charset=utf-8", Dashboard.script))
         case (.get, "dashboard.css", 1): return .respond(page("text/css; charset=utf-8", Dashboard.style))
+        case (.get, "dashboard.svg", 1): return .respond(page("image/svg+xml", Dashboard.icon))
         case (.get, "healthz", 1): return .respond(probe(board.read { $0.isHealthy }))
         case (.get, "readyz", 1): return .respond(probe(board.read { $0.isHealthy && $0.isReady }))
         case (.post, "login", 1): return login(responder)
@@ -51,8 +55,15 @@ final class AdminRouter: HTTPHandler {
             return authorised(request, for: .viewer) {
                 show(Array(route.dropFirst()), $0, request, responder)
             }
+        case (.post, "api", 2) where route[1] == "logout":
+            return authorised(request, for: .viewer, acting: true) { caller in
+                if let cookie = caller.cookie { sessions.close(cookie) }
+                return .respond(HTTPResponse(204))
+            }
         case (.post, "api", _):
-            return authorised(request, for: .operator) { act(Array(route.dropFirst()), $0, responder) }
+            return authorised(request, for: .operator, acting: true) {
+                act(Array(route.dropFirst()), $0, responder)
+            }
         default: return .respond(.refusal(404, "not_found", "no such path"))
         }
     }
@@ -86,9 +97,6 @@ final class AdminRouter: HTTPHandler {
         case ("pause", 1): return ask(.pause(actor: actor), responder)
         case ("resume", 1): return ask(.resume(actor: actor), responder)
         case ("stop", 1): return ask(.stop(actor: actor), responder)
-        case ("logout", 1):
-            if let cookie = caller.cookie { sessions.close(cookie) }
-            return .respond(HTTPResponse(204))
         case ("agents", 3) where route[2] == "revoke": return ask(.revoke(route[1], actor: actor), responder)
         default: return .respond(.refusal(404, "not_found", "no such path"))
         }
@@ -139,7 +147,8 @@ final class AdminRouter: HTTPHandler {
     }
 
     private func authorised(
-        _ request: HTTPRequest, for role: AdminRole, _ decide: (Caller) -> RequestDecision
+        _ request: HTTPRequest, for role: AdminRole, acting: Bool = false,
+        _ decide: (Caller) -> RequestDecision
     ) -> RequestDecision {
         guard let caller = caller(request) else {
             var response = HTTPResponse.refusal(401, "token", "an admin token is needed")
@@ -149,13 +158,21 @@ final class AdminRouter: HTTPHandler {
         guard role == .viewer || caller.administrator.role == .operator else {
             return .respond(.refusal(403, "role", "a viewer may not do this"))
         }
-        if role == .operator, let expected = caller.forgeryToken {
+        if acting, let expected = caller.forgeryToken {
             let given = request.head.headers["x-csrf-token"] ?? ""
             guard AdminTokens.areEqual(Array(given.utf8), Array(expected.utf8)) else {
                 return .respond(.refusal(403, "csrf", "the session's token is missing"))
             }
         }
         return decide(caller)
+    }
+
+    /// Whether a browser says that the request comes from one of our own pages; programs say nothing of it. The
+    /// cookie alone would not tell: to a browser every port of a host is the same site.
+    private static func isOwnSite(_ headers: HTTPHeaders) -> Bool {
+        if let site = headers["sec-fetch-site"], site != "same-origin", site != "none" { return false }
+        guard let origin = headers["origin"] else { return true }
+        return headers["host"].map { origin.lowercased() == "https://\($0.lowercased())" } ?? false
     }
 
     private func caller(_ request: HTTPRequest) -> Caller? {

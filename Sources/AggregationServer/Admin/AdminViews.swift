@@ -23,6 +23,9 @@ struct StatusView: Codable, Sendable {
     var state: String
     var finished: String?
     var stopping: Bool
+    /// Reports that a round wants, and those that it needs.
+    var cohortSize: Int
+    var minimumReports: Int
     var roundsPlanned: Int
     var roundsPublished: Int
     var lastRound: Int
@@ -46,6 +49,8 @@ struct StatusView: Codable, Sendable {
         case run, task, state, finished, stopping, open, accuracy, loss, epsilon, delta, adjacency, healthy,
             version
         case taskSHA256 = "task_sha256"
+        case cohortSize = "cohort_size"
+        case minimumReports = "minimum_reports"
         case roundsPlanned = "rounds_planned"
         case roundsPublished = "rounds_published"
         case lastRound = "last_round"
@@ -159,7 +164,10 @@ struct LedgerView: Codable, Sendable {
 
 /// One of `GET /api/models`.
 struct ModelView: Codable, Sendable {
+    /// The round that published it; 0: the initial model.
     var round: Int
     /// Where the file can be downloaded.
     var path: String
+    /// Length of the file; nil when it has just been removed.
+    var bytes: Int?
 }

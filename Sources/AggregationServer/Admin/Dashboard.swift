@@ -1,5 +1,5 @@
-/// The dashboard: one page, its script and its style, all from this listener. Text from elsewhere is only ever set
-/// as text.
+/// The dashboard: one page, its script, style and icon, all from this listener. Text from elsewhere is only ever
+/// set as text.
 enum Dashboard {
     /// The page. Without the script it says what is missing.
     static let page = """
@@ -9,50 +9,57 @@ enum Dashboard {
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <title>Sordino</title>
+        <link rel="icon" type="image/svg+xml" href="/dashboard.svg">
         <link rel="stylesheet" href="/dashboard.css">
         <script src="/dashboard.js" defer></script>
         </head>
         <body>
-        <header><h1>Sordino</h1><p id="task"></p><p id="who"></p></header>
+        <header>
+        <h1>Sordino</h1><p id="task"></p>
+        <p id="who" hidden><span id="name"></span> <button id="logout" class="plain">Log out</button></p>
+        </header>
         <noscript><p>This page needs its script; the same figures are under /api/status.</p></noscript>
-        <form id="login" hidden>
+        <p id="problem" role="alert" hidden></p>
+        <form id="login" class="card" hidden>
         <label for="token">Admin token</label>
         <input id="token" type="password" autocomplete="current-password" required>
         <button>Log in</button>
         </form>
         <main id="content" hidden>
-        <section aria-label="Run"><dl id="figures"></dl><progress id="progress" max="1" value="0"></progress>
-        <p id="actions" hidden>
-        <button data-action="pause">Pause</button> <button data-action="resume">Resume</button>
-        <button data-action="stop">Stop for good</button></p></section>
-        <p id="problem" role="alert"></p>
-        <section><h2>Accuracy, loss and ε over rounds</h2><div id="charts"></div></section>
-        <section><h2>Rounds</h2><div class="scroll"><table id="rounds"></table></div></section>
-        <section><h2>Agents</h2><div class="scroll"><table id="agents"></table></div></section>
-        <section><h2>Models</h2><ul id="models"></ul></section>
-        <section><h2>Ledger</h2><p id="ledger"></p></section>
+        <section class="card" aria-label="Current round">
+        <div class="row"><h2 id="round"></h2>
+        <span id="state" class="pill"></span><span id="live" class="pill"></span>
+        <span id="actions" hidden><button data-action="pause">Pause</button>
+        <button data-action="resume">Resume</button>
+        <button data-action="stop" class="danger">Stop for good</button></span></div>
+        <ol id="stages"></ol>
+        <div id="cohort"></div><p id="cohort-text"></p>
+        <label>Rounds published <span id="rounds-done"></span>
+        <progress id="progress" max="1" value="0"></progress></label>
+        </section>
+        <section aria-label="Figures"><dl id="figures"></dl></section>
+        <section class="grid" id="charts" aria-label="Charts over rounds"></section>
+        <section class="card"><h2>Agents <small id="agents-count"></small></h2>
+        <div class="scroll"><table id="agents"></table></div></section>
+        <div class="grid">
+        <section class="card"><h2>Failures by reason</h2><div id="failures"></div></section>
+        <section class="card"><h2>Privacy ledger</h2><dl id="ledger" class="list"></dl></section>
+        <section class="card"><h2>Models</h2>
+        <div class="scroll short"><table id="models"></table></div></section>
+        </div>
+        <section class="card"><h2>Rounds <small id="rounds-count"></small></h2>
+        <div class="scroll"><table id="rounds"></table></div></section>
         </main>
         </body>
         </html>
         """
 
-    /// Its style.
-    static let style = """
-        :root { color-scheme: light dark; --line: #8885; --accent: #2a6f97; }
-        body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 70rem; }
-        header { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: baseline; }
-        h1 { font-size: 1.3rem; margin: 0; } h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
-        #figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .5rem; }
-        #figures div { border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .6rem; }
-        dt { font-size: .8rem; opacity: .75; } dd { margin: 0; font-size: 1.15rem; overflow-wrap: anywhere; }
-        progress { width: 100%; accent-color: var(--accent); }
-        button, input { font: inherit; padding: .45rem .8rem; }
-        .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-        th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); }
-        #problem { color: #b3261e; } #charts { display: grid; gap: 1rem;
-          grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
-        svg { width: 100%; height: 8rem; border: 1px solid var(--line); border-radius: .4rem; }
-        polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: non-scaling-stroke; }
-        figure { margin: 0; } figcaption { font-size: .85rem; }
+    /// Its icon: a muted string.
+    static let icon = """
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#1f6f8b"/>
+        <path d="M2 8q3-7 6 0t6 0" fill="none" stroke="#fff" stroke-width="1.6"/></svg>
         """
+
+    /// Its script.
+    static let script = drawing + control
 }

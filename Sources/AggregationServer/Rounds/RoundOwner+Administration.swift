@@ -19,7 +19,7 @@ extension RoundOwner {
 
     /// Tells the dashboards that something has changed.
     func announce() {
-        guard let bytes = try? Self.json(status) else { return }
+        guard events.hasListeners, let bytes = try? Self.json(status) else { return }
         events.send(ServerSentEvent(name: "status", data: String(decoding: bytes, as: UTF8.self)))
     }
 
@@ -48,7 +48,10 @@ extension RoundOwner {
         case .models:
             return .json(
                 200,
-                try Self.json(state.modelRounds().map { ModelView(round: $0, path: "/api/models/\($0)") }))
+                try Self.json(
+                    state.modelRounds().map {
+                        ModelView(round: $0, path: "/api/models/\($0)", bytes: state.modelLength($0))
+                    }))
         case .pause(let actor): return try setPaused(true, actor)
         case .resume(let actor): return try setPaused(false, actor)
         case .stop(let actor): return try stop(actor)
@@ -117,7 +120,8 @@ extension RoundOwner {
         return StatusView(
             run: run.run, task: setup.configuration.task.name, taskSHA256: setup.taskDigest,
             state: runStateWord,
-            finished: run.finished, stopping: run.isStopping, roundsPlanned: plan.rules.rounds,
+            finished: run.finished, stopping: run.isStopping, cohortSize: plan.configuration.cohortSize,
+            minimumReports: plan.rules.minimumReports, roundsPlanned: plan.rules.rounds,
             roundsPublished: engine.published, lastRound: run.round, open: open,
             accuracy: evaluated?.accuracy,
             loss: evaluated?.loss, epsilon: last?.epsilon, epsilonServer: last?.epsilonServer,

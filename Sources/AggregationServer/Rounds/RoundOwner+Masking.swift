@@ -97,6 +97,11 @@ extension RoundOwner {
         masking?.taken[message.step, default: [:]][name] = message.digest
         round?.bytesUp += message.bytes
         metrics.bytesUp.increment(by: Double(message.bytes))
+        log.debug(
+            "message taken",
+            [
+                "round": .integer(message.round), "step": .text(message.step.rawValue), "agent": .text(name),
+            ])
         message.responder.respond(receipt(202, message))
     }
 

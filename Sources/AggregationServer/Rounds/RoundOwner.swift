@@ -19,6 +19,9 @@ final class RoundOwner {
         let expires: Double
     }
 
+    /// Seconds that one turn may take; evaluating a large model on a large hold-out is the longest.
+    static let longestTurn = 600.0
+
     let setup: ServerSetup
     let plan: TaskPlan
     let state: StateDirectory
@@ -28,6 +31,7 @@ final class RoundOwner {
     let board: RoundBoard
     let metrics: ServerMetrics
     let events: EventHub
+    let pulse: Pulse
     let log: Logger
 
     var run: RunState
@@ -75,7 +79,7 @@ final class RoundOwner {
 
     init(
         setup: ServerSetup, mailbox: OwnerMailbox, board: RoundBoard, metrics: ServerMetrics,
-        events: EventHub,
+        events: EventHub, pulse: Pulse,
         log: Logger
     ) throws {
         self.setup = setup
@@ -84,6 +88,7 @@ final class RoundOwner {
         self.board = board
         self.metrics = metrics
         self.events = events
+        self.pulse = pulse
         self.log = log
         clock = ServerClock()
         state = try StateDirectory(setup.configuration.stateDirectory)
@@ -121,6 +126,7 @@ final class RoundOwner {
     /// Works until told to shut down, or until the run has finished where the configuration says so.
     func work() {
         while !isShuttingDown {
+            pulse.promise(within: Self.longestTurn)
             for item in mailbox.take(waiting: secondsToNextWork()) { handle(item) }
             flushReceipts()
             dispatch(engine.handle(.tick, at: instant, using: &cohortGenerator))

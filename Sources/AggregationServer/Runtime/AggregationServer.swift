@@ -11,6 +11,9 @@ package final class AggregationServer: Sendable {
     /// Port of the admin listener.
     package let adminPort: UInt16
 
+    /// Alive while the round's owner turns.
+    package let pulse: Pulse
+
     private let agents: HTTPServer
     private let admin: HTTPServer
     private let owner: WorkerThread
@@ -38,10 +41,12 @@ package final class AggregationServer: Sendable {
         let agentTLS = try Self.tls(configuration, isForAgents: true)
         let adminTLS = try Self.tls(configuration, isForAgents: false)
         let (mailbox, board, metrics, events) = (OwnerMailbox(), RoundBoard(), ServerMetrics(), EventHub())
-        let outcome = RunOutcome()
+        let (outcome, pulse) = (RunOutcome(), Pulse())
         let hand = try Handover(
             RoundOwner(
-                setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, log: log))
+                setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
+                log: log))
+        self.pulse = pulse
         let state = try StateDirectory(configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox)
         let reader = try MaskedReportReader(mailbox: mailbox)

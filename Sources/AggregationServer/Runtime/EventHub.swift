@@ -16,6 +16,9 @@ final class EventHub: Sendable {
         }
     }
 
+    /// Whether anybody listens.
+    var hasListeners: Bool { streams.withLock { !$0.isEmpty } }
+
     /// Sends an event to all who listen.
     func send(_ event: ServerSentEvent) { write(event.bytes) }
 

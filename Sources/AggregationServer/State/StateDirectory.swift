@@ -64,6 +64,11 @@ struct StateDirectory: Sendable {
     /// What the strategy remembers after a round, where it remembers anything.
     private func memoryPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).memory" }
 
+    /// Bytes of a model's file; nil where there is none.
+    func modelLength(_ round: Int) -> Int? {
+        (try? FileManager.default.attributesOfItem(atPath: modelPath(round)))?[.size] as? Int
+    }
+
     func readModel(_ round: Int) throws -> [UInt8]? { try contents(modelPath(round)) }
 
     /// What strategy and clipping remember between rounds, besides the model.

@@ -37,6 +37,8 @@ package final class RoundRunner {
     /// The masked round that the agent is in, with its report once that is charged.
     private var exchange: MaskedExchange?
     private var report: RingVector?
+    /// Examples behind the report.
+    private var examples = 0
     /// Rounds that this process joined; those of processes before are in `progress`, on disk.
     private var participation = ParticipationRecord()
     private var givingUp = FailureReport.Reason.other
@@ -172,7 +174,7 @@ package final class RoundRunner {
         guard let work else { return .failed("no work") }
         if work.plan.masksReports { return try trainMasked(work) }
         do {
-            body = try work.report(by: trainer)
+            (body, examples) = try work.report(by: trainer)
         } catch let failure as Failure where failure.exitCode == .storage {
             throw failure
         } catch {
@@ -188,7 +190,8 @@ package final class RoundRunner {
     private func charge(_ message: RoundPlan) throws -> ClientEvent {
         guard let work else { return .failed("no work") }
         try ledgers.charge(
-            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest)
+            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest,
+            examples: examples)
         try reached(.charged)
         return .charged
     }
@@ -222,7 +225,8 @@ package final class RoundRunner {
             let member = try masking.join(work, participation: &participation)
             let exchange = MaskedExchange(member, message: work.message, link: link, stop: stop)
             self.exchange = exchange
-            report = try work.vector(by: trainer, members: exchange.join()).vector
+            let made = try work.vector(by: trainer, members: exchange.join())
+            (report, examples) = (made.vector, made.examples)
         } catch {
             return try failure(of: error)
         }
@@ -300,7 +304,7 @@ package final class RoundRunner {
     }
 
     /// For the agent's own log only: paths and values of the data may stand in it.
-    private static func text(of error: any Error) -> String { Failure(wrapping: error).message }
+    private static func text(of error: any Error) -> String { AgentFailure.describe(error).message }
 
     private static func fields(_ run: String, _ round: Int) -> KeyValuePairs<String, Logger.Value> {
         ["run": .text(run), "round": .integer(round)]

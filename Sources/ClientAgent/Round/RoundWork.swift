@@ -90,35 +90,37 @@ package struct RoundWork {
     }
 
     /// Trains and encodes: the report's bytes as they go on the wire where reports are not masked.
-    package func report(by trainer: any RoundTrainer) throws -> [UInt8] {
+    package func report(by trainer: any RoundTrainer) throws -> (body: [UInt8], examples: Int) {
         // Noise of distributed mode is a share only: sent unmasked it would protect nobody.
         guard !plan.masksReports else { throw UnusablePlan("this report must not leave unmasked") }
-        let (vector, weight) = try vector(by: trainer, members: plan.greatestCohort)
+        let (vector, weight, examples) = try vector(by: trainer, members: plan.greatestCohort)
         guard
             let header = UpdateHeader(
                 run: message.run, round: message.round, weight: weight, count: plan.reportDimension,
                 bits: plan.codec.bits)
         else { throw UnusablePlan("the run has no identity") }
-        return header.encoded() + vector.packed()
+        return (header.encoded() + vector.packed(), examples)
     }
 
     /// Trains, clips, encodes and adds the agent's noise, which comes from the cryptographic generator: the
-    /// report before any mask, and its weight. `members` are those of the round, by which shares of noise are sized.
-    func vector(by trainer: any RoundTrainer, members: Int) throws -> (vector: RingVector, weight: Int) {
+    /// report before any mask, its weight and the number of examples behind it. `members` are those of the round, by which shares of noise are sized.
+    func vector(by trainer: any RoundTrainer, members: Int) throws -> (
+        vector: RingVector, weight: Int, examples: Int
+    ) {
         var pipeline = UpdatePipeline(plan: plan)
         var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
         var rounding = SeededGenerator(
             seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round)
         let rotation = try plan.rotation(seed: message.seed, round: message.round)
         let share = try plan.privacy?.clientNoise(members: members)
-        let weight = try trainer.withUpdate(job) { delta, examples in
+        let (weight, examples) = try trainer.withUpdate(job) { delta, examples in
             var noise = try SecureNoise()
             let encoded = try pipeline.encode(
                 delta, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
                 rounding: &rounding, noise: &noise)
             pipeline.add(delta, to: &sum)
-            return encoded.weight
+            return (encoded.weight, examples)
         }
-        return (sum.sum, weight)
+        return (sum.sum, weight, examples)
     }
 }

@@ -58,7 +58,11 @@ package final class AgentLedgers {
 
     /// Charges a round at its full cost, durably; a round that is charged already is left as it is. Throws
     /// ``LedgerError`` or a storage ``Failure``; the update must then not leave.
-    package func charge(run: String, round: Int, task: TaskPlan, taskDigest: String) throws {
+    ///
+    /// With per-example noise the ledger also says what the round costs one of the `examples` trained on.
+    package func charge(
+        run: String, round: Int, task: TaskPlan, taskDigest: String, examples: Int
+    ) throws {
         let open = try ledger(run: run, task: task, taskDigest: taskDigest)
         let privacy = task.privacy
         // Whatever tree of noise a round is in, this agent is in no other round of it: it pays for the whole tree.
@@ -66,7 +70,10 @@ package final class AgentLedgers {
         // A server that sees the exact update learns without bound, and no later noise takes that back.
         let server = privacy?.serverEvent ?? PrivacyPlan.unprotected(task.configuration.privacy.adjacency)
         let costs = LedgerEntry.RoundCosts(
-            released: try released.map(Self.ledgerEvent), server: [try Self.ledgerEvent(server)])
+            released: try released.map(Self.ledgerEvent), server: [try Self.ledgerEvent(server)],
+            example: try [task.example?.event(examples: examples, rounds: 1)].compactMap {
+                try $0.map(Self.ledgerEvent)
+            })
         // The limit is the policy's, over all runs; this ledger only records.
         try open.ledger.charge(
             round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: Self.delta(task)),
@@ -107,21 +114,9 @@ package final class AgentLedgers {
         try JSONDecoder().decode(PrivacyEvent.self, from: Data(kept.json.utf8))
     }
 
-    /// Like events are composed as one with more steps, which costs the accountant nothing.
     private static func epsilon(of events: [PrivacyEvent], delta: Double) throws -> Double {
-        var steps: [PrivacyEvent: Int] = [:]
-        for var event in events {
-            let count = event.steps
-            event.steps = 1
-            steps[event, default: 0] += count
-        }
-        guard !steps.isEmpty else { return 0 }
-        let composed = steps.map { event, count in
-            var event = event
-            event.steps = count
-            return event
-        }
+        guard !events.isEmpty else { return 0 }
         // The agent's own bound: no amplification is claimed, so that adjacencies may be taken as stated.
-        return try PrivacyGuarantee.of(composed, delta: delta).epsilon
+        return try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: delta).epsilon
     }
 }

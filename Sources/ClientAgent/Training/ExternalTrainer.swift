@@ -2,6 +2,7 @@ internal import Compute
 internal import Configuration
 internal import Datasets
 internal import Federation
+internal import FoundationEssentials
 internal import Glibc
 internal import Learning
 internal import Messages
@@ -33,12 +34,15 @@ package final class ExternalTrainer: RoundTrainer {
         guard job.plan.example == nil else {
             throw TrainerFailure("the task wants per-example privacy, which only the built-in trainer gives")
         }
-        let (input, output, settings, log) = (
-            "\(folder)/model-in.safetensors", "\(folder)/model-out.safetensors", "\(folder)/config.json",
-            "\(folder)/output.log"
+        // A folder of its own for every run: whatever an earlier one left behind is not in the way of this one.
+        let log = "\(folder)/output.log"
+        let place = "\(folder)/run-\(UUID().uuidString)"
+        Self.clear(folder)
+        _ = try OutputDirectory(place, mode: 0o700)
+        defer { Self.clear(folder, keeping: "output.log") }
+        let (input, output, settings) = (
+            "\(place)/model-in.safetensors", "\(place)/model-out.safetensors", "\(place)/config.json"
         )
-        defer { for path in [input, output, settings] { unlink(path) } }
-        for path in [input, output, settings, log] { try AtomicFile.remove(path) }
         let tensors = job.model.layout.entries.map {
             SafeTensors.Tensor(name: $0.name, shape: $0.shape, values: Array(job.model.values[$0.range]))
         }
@@ -56,6 +60,14 @@ package final class ExternalTrainer: RoundTrainer {
         return try delta.withUnsafeMutableBufferPointer { delta in
             for index in delta.indices { delta[index] -= job.model.values[index] }
             return try body(UnsafeBufferPointer(delta), examples)
+        }
+    }
+
+    /// Removes what is in the folder, as far as that can be done: the program may have left anything.
+    private static func clear(_ folder: String, keeping kept: String? = nil) {
+        let files = FileManager.default
+        for name in (try? files.contentsOfDirectory(atPath: folder)) ?? [] where name != kept {
+            try? files.removeItem(atPath: "\(folder)/\(name)")
         }
     }
 
@@ -79,9 +91,12 @@ package final class ExternalTrainer: RoundTrainer {
         switch child.wait(seconds: command.timeout, isStopped: isStopped) {
         case .exited(0): return
         case .exited(let status):
-            throw TrainerFailure("\(name) ended with status \(status); its output is in \(log)")
+            let limit = command.memoryLimit.map { ", its memory_limit_bytes is \($0)" } ?? ""
+            throw TrainerFailure("\(name) ended with status \(status)\(limit); its output is in \(log)")
         case .killed(let signal):
-            throw TrainerFailure("\(name) was ended by signal \(signal); its output is in \(log)")
+            let reason = strsignal(signal).map { String(cString: $0) } ?? ""
+            throw TrainerFailure(
+                "\(name) was ended by signal \(signal) (\(reason)); its output is in \(log)")
         case .timedOut: throw TrainerFailure("\(name) did not end within \(command.timeout) s")
         case .interrupted: throw TrainerFailure("interrupted")
         }
@@ -103,7 +118,14 @@ package final class ExternalTrainer: RoundTrainer {
     private static func read(
         _ path: String, limit: Int, job: TrainingJob
     ) throws -> (model: ParameterVector, examples: Int) {
-        guard let bytes = try StateDirectory.contents(of: path, limit: limit) else {
+        let content: [UInt8]?
+        do throws(Failure) {
+            content = try StateDirectory.contents(of: path, limit: limit)
+        } catch {
+            // The trainer's doing, not the disk's: the round is lost, the agent goes on.
+            throw TrainerFailure("the trainer's model is not acceptable: \(error.message)")
+        }
+        guard let bytes = content else {
             throw TrainerFailure("the trainer left no file at SORDINO_MODEL_OUT")
         }
         let file: SafeTensors

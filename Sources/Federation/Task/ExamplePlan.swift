@@ -85,9 +85,19 @@ package struct ExamplePlan: Sendable {
                 try PrivacyGuarantee.of([event(examples: $0, rounds: rounds)], delta: delta).epsilon
             }.max() ?? 0
         }
-        // The highest probability with the greatest number of steps bounds every client.
-        var worst = event(examples: least, rounds: rounds)
-        worst.steps = steps(examples: most) * rounds
-        return try PrivacyGuarantee.of([worst], delta: delta).epsilon
+        return try bound(least: least, most: most).map {
+            var total = $0
+            total.steps *= rounds
+            return try PrivacyGuarantee.of([total], delta: delta).epsilon
+        } ?? 0
+    }
+
+    /// What a round costs at most a record of any client with `least` to `most` examples, neither of them 0: the
+    /// highest probability with the greatest number of steps. Exact where all have the same number.
+    package func bound(least: Int, most: Int) -> PrivacyEvent? {
+        guard least > 0, most >= least else { return nil }
+        var worst = event(examples: least, rounds: 1)
+        worst.steps = steps(examples: most)
+        return worst
     }
 }

@@ -171,12 +171,17 @@ package struct PrivacyPlan: Sendable {
         return 1 - shares.shares.dropoutRate
     }
 
+    /// The noise that ``topUp(_:members:survivors:from:)`` adds; nil for none.
+    package func topUpNoise(members: Int, survivors: Int) throws -> (any PrivacyMechanism)? {
+        try shares?.topUp(members: members, survivors: survivors)
+    }
+
     /// Brings the noise of the survivors' shares to the variance that every sum of the task has, where the sizes of
     /// cohorts must not show. It counts against whoever sees released models, never against the server.
     package func topUp(
         _ sum: inout RingVector, members: Int, survivors: Int, from source: inout some NoiseSource
     ) throws {
-        guard let missing = try shares?.topUp(members: members, survivors: survivors) else { return }
+        guard let missing = try topUpNoise(members: members, survivors: survivors) else { return }
         let noise = try missing.draw(count: rounding.dimension, from: &source)
         noise.withUnsafeBufferPointer { sum.add(integers: $0) }
     }

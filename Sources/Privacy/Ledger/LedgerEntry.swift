@@ -40,10 +40,14 @@ package enum LedgerEntry: Hashable, Sendable {
     package struct RoundCosts: Hashable, Sendable {
         package var released: [LedgerEvent]
         package var server: [LedgerEvent]
+        /// What the round costs a single record against whoever sees its client's update; the unit of these events
+        /// is the record. Empty where clients train without per-example noise.
+        package var example: [LedgerEvent]
 
-        package init(released: [LedgerEvent], server: [LedgerEvent]) {
+        package init(released: [LedgerEvent], server: [LedgerEvent], example: [LedgerEvent] = []) {
             self.released = released
             self.server = server
+            self.example = example
         }
     }
 
@@ -162,10 +166,12 @@ extension LedgerEntry {
 
 extension LedgerEntry.RoundCosts {
     fileprivate var fields: [String: LedgerValue] {
-        [
+        var fields: [String: LedgerValue] = [
             "events": .array(released.map { .object($0.fields) }),
             "events_server": .array(server.map { .object($0.fields) }),
         ]
+        if !example.isEmpty { fields["events_example"] = .array(example.map { .object($0.fields) }) }
+        return fields
     }
 
     fileprivate init?(fields: [String: LedgerValue]) {
@@ -175,6 +181,12 @@ extension LedgerEntry.RoundCosts {
             return events.count == values.count ? events : nil
         }
         guard let released = events("events"), let server = events("events_server") else { return nil }
-        self.init(released: released, server: server)
+        guard fields["events_example"] != nil else {
+            self.init(released: released, server: server)
+            return
+        }
+        // A line that has the field has events in it: there is one way to write a round.
+        guard let example = events("events_example"), !example.isEmpty else { return nil }
+        self.init(released: released, server: server, example: example)
     }
 }

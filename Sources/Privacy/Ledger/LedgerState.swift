@@ -54,7 +54,8 @@ package struct LedgerState: Hashable, Sendable {
             case .settled(let settlement), .released(let settlement, _): settlement.costs
             case .charged, .abandoned(nil): charge
             case .abandoned(let settlement?):
-                LedgerEntry.RoundCosts(released: charge.released, server: settlement.costs.server)
+                LedgerEntry.RoundCosts(
+                    released: charge.released, server: settlement.costs.server, example: charge.example)
             }
         }
     }
@@ -84,6 +85,9 @@ package struct LedgerState: Hashable, Sendable {
     package var releasedEvents: [LedgerEvent] { rounds.flatMap(\.costs.released) }
     /// Every event that counts against the server, in order.
     package var serverEvents: [LedgerEvent] { rounds.flatMap(\.costs.server) }
+
+    /// Every event that counts for a single record, in order.
+    package var exampleEvents: [LedgerEvent] { rounds.flatMap(\.costs.example) }
 
     /// Takes in the next entry, or throws the rule that forbids it and stays as it was.
     package mutating func apply(_ entry: LedgerEntry) throws(LedgerRuleViolation) {

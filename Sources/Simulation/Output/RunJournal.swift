@@ -1,6 +1,7 @@
 package import Compute
 internal import Configuration
 internal import Cryptography
+internal import Datasets
 package import Federation
 internal import Foundation
 package import Operations
@@ -74,15 +75,26 @@ package final class RunJournal: SimulationJournal {
         diagnosticLines = try LineFile(folder.file("diagnostics.jsonl"))
         let spending = Spending(setup.plan)
         self.spending = spending
-        ledger = try setup.plan.privacy.map { privacy in
-            try RunLedger(
-                path: folder.file("ledger.jsonl"), privacy: privacy, scenarioDigest: digest,
-                isDurable: setup.noise == .secure
-            ) { rounds, isServer in
-                try isServer
-                    ? spending.epsilonAgainstServer(rounds: rounds) : spending.epsilon(rounds: rounds)
-            }
+        guard setup.plan.privacy != nil || setup.plan.example != nil else {
+            ledger = nil
+            return
         }
+        ledger = try RunLedger(
+            path: folder.file("ledger.jsonl"), plan: setup.plan, exampleEvent: Self.exampleEvent(setup),
+            scenarioDigest: digest, isDurable: setup.noise == .secure
+        ) { rounds, isServer in
+            try isServer ? spending.epsilonAgainstServer(rounds: rounds) : spending.epsilon(rounds: rounds)
+        }
+    }
+
+    /// What a round costs a single record of any client at most; nil without per-example privacy.
+    private static func exampleEvent(_ setup: SimulationSetup) -> PrivacyEvent? {
+        guard let example = setup.plan.example else { return nil }
+        let sizes = (0..<setup.partition.clientCount).lazy.map { setup.partition.count(of: $0) }.filter {
+            $0 > 0
+        }
+        guard let least = sizes.min(), let most = sizes.max() else { return nil }
+        return example.bound(least: least, most: most)
     }
 
     /// Where an interrupted run stood at its last checkpoint; nil when there is none.

@@ -8,7 +8,8 @@ internal import Privacy
 final class RunLedger {
     private var ledger: PrivacyLedger
     private let file: LedgerFile
-    private let plan: PrivacyPlan
+    private let plan: PrivacyPlan?
+    private let exampleEvents: [LedgerEvent]
     private let serverEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let isDurable: Bool
@@ -17,17 +18,19 @@ final class RunLedger {
 
     /// Opens the ledger, or takes it up again; a torn last line is cut off, any other fault is refused.
     init(
-        path: String, privacy: PrivacyPlan, scenarioDigest: String, isDurable: Bool,
+        path: String, plan task: TaskPlan, exampleEvent: PrivacyEvent?, scenarioDigest: String,
+        isDurable: Bool,
         epsilonOfRounds: @escaping (_ rounds: Int, _ isServer: Bool) throws -> Double
     ) throws {
         self.isDurable = isDurable
         self.epsilonOfRounds = epsilonOfRounds
-        plan = privacy
-        let configuration = privacy.configuration
+        plan = task.privacy
+        let configuration = task.configuration.privacy
         file = try LedgerFile(path, synchronises: isDurable)
         serverEvents = try Self.events([
-            privacy.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)
+            task.privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)
         ])
+        exampleEvents = try Self.events([exampleEvent].compactMap(\.self))
         // The engine stops at the planned number of rounds; the ledger's own limit allows for rounding.
         let limit = configuration.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity
         budget = PrivacyBudget(epsilon: limit, delta: configuration.targetDelta)
@@ -70,14 +73,17 @@ final class RunLedger {
     func synchronise() throws { try file.synchronise() }
 
     private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
-        LedgerEntry.RoundCosts(released: try Self.events(plan.events(charge: charge)), server: serverEvents)
+        LedgerEntry.RoundCosts(
+            released: try plan.map { try Self.events($0.events(charge: charge)) } ?? serverEvents,
+            server: serverEvents, example: exampleEvents)
     }
 
     /// Every event of this ledger is one of the plan's two: which and how many says it all.
     private func epsilon(_ events: [LedgerEvent], _ delta: Double) throws -> Double {
         guard let last = events.last else { return 0 }
         let isServer = last == serverEvents.last
-        return try epsilonOfRounds(isServer ? events.count : plan.rounds(events: events.count), isServer)
+        let rounds = isServer ? events.count : plan?.rounds(events: events.count) ?? events.count
+        return try epsilonOfRounds(rounds, isServer)
     }
 
     private var time: String? { isDurable ? Self.now : nil }

@@ -1,5 +1,7 @@
-// Fuzzes the HTTP parsers with libFuzzer. Built by the script `run` beside this file, together with the parser's
-// own sources, and by nothing else. A trap, a hang, an address error or a broken property ends the run.
+// Fuzzes the HTTP parsers with libFuzzer. Built by Tests/Fuzz/run and by nothing else. A trap, a hang, an address
+// error or a broken property ends the run.
+
+@testable import Transport
 
 /// What a parser said, in a form that can be compared.
 private enum Said: Equatable {

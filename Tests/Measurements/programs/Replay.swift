@@ -119,7 +119,7 @@ struct Replay {
                     count: plan.reportDimension, bits: plan.codec.bits, scale: plan.codec.scale),
                 deadlineSeconds: 0)
             let work = try RoundWork(message, task: AssignedTask(message), model: before)
-            let body = try work.report(by: trainers[client])
+            let body = try work.report(by: trainers[client]).body
             guard RunIdentity.text(try SHA256.hash(body)) == file.reports[String(client)] else {
                 throw Failure(.internalFault, "round \(file.round): client \(client) reported other bytes")
             }

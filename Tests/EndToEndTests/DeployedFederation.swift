@@ -1,0 +1,179 @@
+import Foundation
+import Glibc
+
+/// An authority, a server and agents as processes on loopback, over mutual TLS, on shards of a small table.
+final class DeployedFederation {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let workspace: Workspace
+    private(set) var server: RunningCommand?
+    private(set) var agents: [RunningCommand] = []
+    private(set) var port = 0
+    private let task: String
+    private let count: Int
+    private let serverKeys: String
+
+    /// Issues certificates for a server and `count` agents of a task; `serverKeys` are further keys of the
+    /// `server` section.
+    init(task: String, agents count: Int, serverKeys: String = "") throws {
+        self.task = task
+        self.count = count
+        self.serverKeys = serverKeys
+        workspace = try Workspace()
+        try issue("init", workspace.file("authority"), "--name", "test")
+        try issue(
+            "server", workspace.file("authority"), "server", "--address", "127.0.0.1", "--out",
+            workspace.file("server"))
+        for agent in 0..<count {
+            try issue(
+                "agent", workspace.file("authority"), Self.name(agent), "--out",
+                workspace.file(Self.name(agent)))
+            try workspace.write("shard-\(agent).csv", Self.rows(from: agent * 20, count: 20))
+        }
+        try workspace.write("holdout.csv", Self.rows(from: 5000, count: 60))
+        try workspace.write("roster.txt", (0..<count).map { Self.name($0) + "\n" }.joined())
+    }
+
+    deinit { stopAll(SIGKILL) }
+
+    /// Certified name of an agent; names sort as numbers.
+    static func name(_ agent: Int) -> String { "agent-\(agent + 10)" }
+
+    /// Three classes around three corners, exactly the same in every test.
+    static func rows(from start: Int, count: Int) -> String {
+        (start..<start + count).map { row in
+            let noise = (0..<3).map { Double((row * 7919 + $0 * 104_729) % 1000) / 2500 - 0.2 }
+            let corner = row % 3
+            let values = (0..<3).map { noise[$0] + ($0 == corner ? 1 : 0) }
+            return values.map { "\($0)" }.joined(separator: ",") + ",\(corner)\n"
+        }.joined()
+    }
+
+    static let schema = #"format: "csv", header: false, label: 3"#
+
+    private func issue(_ arguments: String...) throws {
+        let result = try Sordino.run(["certs"] + arguments)
+        guard result.status == 0 else { throw Failure(description: result.errors) }
+    }
+
+    /// The server's file; a scenario may stand beside it.
+    func configuration(simulation: String = "") throws -> String {
+        try workspace.write(
+            "server/server.json5",
+            """
+            { task: \(task),
+              server: {
+                listen: "127.0.0.1:\(port)", admin: "127.0.0.1:0", state_directory: "state",
+                roster: "../roster.txt", gather: "1s", presence: "2s", seed: 3,
+                data: { path: "../holdout.csv", \(Self.schema) }, \(serverKeys)
+                tls: { certificate: "server.crt", key: "server.key", ca: "ca.crt", crl: "../authority/crl.pem" } },
+              \(simulation) }
+            """)
+    }
+
+    /// Starts the server, or starts it again on the same port.
+    func startServer() throws {
+        let command = try Sordino.start([
+            "serve", configuration(), "--format", "json", "--log-level", "debug",
+        ])
+        server = command
+        let line = try waitForServer { $0["message"]?.string == "serving" }
+        port = line["agents"]?.integer ?? 0
+    }
+
+    /// Starts an agent; `policy` are the keys of its policy.
+    func startAgent(_ agent: Int, policy: String) throws {
+        let name = Self.name(agent)
+        let file = try workspace.write(
+            "\(name)/agent.json5",
+            """
+            { server: "https://127.0.0.1:\(port)",
+              tls: { certificate: "agent.crt", key: "agent.key", ca: "ca.crt" },
+              state_directory: "state", poll_seconds: 20,
+              data: { path: "../shard-\(agent).csv", \(Self.schema) },
+              log: { level: "debug" }, policy: { \(policy) } }
+            """)
+        let binary = Sordino.binary + "-agent"
+        let command = try RunningCommand(
+            binary, ["run", file, "--until-finished"], patienceSeconds: 120)
+        if agent < agents.count { agents[agent] = command } else { agents.append(command) }
+    }
+
+    /// Starts all agents that are not started yet, with one policy.
+    func startAgents(policy: String) throws {
+        for agent in agents.count..<count { try startAgent(agent, policy: policy) }
+    }
+
+    /// Waits until an agent has said it in its log. Throws after ten seconds.
+    func waitForAgent(_ agent: Int, _ text: String) throws {
+        for _ in 0..<1000 {
+            if agents[agent].errorsSoFar.contains(text) { return }
+            usleep(10_000)
+        }
+        throw Failure(description: "agent \(agent) never said \(text): \(agents[agent].errorsSoFar)")
+    }
+
+    /// Waits for the end of the run, of the agents that are left, and of the server. Returns the results of
+    /// server and agents.
+    func finish(agents left: some Sequence<Int>) throws -> (server: CommandResult, agents: [CommandResult]) {
+        try waitForServer { $0["message"]?.string == "run finished" }
+        let ended = try left.map { try agents[$0].wait() }
+        guard let server else { throw Failure(description: "no server") }
+        server.send(SIGTERM)
+        return (try server.wait(), ended)
+    }
+
+    /// The server's log so far.
+    func log() throws -> [JSON] {
+        let text = server?.errorsSoFar ?? ""
+        return text.split(separator: "\n").compactMap { try? JSON(text: String($0)) }
+    }
+
+    /// Waits for a line of the server's log. Throws with the log's end after a minute, or when the server ends.
+    @discardableResult
+    func waitForServer(_ matches: (JSON) -> Bool) throws -> JSON {
+        for _ in 0..<6000 {
+            if let line = try log().first(where: matches) { return line }
+            usleep(10_000)
+        }
+        let tail = server?.errorsSoFar.suffix(2000) ?? ""
+        throw Failure(description: "the server never said it; its log ends: \(tail)")
+    }
+
+    /// Waits until the server has taken `count` messages of a step.
+    func waitForMessages(_ count: Int, step: String, round: Int) throws {
+        for _ in 0..<3000 {
+            let taken = try log().count {
+                $0["message"]?.string == "message taken" && $0["step"]?.string == step
+                    && $0["round"]?.integer == round
+            }
+            if taken >= count { return }
+            usleep(10_000)
+        }
+        throw Failure(description: "too few messages of step \(step): \(server?.errorsSoFar ?? "")")
+    }
+
+    /// Waits until a step of secure aggregation is done.
+    func waitForStep(_ step: String, round: Int) throws {
+        try waitForServer {
+            $0["message"]?.string == "step done" && $0["step"]?.string == step
+                && $0["round"]?.integer == round
+        }
+    }
+
+    /// The file of a round.
+    func round(_ number: Int) throws -> JSON {
+        let digits = String(number)
+        let name = String(repeating: "0", count: 6 - digits.count) + digits
+        return try JSON(text: workspace.text("server/state/rounds/\(name).json"))
+    }
+
+    private func stopAll(_ signal: Int32) {
+        for command in agents + [server].compactMap(\.self) {
+            command.send(signal)
+            _ = try? command.wait()
+        }
+    }
+}

@@ -1,0 +1,47 @@
+// Fuzzes the reader of IDX images and labels. Built by Tests/Fuzz/run and by nothing else.
+
+import Compute
+import Configuration
+import Glibc
+
+@testable import Datasets
+
+private let folder = "/dev/shm/sordino-fuzz-\(getpid())"
+private let source: DataSource = {
+    mkdir(folder, 0o700)
+    let text =
+        "{ format: 'idx', path: '\(folder)', images: 'images', labels: 'labels', split: { test: 0.5 } }"
+    guard let section = try? JSONValue(json5: text.utf8, source: "fuzz"),
+        let source = try? DataSource(section, path: "data", folder: "/")
+    else { fatalError(text) }
+    return source
+}()
+
+private func write(_ bytes: UnsafeRawBufferPointer.SubSequence, _ name: String) {
+    let whole = UnsafeRawBufferPointer(rebasing: bytes)
+    let descriptor = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    precondition(Glibc.write(descriptor, whole.baseAddress, whole.count) == whole.count)
+    close(descriptor)
+}
+
+/// The first two bytes say where the images end and the labels begin.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzIDX(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
+    let all = UnsafeRawBufferPointer(start: data, count: count)
+    guard count > 2 else { return 0 }
+    let rest = all.dropFirst(2)
+    let cut = min(Int(all[0]) << 8 | Int(all[1]), rest.count)
+    let (images, labels) = (rest.prefix(cut), rest.dropFirst(cut))
+    // Compressed files are unpacked by the system's gzip, a process each.
+    guard !images.starts(with: [0x1F, 0x8B]), !labels.starts(with: [0x1F, 0x8B]) else { return 0 }
+    _ = source
+    write(images, "images")
+    write(labels, "labels")
+    guard let dataset = try? source.load(seed: 1) else { return 0 }
+    let train = dataset.train
+    guard case .bytes(let pixels, _) = train.features else { preconditionFailure("images are made of bytes") }
+    precondition(pixels.count == train.count * train.featureCount, "images of another size")
+    guard case .classes(let classes, let count) = train.targets else { preconditionFailure("no classes") }
+    precondition(classes.count == train.count && classes.allSatisfy { (0..<Int32(count)).contains($0) })
+    return 0
+}

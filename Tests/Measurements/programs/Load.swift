@@ -61,6 +61,7 @@ struct Load {
                     let connected = try client.get()
                     shared.connected.add(1, ordering: .relaxed)
                     _ = try TestAgents.checkIn(connected, waitSeconds: 60)
+                    shared.accepted.add(1, ordering: .relaxed)
                 } catch {
                     shared.fail(error)
                 }
@@ -73,6 +74,10 @@ struct Load {
         // The last requests are on their way.
         sleep(2)
         let after = try TestAgents.memory(server, "VmRSS")
+        let answered = shared.accepted.load(ordering: .relaxed)
+        guard answered == 0 else {
+            throw Failure(.network, "\(answered) agents were answered before all were there")
+        }
         let failed = shared.failed.load(ordering: .relaxed)
         let error = shared.firstError.withLock { $0 }
         guard failed == 0 else {
@@ -128,6 +133,7 @@ struct Load {
             usleep(10_000)
         }
         let before = try TestAgents.memory(server, "VmRSS")
+        let used = (try TestAgents.processorSeconds(server), try TestAgents.processorSeconds("self"))
         let began = ContinuousClock.now
         shared.begin.store(true, ordering: .relaxed)
         for worker in workers { worker.join() }
@@ -135,10 +141,16 @@ struct Load {
         if let error = shared.firstError.withLock({ $0 }) { throw Failure(.network, error) }
         let elapsed = Double(seconds) + Double(attoseconds) * 1e-18
         let bytes = shared.bytes.load(ordering: .relaxed)
+        let cost = (
+            try TestAgents.processorSeconds(server) - used.0,
+            try TestAgents.processorSeconds("self") - used.1
+        )
+        let picoseconds = { (seconds: Double) in Int(seconds / Double(bytes) * 1e12) }
         print(
             "\(count) agents uploaded \(bytes / count) bytes each in \(Int(elapsed * 1000)) ms: "
                 + "\(Int(Double(bytes) / elapsed / 1e6)) MB/s; server RSS \(before >> 20) MiB before, peak "
-                + "\(try TestAgents.memory(server, "VmHWM") >> 20) MiB")
+                + "\(try TestAgents.memory(server, "VmHWM") >> 20) MiB; processor time a byte: server \(picoseconds(cost.0)) ps, agents \(picoseconds(cost.1)) ps"
+        )
     }
 
     /// A report of the round's shape with small values.

@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import Foundation
+internal import Glibc
 internal import Messages
 internal import Operations
 internal import Transport
@@ -54,6 +55,15 @@ struct TestAgents {
         request.answerTimeout = UInt64(seconds + 60) * 1000
         let answer = try client.exchange(request, limit: RoundPlan.byteLimit)
         return answer.status == 200 ? try RoundPlan(decoding: answer.body) : nil
+    }
+
+    /// Seconds of processor time that a process has used so far, from `/proc/PID/stat` (proc(5), fields 14 and 15).
+    static func processorSeconds(_ process: String) throws -> Double {
+        let text = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        // The name in the second field may hold blanks; it ends with the last parenthesis.
+        let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+        let ticks = fields.dropFirst(12).prefix(2).compactMap { Double($0) }
+        return ticks.reduce(0, +) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     /// A number of kilobytes from a process's `/proc/PID/status`, as bytes.

@@ -68,18 +68,13 @@ final class UpdateKeeper: Sendable {
             return ("shape", "the update cannot be read back")
         }
         let body = UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
-        guard let vector = RingVector(packed: body, count: form.count, bits: form.bits) else {
+        guard RingVector.isWireForm(body, count: form.count, bits: form.bits) else {
             return ("shape", "the unused bits of the last byte are not zero")
         }
         guard let bound = form.squaredNormBound else { return nil }
-        var sum: UInt64 = 0
-        for value in vector.centred() {
-            let (square, overflow) = value.magnitude.multipliedReportingOverflow(by: value.magnitude)
-            let (total, carry) = sum.addingReportingOverflow(square)
-            guard !overflow, !carry, total <= bound else {
-                return ("norm", "the update is longer than the clipping norm allows")
-            }
-            sum = total
+        let squared = RingVector.squaredNorm(packed: body, count: form.count, bits: form.bits)
+        guard let squared, squared <= bound else {
+            return ("norm", "the update is longer than the clipping norm allows")
         }
         return nil
     }

@@ -33,7 +33,7 @@ extension RoundOwner {
         }
         do {
             // Read before anything is decided: what cannot be added must not count as accepted.
-            let (vector, weight) = try read(path)
+            let (update, weight) = try openReport(path)
             try spool.accept(path, round: report.round, client: client)
             let actions = engine.handle(
                 .reportOffered(client: client, round: report.round), at: instant, using: &cohortGenerator)
@@ -42,7 +42,7 @@ extension RoundOwner {
                 refuse(report, client)
                 return
             }
-            aggregation.add(vector, weight: weight)
+            addReport(update, weight: weight)
             file.reports[String(client)] = report.digest
             file.bytesUp += report.bytes
             round = file
@@ -68,19 +68,29 @@ extension RoundOwner {
 
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
-        let (vector, weight) = try read(spool.reportPath(round: round, client: client))
-        aggregation.add(vector, weight: weight)
+        let (update, weight) = try openReport(spool.reportPath(round: round, client: client))
+        addReport(update, weight: weight)
     }
 
-    /// Vector and weight of a report's file.
-    private func read(_ path: String) throws -> (vector: RingVector, weight: Int) {
+    /// A report's file, mapped, and its weight; throws where it holds no vector of this task. Adding it copies
+    /// nothing: a model may have a gigabyte.
+    private func openReport(_ path: String) throws -> (update: SharedBuffer, weight: Int) {
         let file = try SharedBuffer(mappingFileAt: path)
         let header = try UpdateHeader(decoding: file.bytes)
-        let body = UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
-        guard let vector = RingVector(packed: body, count: plan.reportDimension, bits: plan.codec.bits) else {
-            throw Failure(.storage, "\(path): damaged")
-        }
-        return (vector, header.weight)
+        guard
+            RingVector.isWireForm(Self.vector(file), count: plan.reportDimension, bits: plan.codec.bits)
+        else { throw Failure(.storage, "\(path): damaged") }
+        return (file, header.weight)
+    }
+
+    private static func vector(_ file: SharedBuffer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
+    }
+
+    /// Adds an opened report to the running sum.
+    private func addReport(_ file: SharedBuffer, weight: Int) {
+        let isAdded = aggregation.add(packed: Self.vector(file), weight: weight)
+        precondition(isAdded, "a report is checked when it is opened")
     }
 
     /// Digest of what the client reported in the open round or one before.

@@ -36,6 +36,14 @@ package struct Aggregation: Equatable, Sendable {
         count(weight)
     }
 
+    /// Adds one client's update as it travels, without a copy of it; false, and nothing is added, where the bytes are
+    /// no vector of this ring and length.
+    package mutating func add(packed bytes: UnsafeRawBufferPointer, weight: Int) -> Bool {
+        guard sum.add(packed: bytes) else { return false }
+        count(weight)
+        return true
+    }
+
     /// Adds another partial sum of the same round.
     package mutating func merge(_ other: Aggregation) {
         sum.add(other.sum)

@@ -102,6 +102,32 @@ import Testing
         #expect(read == ring)
     }
 
+    @Test(arguments: Array(8...32) + [64], [0, 1, 7, 33]) func wireFormsAreSummedAndMeasured(
+        bits: Int, count: Int
+    ) {
+        let terms = (0..<3).map { integers(count, UInt64($0), bits: bits).map { $0 / 4 } }
+        var (sum, streamed) = (RingVector(zeros: count, bits: bits), RingVector(zeros: count, bits: bits))
+        for term in terms {
+            var vector = RingVector(zeros: count, bits: bits)
+            term.withUnsafeBufferPointer { vector.add(integers: $0) }
+            sum.add(vector)
+            let bytes = vector.packed()
+            #expect(bytes.withUnsafeBytes { streamed.add(packed: $0) })
+            let before = streamed
+            #expect(!(bytes + [0]).withUnsafeBytes { streamed.add(packed: $0) })
+            #expect(streamed == before)
+            var exact: UInt64? = 0
+            for value in term {
+                let (square, large) = value.magnitude.multipliedReportingOverflow(by: value.magnitude)
+                let (total, carries) = (exact ?? 0).addingReportingOverflow(square)
+                exact = exact == nil || large || carries ? nil : total
+            }
+            let found = bytes.withUnsafeBytes { RingVector.squaredNorm(packed: $0, count: count, bits: bits) }
+            #expect(found == exact)
+        }
+        #expect(streamed == sum)
+    }
+
     @Test func wireFormIsGolden() {
         let ring = RingVector(narrow: [0xABC, 0x123, 0xFFF], bits: 12)
         #expect(ring.packed() == [0xBC, 0x3A, 0x12, 0xFF, 0x0F])

@@ -253,6 +253,17 @@ private enum Fixture {
         #expect(most - least <= 2)
     }
 
+    /// The published bound for sampled Skellam noise may ask for four times what is needed.
+    @Test(arguments: [0.5, 2, 8], ["central", "distributed"])
+    func calibrationEndsJustBelowItsTarget(target: Double, mode: String) throws {
+        let privacy =
+            "{mode: '\(mode)', clipping_norm: 0.5, calibrate: true, target_epsilon: \(target), sampling: 'poisson'}"
+        let task = "secure_aggregation: {estimated_dropout_rate: 0, adversarial_client_rate: 0}"
+        let plan = try Fixture.setup(privacy: privacy, task: task, clients: 4000, cohort: 400).plan
+        let spent = try #require(try plan.privacy?.spent(rounds: 6).epsilon)
+        #expect(spent <= target && spent > 0.999 * target)
+    }
+
     /// A round that lost more members than its shares are sized for releases nothing.
     @Test func aPoissonRoundWithTooManyDropOutsIsAbandoned() throws {
         let privacy =

@@ -71,12 +71,12 @@ final class UpdateKeeper: Sendable {
             return ("shape", "the update cannot be read back")
         }
         let body = UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
-        guard RingVector.isPacked(body, count: form.count, bits: form.bits) else {
+        guard RingVector.isWireForm(body, count: form.count, bits: form.bits) else {
             return ("shape", "the unused bits of the last byte are not zero")
         }
-        if let bound = form.squaredNormBound,
-            RingVector.squaredNorm(packed: body, count: form.count, bits: form.bits, within: bound) == nil
-        {
+        guard let bound = form.squaredNormBound else { return nil }
+        let squared = RingVector.squaredNorm(packed: body, count: form.count, bits: form.bits)
+        guard let squared, squared <= bound else {
             return ("norm", "the update is longer than the clipping norm allows")
         }
         return nil

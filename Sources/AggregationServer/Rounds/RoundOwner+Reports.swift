@@ -33,7 +33,7 @@ extension RoundOwner {
         }
         do {
             // Read before anything is decided: what cannot be added must not count as accepted.
-            let content = try read(path)
+            let (update, weight) = try openReport(path)
             try spool.accept(path, round: report.round, client: client)
             let actions = engine.handle(
                 .reportOffered(client: client, round: report.round), at: instant, using: &cohortGenerator)
@@ -42,7 +42,7 @@ extension RoundOwner {
                 refuse(report, client)
                 return
             }
-            try add(content, path)
+            addReport(update, weight: weight)
             file.reports[String(client)] = report.digest
             file.bytesUp += report.bytes
             round = file
@@ -68,24 +68,29 @@ extension RoundOwner {
 
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
-        let path = spool.reportPath(round: round, client: client)
-        try add(read(path), path)
+        let (update, weight) = try openReport(spool.reportPath(round: round, client: client))
+        addReport(update, weight: weight)
     }
 
-    /// A report's file, its length and header checked.
-    private func read(_ path: String) throws -> (file: SharedBuffer, weight: Int) {
+    /// A report's file, mapped, and its weight; throws where it holds no vector of this task. Adding it copies
+    /// nothing: a model may have a gigabyte.
+    private func openReport(_ path: String) throws -> (update: SharedBuffer, weight: Int) {
         let file = try SharedBuffer(mappingFileAt: path)
-        guard file.count == UpdateHeader.byteCount + plan.reportBytes else {
-            throw Failure(.storage, "\(path): damaged")
-        }
-        return (file, try UpdateHeader(decoding: file.bytes).weight)
+        let header = try UpdateHeader(decoding: file.bytes)
+        guard
+            RingVector.isWireForm(Self.vector(file), count: plan.reportDimension, bits: plan.codec.bits)
+        else { throw Failure(.storage, "\(path): damaged") }
+        return (file, header.weight)
     }
 
-    private func add(_ report: (file: SharedBuffer, weight: Int), _ path: String) throws {
-        let body = UnsafeRawBufferPointer(rebasing: report.file.bytes[UpdateHeader.byteCount...])
-        guard aggregation.add(packed: body, weight: report.weight) else {
-            throw Failure(.storage, "\(path): damaged")
-        }
+    private static func vector(_ file: SharedBuffer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
+    }
+
+    /// Adds an opened report to the running sum.
+    private func addReport(_ file: SharedBuffer, weight: Int) {
+        let isAdded = aggregation.add(packed: Self.vector(file), weight: weight)
+        precondition(isAdded, "a report is checked when it is opened")
     }
 
     /// Digest of what the client reported in the open round or one before.

@@ -36,8 +36,8 @@ package struct Aggregation: Equatable, Sendable {
         count(weight)
     }
 
-    /// Adds one client's update in its packed wire form, read in place. False, and nothing is added, when it is not
-    /// one of this sum's length and ring.
+    /// Adds one client's update as it travels, without a copy of it; false, and nothing is added, where the bytes are
+    /// no vector of this ring and length.
     package mutating func add(packed bytes: UnsafeRawBufferPointer, weight: Int) -> Bool {
         guard sum.add(packed: bytes) else { return false }
         count(weight)

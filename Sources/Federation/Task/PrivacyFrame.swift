@@ -82,7 +82,9 @@ struct PrivacyFrame {
         while most == 1, try epsilon(least, first) <= target, least > 0x1p-20 { least /= 2 }
         try Self.narrow(&least, &most) { try epsilon($0, first) <= target }
         if configuration.accountant == .best, try epsilon(most, .best) < target * (1 - 1e-4) {
+            // How much sharper the best value is has no bound: half the noise may do, and half of that.
             least = most / 2
+            while try epsilon(least, .best) <= target, least > 0x1p-20 { (least, most) = (least / 2, least) }
             try Self.narrow(&least, &most) { try epsilon($0, .best) <= target }
         }
         return most

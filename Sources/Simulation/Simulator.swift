@@ -126,7 +126,8 @@ package final class Simulator {
         let shared = try SharedRound(
             number: number, rotation: plan.rotation(seed: setup.seed, round: number),
             masking: masking(invited, round: number),
-            share: plan.privacy?.clientNoise(members: invited.count), members: invited.count)
+            share: plan.privacy?.clientNoise(members: invited.count), members: invited.count,
+            noise: NoiseAhead(plan: plan, origin: setup.noise, round: number))
         // An empty Poisson draw closes with its invitation: noise alone is released.
         let outcome =
             invited.isEmpty
@@ -169,8 +170,15 @@ package final class Simulator {
         let slots = Slots<ClientResult>(count: clients.count)
         let parameters = model.parameters.values
         let clippingNorm = model.clippingNorm
-        pool.run(count: order.count) { [setup] worker, place in
-            let slot = order[place]
+        // The noise is one more job, and the first: it is long.
+        let noise = shared.noise?.isDue == true ? shared.noise : nil
+        let before = noise == nil ? 0 : 1
+        pool.run(count: order.count + before) { [setup] worker, place in
+            if place < before {
+                noise?.draw()
+                return
+            }
+            let slot = order[place - before]
             let client = clients[slot]
             slots[slot] = worker.serve(
                 ClientJob(
@@ -206,8 +214,8 @@ package final class Simulator {
             case .requireCharge(let round):
                 try journal.charge(round: round, charge: engine.charged + 1)
                 event = .charged
-            case .requireNoise(let round):
-                try addNoise(to: &noisy, round: round, members: shared.members, survivors: results.count)
+            case .requireNoise:
+                try addNoise(to: &noisy, shared, survivors: results.count)
                 event = .noised
             case .requireSettlement(let round, let survivors):
                 try journal.settle(
@@ -244,21 +252,20 @@ package final class Simulator {
             threads: setup.workers)
     }
 
-    private func addNoise(to sum: inout RingVector, round: Int, members: Int, survivors: Int) throws {
+    private func addNoise(to sum: inout RingVector, _ shared: SharedRound, survivors: Int) throws {
         guard let privacy = plan.privacy else { return }
+        let round = shared.number
         if let stored = try journal.storedNoisySum(round: round, like: sum) {
             sum = stored
             return
         }
         if privacy.tree != nil {
             try privacy.addTreeNoise(to: &sum, step: engine.charged) { try treeNoiseSource(step: $0) }
-        } else if privacy.configuration.mode == .central {
-            try setup.noise.draw(client: 0, round: round) { source in
-                try privacy.addCentralNoise(to: &sum, from: &source)
-            }
+        } else if let noise = shared.noise {
+            try noise.add(to: &sum)
         } else if privacy.noiseFollowsMembers {
             try setup.noise.draw(client: 0, round: round) { source in
-                try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
+                try privacy.topUp(&sum, members: shared.members, survivors: survivors, from: &source)
             }
         }
         try journal.storeNoisySum(round: round, sum)
@@ -352,6 +359,8 @@ private struct SharedRound {
     let share: (any PrivacyMechanism)?
     /// Invited clients.
     let members: Int
+    /// The server's noise; nil where it adds none of the round's own.
+    let noise: NoiseAhead?
 }
 
 extension ContinuousClock.Instant {

@@ -3,6 +3,16 @@ extension RingVector {
     /// Bytes that `count` coordinates of a ring take on the wire.
     package static func packedByteCount(count: Int, bits: Int) -> Int { (count * bits + 7) / 8 }
 
+    /// Calls `body` with the bytes of ``packed()``, without a copy where the words lie in memory as they travel.
+    package func withPackedBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        if bits == 32, 1.littleEndian == 1, case .narrow(let words) = storage {
+            return try words.withUnsafeBytes(body)
+        }
+        return try packed().withUnsafeBytes(body)
+    }
+
     /// The coordinates, packed to `bits` bits each; bit 0 of coordinate 0 is bit 0 of byte 0.
     package func packed() -> [UInt8] {
         if bits == 32, 1.littleEndian == 1, case .narrow(let words) = storage {

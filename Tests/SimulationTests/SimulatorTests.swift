@@ -5,6 +5,7 @@ import Federation
 import Foundation
 import Learning
 import Privacy
+import SecureAggregation
 @testable import Simulation
 import Testing
 
@@ -143,6 +144,34 @@ private enum Fixture {
                 try spending.epsilon(rounds: privacy.rounds(events: 2)) == spending.epsilon(rounds: rounds))
         }
         #expect(try privacy.spent(rounds: 3).epsilon < expected)
+    }
+
+    /// Clipped by the tensor, no tensor of an update is longer than its part, and the whole keeps the norm.
+    @Test func tensorsAreClippedOnTheirOwn() throws {
+        let privacy = "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 1, per_layer_clipping: true}"
+        let plan = try Fixture.setup(privacy: privacy).plan
+        let layout = plan.model.layout
+        let bound = 0.5 / Double(layout.entries.count).squareRoot()
+        // One large tensor, the others small.
+        var delta = [Float](repeating: 0.001, count: plan.dimension)
+        for index in layout.entries[0].range { delta[index] = 3 }
+        var pipeline = UpdatePipeline(plan: plan)
+        var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
+        var noise = SeededNoiseSource(seed: 1, client: 0, round: 1)
+        var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
+        let wasClipped = try delta.withUnsafeBufferPointer {
+            let encoded = try pipeline.encode(
+                $0, examples: 1, clippingNorm: 0.5, rounding: &rounding, noise: &noise)
+            pipeline.add($0, to: &sum)
+            return encoded.diagnostics.wasClipped
+        }
+        #expect(wasClipped)
+        let values = plan.codec.decode(sum.sum, count: plan.dimension, dividedBy: 1)
+        for entry in layout.entries {
+            let norm = values[entry.range].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let own = delta[entry.range].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+            #expect(abs(norm - min(own, bound)) < 1e-4)
+        }
     }
 
     @Test(arguments: [

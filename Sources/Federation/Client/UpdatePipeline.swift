@@ -48,6 +48,9 @@ package struct UpdatePipeline {
     /// Random words of stochastic rounding; empty where the grid is fine enough to round to nearest.
     private var coins: [UInt32]
     private let roundsToNearest: Bool
+    /// Bounds of the tensors, where each is clipped on its own, and the update clipped so.
+    private let layers: LayerClipping?
+    private var layered: [Float]
     /// Without privacy, the update is rounded as it is added: all that is kept is its weight.
     private var weight = 0
 
@@ -66,6 +69,8 @@ package struct UpdatePipeline {
         rotated = [Float](repeating: 0, count: plan.privacy?.rotates == true ? plan.vectorDimension : 0)
         roundsToNearest = plan.privacy?.roundsToNearest ?? true
         coins = [UInt32](repeating: 0, count: roundsToNearest ? 0 : plan.vectorDimension)
+        layers = plan.layerClipping
+        layered = [Float](repeating: 0, count: plan.layerClipping == nil ? 0 : plan.dimension)
     }
 
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
@@ -80,6 +85,32 @@ package struct UpdatePipeline {
         rotation: RandomRotation? = nil, share: (any PrivacyMechanism)? = nil,
         metrics said: ClientMetrics? = nil, rounding: inout SeededGenerator,
         noise source: inout some NoiseSource
+    ) throws -> (weight: Int, diagnostics: UpdateDiagnostics) {
+        guard let layers else {
+            return try encodeWhole(
+                delta, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
+                metrics: said, rounding: &rounding, noise: &source)
+        }
+        let norm = (delta.baseAddress.map { Kernels.squareNorm($0, count: delta.count) } ?? 0).squareRoot()
+        guard norm.isFinite else { throw UpdateRefusal.notFinite }
+        try layered.withUnsafeMutableBufferPointer {
+            _ = $0.update(fromContentsOf: delta)
+            try layers.clip($0)
+        }
+        let clipped = layered  // Shares the buffer: nothing writes to it meanwhile.
+        let (weight, diagnostics) = try clipped.withUnsafeBufferPointer {
+            try encodeWhole(
+                $0, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
+                metrics: said, rounding: &rounding, noise: &source)
+        }
+        let wasClipped = diagnostics.wasClipped || diagnostics.norm < norm * (1 - 1e-6)
+        return (weight, UpdateDiagnostics(norm: norm, wasClipped: wasClipped))
+    }
+
+    private mutating func encodeWhole(
+        _ delta: UnsafeBufferPointer<Float>, examples: Int, clippingNorm: Double,
+        rotation: RandomRotation?, share: (any PrivacyMechanism)?,
+        metrics said: ClientMetrics?, rounding: inout SeededGenerator, noise source: inout some NoiseSource
     ) throws -> (weight: Int, diagnostics: UpdateDiagnostics) {
         precondition(delta.count == parameterCount, "an update of another layout")
         let squared = delta.baseAddress.map { Kernels.squareNorm($0, count: delta.count) } ?? 0

@@ -22,6 +22,9 @@ package struct PrivacyConfiguration: Equatable, Sendable {
     package var mode: PrivacyMode
     /// L2 bound of one client's update, in model units.
     package var clippingNorm: Double
+    /// Whether each tensor of the model is clipped to a norm of its own, an equal part of `clippingNorm` in
+    /// quadrature (McMahan et al. 2018, section 3.1), rather than the update as a whole.
+    package var clipsPerLayer: Bool
     /// Standard deviation of the noise in the sum divided by the sensitivity; nil: calibrate.
     package var noiseMultiplier: Double?
     /// Mechanism by catalog name, or `"tree"`: Gaussian noise in trees (DP-FTRL), for federations that cannot
@@ -59,6 +62,7 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         }
         self.mode = mode
         clippingNorm = try section.positive("clipping_norm") ?? 1
+        clipsPerLayer = try section.bool("per_layer_clipping") ?? false
         noiseMultiplier = try section.nonNegative("noise_multiplier")
         let calibrate = try section.bool("calibrate") ?? false
         mechanism = try section.string("mechanism") ?? (mode == .distributed ? "skellam" : "gaussian")
@@ -127,6 +131,9 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         }
         if adaptiveClipping != nil, mode != .central || mechanism != "gaussian" {
             throw section.error("adaptive_clipping", "needs mode \"central\" and mechanism \"gaussian\"")
+        }
+        if adaptiveClipping != nil, clipsPerLayer {
+            throw section.error("per_layer_clipping", "does not go with adaptive_clipping: one norm adapts")
         }
         try checkTrees(section)
         if mode == .local, sampling != .none {

@@ -2,7 +2,7 @@ internal import Glibc
 internal import Compute
 internal import Configuration
 package import Learning
-internal import Privacy
+package import Privacy
 package import SecureAggregation
 
 /// A task, resolved against its model and its population: everything that a round needs, nothing left to decide.
@@ -40,6 +40,15 @@ package struct TaskPlan: Sendable {
     package var metrics: MetricsPlan? { configuration.metrics }
     /// Coordinates of one report: the vector's, and the clipping indicator where clipping adapts.
     package var reportDimension: Int { vectorDimension + (privacy?.adaptiveClipping == nil ? 0 : 1) }
+    /// Bounds of the model's tensors, where each is clipped on its own; together they keep the clipping norm.
+    package var layerClipping: LayerClipping? {
+        guard let privacy, privacy.configuration.clipsPerLayer else { return nil }
+        let lengths = model.layout.entries.map(\.range.count)
+        let whole = privacy.configuration.clippingNorm * (metrics?.updateShare ?? 1)
+        let each = whole / Double(lengths.count).squareRoot()
+        // Lengths and bounds are as many, and the norm was checked.
+        return try? LayerClipping(lengths: lengths, bounds: lengths.map { _ in each })
+    }
     /// Bytes of one report on the wire.
     package var reportBytes: Int { RingVector.packedByteCount(count: reportDimension, bits: codec.bits) }
     /// Bytes of one published model, its header apart.

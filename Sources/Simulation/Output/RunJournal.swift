@@ -164,7 +164,7 @@ package final class RunJournal: SimulationJournal {
     package func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) throws {
         try ledger?.settle(
             round: round, charge: charge, survivors: survivors,
-            noisySumDigest: Digest.hexadecimal(noisySum.packed()))
+            noisySumDigest: noisySum.withPackedBytes { try Digest.hexadecimal($0) })
     }
 
     package func release(round: Int, model: GlobalModel) throws {

@@ -54,6 +54,7 @@ enum ResolvedScenario {
             "target_delta": .number(configuration.targetDelta),
             "accountant": .string(configuration.accountant.rawValue),
         ]
+        if configuration.clipsPerLayer { members["per_layer_clipping"] = .bool(true) }
         if let tree = plan.tree { members["rounds_per_tree"] = .integer(tree.leaves) }
         if let target = configuration.targetEpsilon { members["target_epsilon"] = .number(target) }
         return .object(members)

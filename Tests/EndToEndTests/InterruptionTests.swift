@@ -85,6 +85,33 @@ import Testing
         #expect(try federation.summary("out")["model_sha256"]?.string == digest)
     }
 
+    /// A run whose secret key is lost cannot draw the same cohorts, nor take back noise: it must not make up another.
+    @Test(arguments: [nil, 5]) func aRunWithoutItsKeyIsNotTakenUp(keptBytes: Int?) throws {
+        let federation = try Federation(
+            Scenarios.digits(rounds: 3000, privacy: Scenarios.tree), ["--noise", "secure"])
+        let command = try federation.start(into: "out", [])
+        let rounds = federation.workspace.file("out/rounds.jsonl")
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while (FileManager.default.contents(atPath: rounds)?.count ?? 0) < 2000, Date() < deadline {
+            usleep(2000)
+        }
+        command.send(SIGKILL)
+        #expect(try command.wait().signal == SIGKILL)
+        let key = federation.workspace.file("out/cohort.key")
+        let bytes = try #require(FileManager.default.contents(atPath: key))
+        try FileManager.default.removeItem(atPath: key)
+        if let keptBytes { try bytes.prefix(keptBytes).write(to: URL(fileURLWithPath: key)) }
+        let refused = try federation.run(into: "out", "--resume")
+        #expect(refused.status == 6 && refused.errors.contains("cohort.key"), "\(refused.errors)")
+        try federation.expectSoundLedger("out")
+        try bytes.write(to: URL(fileURLWithPath: key))
+        let resumed = try federation.start(into: "out", ["--resume"])
+        usleep(300_000)
+        resumed.send(SIGINT)
+        let result = try resumed.wait()
+        #expect(result.status == 7 || result.status == 0, "\(result.errors)")
+    }
+
     @Test(arguments: [SIGINT, SIGTERM]) func anInterruptedRunSavesItsState(signal: Int32) throws {
         let federation = try Federation(Scenarios.digits(rounds: 300))
         #expect(try federation.run(into: "reference").status == 0)

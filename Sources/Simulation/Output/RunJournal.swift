@@ -138,8 +138,15 @@ package final class RunJournal: SimulationJournal {
     private func storedKey() throws -> SharedSecret {
         let file = folder.file("cohort.key")
         let count = SecretCohortGenerator.keyByteCount
-        if let stored = FileManager.default.contents(atPath: file), stored.count == count {
+        if let stored = FileManager.default.contents(atPath: file) {
+            guard stored.count == count else {
+                throw Failure(.storage, "\(file): damaged; restore it from a backup")
+            }
             return SharedSecret(SecretBytes(copying: Array(stored)))
+        }
+        // Another key would draw other cohorts, and could not take back the noise of trees that this one drew.
+        guard records.isEmpty else {
+            throw Failure(.storage, "\(file): missing, though rounds were played; restore it from a backup")
         }
         let key = try SecretBytes.random(count: count)
         try key.withUnsafeBytes { try AtomicFile.write(Array($0), to: file, mode: 0o600) }

@@ -57,10 +57,20 @@ struct LineFile {
         try handle.seekToEnd()
     }
 
-    /// Replaces the content.
+    /// Makes these the content. What is there already stays untouched, so that a process that is killed meanwhile
+    /// loses nothing of it.
     func rewrite(_ values: [some Encodable]) throws {
-        try keep(0)
-        for value in values { try append(value) }
+        let data = FileManager.default.contents(atPath: path) ?? Data()
+        var place = data.startIndex
+        var kept = 0
+        for value in values {
+            let line = try encoder.encode(value) + [0x0A]
+            guard data[place...].starts(with: line) else { break }
+            place += line.count
+            kept += 1
+        }
+        try keep(kept)
+        for value in values[kept...] { try append(value) }
     }
 
     /// Puts what was appended on the device.

@@ -1,8 +1,8 @@
 """Flower's clients for the comparison: each a process that gives the weights back as it got them.
 
-    python clients.py PORT CLIENTS AUTHORITY      AUTHORITY is the certificate to trust
+    python clients.py PORT CLIENTS AUTHORITY PROCESSES
 
-The processes are forked from one that has loaded Flower, so that two hundred start within seconds.
+AUTHORITY is the certificate to trust; the numbers of the processes are written to the file PROCESSES. The clients are forked from one that has loaded Flower, so that two hundred start within seconds.
 """
 import contextlib
 import os
@@ -33,6 +33,7 @@ def main():
                 server_address=f"127.0.0.1:{port}", client=Returner().to_client(), root_certificates=authority)
             os._exit(0)
         children.append(child)
+    Path(sys.argv[4]).write_text(" ".join(map(str, children)))
 
     def end(*_):
         for child in children:

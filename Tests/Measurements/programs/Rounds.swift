@@ -11,10 +11,11 @@ internal import Transport
 /// Agents that serve rounds together, each on a thread: download the model, check and decode it, give it back as it
 /// is, encode the report, upload it. The code is the agent's own; its ledger, its files and its trainer are left out.
 struct Rounds {
-    /// When a round was first given to an agent, and what the server's process had used by then.
+    /// When a round was first given to an agent, and what the server and the agents had used by then.
     private struct Mark {
         let instant: ContinuousClock.Instant
         let processorSeconds: Double
+        let clientsProcessorSeconds: Double
     }
 
     /// What the threads share.
@@ -45,8 +46,8 @@ struct Rounds {
         self.rounds = rounds
     }
 
-    /// Serves all rounds and prints a JSON line: seconds of each, from its beginning to the next one's; the server's
-    /// processor seconds a round and peak memory; bytes on the wire.
+    /// Serves all rounds and prints a JSON line: seconds of each, from its beginning to the next one's; processor
+    /// seconds a round of server and agents; the server's peak memory; bytes on the wire.
     func run() throws {
         let shared = Shared()
         let (agents, rounds, server) = (agents, rounds, server)
@@ -71,14 +72,16 @@ struct Rounds {
             guard let mark = marks[round] else { throw Failure(.network, "round \(round) was not held") }
             return mark
         }
-        let seconds = zip(measured, measured.dropFirst()).map { pair in
+        let pairs = zip(measured, measured.dropFirst())
+        let seconds = pairs.map { pair in
             let (whole, parts) = (pair.1.instant - pair.0.instant).components
             return Double(whole) + Double(parts) * 1e-18
         }
-        let processor = zip(measured, measured.dropFirst()).map { $1.processorSeconds - $0.processorSeconds }
         let reports = count * (rounds + 2)
         let result = Result(
-            seconds: seconds, processorSeconds: processor, peakBytes: try TestAgents.memory(server, "VmHWM"),
+            seconds: seconds, processorSeconds: pairs.map { $1.processorSeconds - $0.processorSeconds },
+            clientsProcessorSeconds: pairs.map { $1.clientsProcessorSeconds - $0.clientsProcessorSeconds },
+            peakBytes: try TestAgents.memory(server, "VmHWM"),
             bytesDown: shared.bytesDown.load(ordering: .relaxed) / reports,
             bytesUp: shared.bytesUp.load(ordering: .relaxed) / reports)
         let encoder = JSONEncoder()
@@ -89,6 +92,7 @@ struct Rounds {
     private struct Result: Encodable {
         let seconds: [Double]
         let processorSeconds: [Double]
+        let clientsProcessorSeconds: [Double]
         let peakBytes: Int
         let bytesDown: Int
         let bytesUp: Int
@@ -98,7 +102,9 @@ struct Rounds {
         let now = ContinuousClock.now
         try shared.marks.withLock { marks in
             guard marks[round] == nil else { return }
-            marks[round] = Mark(instant: now, processorSeconds: try TestAgents.processorSeconds(server))
+            marks[round] = Mark(
+                instant: now, processorSeconds: try TestAgents.processorSeconds(server),
+                clientsProcessorSeconds: try TestAgents.processorSeconds("self"))
         }
     }
 

@@ -196,6 +196,7 @@ extension RoundOwner {
     /// Puts a concluded round into the books.
     private func conclude(_ file: RoundFile) {
         endMasking()
+        uploadMemory.trim()
         round = nil
         history.append(file)
         if history.count > 1000 { history.removeFirst() }

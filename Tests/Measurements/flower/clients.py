@@ -2,7 +2,8 @@
 
     python clients.py PORT CLIENTS AUTHORITY PROCESSES
 
-AUTHORITY is the certificate to trust; the numbers of the processes are written to the file PROCESSES. The clients are forked from one that has loaded Flower, so that two hundred start within seconds.
+AUTHORITY is the certificate to trust; the numbers of the processes are written to the file PROCESSES. The clients are
+forked from one that has loaded Flower, so that two hundred start within seconds.
 """
 import contextlib
 import os

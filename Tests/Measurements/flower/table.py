@@ -16,8 +16,8 @@ def main():
     turns = range(1, int(sys.argv[4]) + 1)
     split = sys.argv.index("--")
     modes, sizes = sys.argv[5:split], sys.argv[split + 1:]
-    print("| clients x MB | system | a round, s: median (least to greatest) | times ours | processor, s: server, clients "
-          "| times ours | server's peak memory, MB | times ours | a client's MB, down and up "
+    print("| clients x MB | system | a round, s: median (least to greatest) | times ours "
+          "| processor, s: server, clients | times ours | server's peak memory, MB | times ours | a client's MB, down and up "
           "| those bytes over bare TLS, s: time, processor |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for size in sizes:

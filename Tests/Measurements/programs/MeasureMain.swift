@@ -13,7 +13,8 @@ enum MeasureMain {
             case "relay": try Relay(rest).run()
             case "idle": try Load(rest).idle()
             case "upload": try Load(rest).upload()
-            default: throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload …")
+            case "rounds": try Rounds(rest).run()
+            default: throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload|rounds …")
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

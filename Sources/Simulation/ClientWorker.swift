@@ -47,7 +47,7 @@ final class ClientWorker {
             case .requireDelivery:
                 do {
                     if let masking = job.masking {
-                        try masking.deliver(pipeline.report(bits: partial.sum.bits), from: job.client)
+                        try masking.deliver(pipeline.report(bits: partial.bits), from: job.client)
                     } else {
                         pipeline.add(delta, to: &partial)
                     }

@@ -13,7 +13,10 @@ enum MeasureMain {
             case "relay": try Relay(rest).run()
             case "idle": try Load(rest).idle()
             case "upload": try Load(rest).upload()
-            default: throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload …")
+            case "large": try LargeModel(rest).run()
+            case "large-check": try LargeModel.check(rest)
+            default:
+                throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload|large|large-check …")
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

@@ -62,6 +62,18 @@ package enum JSONValue: Equatable, Sendable {
 }
 
 extension JSONValue: Codable {
+    /// Lists and objects may be nested so deep: more than any document of ours, and little enough that reading takes
+    /// time in proportion to the text. Foundation's decoder spells the way to a value out at every attempt to read it.
+    package static let depthLimit = 64
+
+    /// Any key is taken.
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
@@ -72,17 +84,41 @@ extension JSONValue: Codable {
             self = .integer(value)
         } else if let value = try? container.decode(Double.self) {
             guard value.isFinite else {
-                let path = decoder.codingPath.map(\.stringValue).joined(separator: ".")
-                throw ConfigurationError(path: path, problem: "must be a finite number, not \(value)")
+                throw ConfigurationError(
+                    path: Self.path(of: decoder), problem: "must be a finite number, not \(value)")
             }
             self = .number(value)
         } else if let value = try? container.decode(String.self) {
             self = .string(value)
-        } else if let value = try? container.decode([JSONValue].self) {
-            self = .array(value)
         } else {
-            self = .object(try container.decode([String: JSONValue].self))
+            self = try Self.nested(decoder)
         }
+    }
+
+    /// A list or an object; what is wrong inside it is thrown as it is.
+    private static func nested(_ decoder: any Decoder) throws -> JSONValue {
+        guard decoder.codingPath.count < depthLimit else {
+            throw ConfigurationError(
+                path: path(of: decoder), problem: "lies deeper than \(depthLimit) levels")
+        }
+        if var items = try? decoder.unkeyedContainer() {
+            var values: [JSONValue] = []
+            while !items.isAtEnd { values.append(try items.decode(JSONValue.self)) }
+            return .array(values)
+        }
+        let members = try decoder.container(keyedBy: Key.self)
+        var values: [String: JSONValue] = [:]
+        for key in members.allKeys {
+            values[key.stringValue] = try members.decode(JSONValue.self, forKey: key)
+        }
+        return .object(values)
+    }
+
+    /// The way to the value, cut where it is too long for a message.
+    private static func path(of decoder: any Decoder) -> String {
+        let path = decoder.codingPath
+        let text = path.prefix(8).map { key in key.intValue.map(String.init) ?? key.stringValue }
+        return text.joined(separator: ".") + (path.count > 8 ? "..." : "")
     }
 
     package func encode(to encoder: any Encoder) throws {

@@ -22,8 +22,9 @@ import Transport
         return setup.modelFile(model.parameters, round: rounds.last?.first?.round ?? 0)
     }
 
-    @Test func playsRoundsOverTLSAndCountsEveryReportOnce() throws {
-        let fixture = try ServerFixture()
+    @Test(arguments: UploadTests.memories) func playsRoundsOverTLSAndCountsEveryReportOnce(memory: Int) throws
+    {
+        let fixture = try ServerFixture(["server.limits.upload_memory=\(memory)"])
         let agents = try (0..<3).map { try TestAgent($0, fixture) }
         for agent in agents { #expect(try agent.checkIn().status == 204) }
         var rounds: [[RoundPlan]] = []
@@ -84,8 +85,8 @@ import Transport
         #expect(try client.exchange(ClientRequest(.get, AgentProtocol.modelPath(round: 1))).status == 404)
     }
 
-    @Test func refusesHostileReportsAndPlaysOn() throws {
-        let fixture = try ServerFixture(["task.rounds=1"])
+    @Test(arguments: UploadTests.memories) func refusesHostileReportsAndPlaysOn(memory: Int) throws {
+        let fixture = try ServerFixture(["task.rounds=1", "server.limits.upload_memory=\(memory)"])
         let agents = try (0..<4).map { try TestAgent($0, fixture) }
         for agent in agents[..<3] { #expect(try agent.checkIn().status == 204) }
         let plans = try agents[..<3].map { try $0.plan() }

@@ -35,6 +35,30 @@ import Testing
         }
     }
 
+    /// Found by fuzzing: Foundation's decoder takes time with the cube of the depth, seconds at its own limit of 512.
+    @Test(arguments: [("[", "]"), ("{a: ", "}"), ("[{b: ", "}]")]) func refusesDeepNesting(
+        open: String, close: String
+    ) throws {
+        let levels = JSONValue.depthLimit / (open.count == 5 ? 2 : 1)
+        func text(_ depth: Int) -> String {
+            String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
+        }
+        _ = try JSONValue(json5: text(levels).utf8, source: "test")
+        #expect {
+            try JSONValue(json5: text(levels + 1).utf8, source: "test")
+        } throws: {
+            "\($0)".hasSuffix("...: lies deeper than 64 levels")
+        }
+    }
+
+    @Test func namesThePlaceOfWhatIsNotFinite() throws {
+        #expect {
+            try JSONValue(json5: "{a: [1, {b: NaN}]}".utf8, source: "test")
+        } throws: {
+            "\($0)" == "a.1.b: must be a finite number, not nan"
+        }
+    }
+
     @Test(arguments: [
         ("{trainning: 1}", "task.trainning: unknown key; did you mean \"training\"?"),
         ("{zzzzzzzz: 1}", "task.zzzzzzzz: unknown key; known keys are rounds, training"),

@@ -14,17 +14,19 @@ final class AgentRouter: HTTPHandler {
     let plan: TaskPlan
     private let spool: Spool
     private let keeper: UpdateKeeper
+    private let memory: UpdateMemory
     private let relay: AuthorityRelay?
     private let log: Logger
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
-        reader: MaskedReportReader, relay: AuthorityRelay?, plan: TaskPlan, log: Logger
+        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, plan: TaskPlan, log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
         self.spool = spool
         self.keeper = keeper
+        self.memory = memory
         self.reader = reader
         self.relay = relay
         self.plan = plan
@@ -157,7 +159,8 @@ final class AgentRouter: HTTPHandler {
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil)
         let path = digest == nil ? spool.incomingPath() : nil
         let sink = UpdateSink(
-            form, path: path, storageFailed: { [mailbox] in mailbox.post(.storageFailed(code: $0)) }
+            form, path: path, memory: memory,
+            storageFailed: { [mailbox] in mailbox.post(.storageFailed(code: $0)) }
         ) { [keeper] update in
             keeper.take(UpdateKeeper.Job(form: form, update: update, agent: agent, responder: responder))
         }

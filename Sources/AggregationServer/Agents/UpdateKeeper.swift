@@ -16,53 +16,73 @@ final class UpdateKeeper: Sendable {
 
     private let queue: WorkQueue<Job>
 
-    /// Hands checked updates to `mailbox`.
+    /// Hands checked updates to `mailbox`. The threads mostly wait for the disk, and one commit of a file system's
+    /// journal serves all that wait for it.
     init(mailbox: OwnerMailbox) throws {
-        queue = try WorkQueue(name: "spool", threads: 2, capacity: 4096) { Self.keep($0, mailbox) }
+        queue = try WorkQueue(name: "spool", threads: 4, capacity: 4096) { Self.keep($0, mailbox) }
     }
 
     /// Takes an update over; answers 503 itself when there are too many.
     func take(_ job: Job) {
         if queue.add(job) { return }
-        Self.discard(job)
+        if case .file(let file) = job.update.content { file.discard() }
         job.responder.respond(.refusal(503, "busy", "too many updates wait for the disk", retryAfter: 5))
     }
 
-    /// Finishes what waits.
-    /// Reports that wait.
+    /// Updates that wait.
     var depth: Int { queue.depth }
 
+    /// Finishes what waits.
     func close() { queue.close() }
 
     private static func keep(_ job: Job, _ mailbox: OwnerMailbox) {
         let update = job.update
-        if let path = update.path {
-            guard fsync(update.descriptor) == 0 else {
-                mailbox.post(.storageFailed(code: errno))
-                discard(job)
-                job.responder.respond(
-                    .refusal(503, "storage", "the server cannot keep the update", retryAfter: 15))
-                return
+        switch update.content {
+        case .hashed: post(job, nil, nil, mailbox)
+        case .memory(let buffer, let path):
+            if let problem = problem(buffer.bytes, job.form) { return refuse(job, problem) }
+            guard let file = SpoolFile(creating: path, isDirect: true) else {
+                return storageFailed(job, mailbox)
             }
-            Glibc.close(update.descriptor)
-            if let problem = problem(path, job.form) {
-                unlink(path)
-                job.responder.respond(.refusal(422, problem.word, problem.detail))
-                return
+            guard file.keep(buffer) else {
+                let code = errno
+                file.discard()
+                return storageFailed(job, mailbox, code)
             }
+            post(job, path, buffer, mailbox)
+        case .file(let file):
+            guard file.synchronise() else {
+                let code = errno
+                file.discard()
+                return storageFailed(job, mailbox, code)
+            }
+            if let problem = problem(file.path, job.form) {
+                file.discard()
+                return refuse(job, problem)
+            }
+            post(job, file.path, nil, mailbox)
         }
+    }
+
+    private static func post(
+        _ job: Job, _ path: String?, _ content: UpdateBuffer?, _ mailbox: OwnerMailbox
+    ) {
         mailbox.post(
             .report(
                 IncomingReport(
-                    agent: job.agent, round: job.form.round, weight: update.weight,
-                    digest: RunIdentity.text(update.digest), bytes: update.bytes, path: update.path,
-                    responder: job.responder)))
+                    agent: job.agent, round: job.form.round, weight: job.update.weight,
+                    digest: RunIdentity.text(job.update.digest), bytes: job.update.bytes, path: path,
+                    content: content, responder: job.responder)))
     }
 
-    private static func discard(_ job: Job) {
-        guard let path = job.update.path else { return }
-        Glibc.close(job.update.descriptor)
-        unlink(path)
+    private static func refuse(_ job: Job, _ problem: (word: String, detail: String)) {
+        job.responder.respond(.refusal(422, problem.word, problem.detail))
+    }
+
+    private static func storageFailed(_ job: Job, _ mailbox: OwnerMailbox, _ code: Int32 = errno) {
+        mailbox.post(.storageFailed(code: code))
+        job.responder.respond(
+            .refusal(503, "storage", "the server cannot keep the update", retryAfter: 15))
     }
 
     /// What is wrong with the vector, if anything.
@@ -70,7 +90,13 @@ final class UpdateKeeper: Sendable {
         guard let file = try? SharedBuffer(mappingFileAt: path), file.count == form.bytes else {
             return ("shape", "the update cannot be read back")
         }
-        let body = UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
+        return problem(file.bytes, form)
+    }
+
+    private static func problem(
+        _ update: UnsafeRawBufferPointer, _ form: UpdateForm
+    ) -> (word: String, detail: String)? {
+        let body = UnsafeRawBufferPointer(rebasing: update[UpdateHeader.byteCount...])
         guard RingVector.isWireForm(body, count: form.count, bits: form.bits) else {
             return ("shape", "the unused bits of the last byte are not zero")
         }

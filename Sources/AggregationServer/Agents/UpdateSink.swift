@@ -20,13 +20,32 @@ struct UpdateForm: Sendable {
     var bytes: Int { UpdateHeader.byteCount + RingVector.packedByteCount(count: count, bits: bits) }
 }
 
-/// Takes an update piece by piece: checks its head, hashes it and writes it to a file of the spool. Nothing of it
-/// stays in memory.
+/// Takes an update piece by piece: checks its head, hashes it, and keeps it in memory or, where that is used up, in a
+/// file of the spool.
 final class UpdateSink: BodySink {
+    /// Where the bytes are.
+    enum Content: Sendable {
+        /// Nowhere: the update can only be a repetition, and its hash is all that matters.
+        case hashed
+        /// In memory, to be written to the path.
+        case memory(UpdateBuffer, path: String)
+        /// In the file, which is not synced yet.
+        case file(SpoolFile)
+    }
+
+    /// A whole update.
+    struct CompleteUpdate: Sendable {
+        let content: Content
+        let digest: [UInt8]
+        let weight: Int
+        let bytes: Int
+    }
+
     private let form: UpdateForm
-    /// Nil when the update can only be a repetition, and its hash is all that matters.
     private let path: String?
-    private var descriptor: Int32 = -1
+    private let memory: UpdateMemory
+    /// Nil before the first byte and after the end.
+    private var content: Content?
     private var hash: SHA256?
     private var head: [UInt8] = []
     private var header: UpdateHeader?
@@ -34,23 +53,15 @@ final class UpdateSink: BodySink {
     private let complete: (CompleteUpdate) -> Void
     private let storageFailed: (Int32) -> Void
 
-    /// A whole update; its file is not synced yet.
-    struct CompleteUpdate: Sendable {
-        let path: String?
-        let descriptor: Int32
-        let digest: [UInt8]
-        let weight: Int
-        let bytes: Int
-    }
-
-    /// Calls `complete` on the loop; whoever takes the update closes its descriptor. `storageFailed` is told the
-    /// system's error number when the update cannot be written.
+    /// Calls `complete` on the loop. `storageFailed` is told the system's error number when the update cannot be
+    /// written. `path` is nil for a repetition.
     init(
-        _ form: UpdateForm, path: String?, storageFailed: @escaping (Int32) -> Void,
+        _ form: UpdateForm, path: String?, memory: UpdateMemory, storageFailed: @escaping (Int32) -> Void,
         _ complete: @escaping (CompleteUpdate) -> Void
     ) {
         self.form = form
         self.path = path
+        self.memory = memory
         self.complete = complete
         self.storageFailed = storageFailed
         hash = try? SHA256()
@@ -67,7 +78,7 @@ final class UpdateSink: BodySink {
         } catch {
             return stop(.refusal(500, "internal", "the update cannot be hashed"))
         }
-        guard write(bytes) else {
+        guard keep(bytes) else {
             storageFailed(errno)
             return stop(.refusal(503, "storage", "the server cannot keep the update", retryAfter: 15))
         }
@@ -75,7 +86,7 @@ final class UpdateSink: BodySink {
     }
 
     func finish() -> BodyOutcome {
-        guard let header, received == form.bytes else {
+        guard let header, let content, received == form.bytes else {
             discard()
             return .respond(
                 .refusal(422, "shape", "the update has \(received) bytes where \(form.bytes) are wanted"))
@@ -84,10 +95,9 @@ final class UpdateSink: BodySink {
             discard()
             return .respond(.refusal(500, "internal", "the update cannot be hashed"))
         }
+        self.content = nil
         complete(
-            CompleteUpdate(
-                path: path, descriptor: descriptor, digest: digest, weight: header.weight, bytes: received))
-        descriptor = -1
+            CompleteUpdate(content: content, digest: digest, weight: header.weight, bytes: received))
         return .later
     }
 
@@ -120,20 +130,24 @@ final class UpdateSink: BodySink {
         return nil
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let path else { return true }
-        if descriptor < 0 {
-            descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
+    /// False, with the reason in `errno`, where the file takes no more.
+    private func keep(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if content == nil {
+            guard let first = place() else { return false }
+            content = first
         }
-        guard descriptor >= 0 else { return false }
-        var place = 0
-        while place < bytes.count {
-            let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + place }, bytes.count - place)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return false }
-            place += count
+        switch content {
+        case nil, .hashed: return true
+        case .memory(let buffer, _): return buffer.append(bytes)
+        case .file(let file): return file.append(bytes)
         }
-        return true
+    }
+
+    /// Decides with the first bytes, not with the head: who says that much will come and sends none holds nothing.
+    private func place() -> Content? {
+        guard let path else { return .hashed }
+        if let buffer = memory.take(form.bytes) { return .memory(buffer, path: path) }
+        return SpoolFile(creating: path, isDirect: false).map { .file($0) }
     }
 
     private func stop(_ response: HTTPResponse) -> BodyVerdict {
@@ -142,10 +156,7 @@ final class UpdateSink: BodySink {
     }
 
     private func discard() {
-        if descriptor >= 0 {
-            close(descriptor)
-            descriptor = -1
-            if let path { unlink(path) }
-        }
+        if case .file(let file) = content { file.discard() }
+        content = nil
     }
 }

@@ -19,6 +19,9 @@ package struct ServerConfiguration: Sendable {
         package var connections = 10_000
         package var connectionsPerAgent = 16
         package var bodyBytesInFlight = 256 << 20
+        /// Bytes of memory for updates that are on their way to the disk; those beyond go there piece by piece, which
+        /// takes longer.
+        package var uploadMemory = 128 << 20
         /// Check-ins held open at once; more are answered at once.
         package var heldCheckIns = 20_000
         /// Rate of check-ins that pace steering aims at, a second.
@@ -180,6 +183,7 @@ extension ServerConfiguration.Limits {
             try section.integer("connections_per_agent", in: 1...1000) ?? connectionsPerAgent
         bodyBytesInFlight =
             try section.integer("body_bytes_in_flight", in: (1 << 20)...(1 << 40)) ?? bodyBytesInFlight
+        uploadMemory = try section.integer("upload_memory", in: 0...(1 << 40)) ?? uploadMemory
         heldCheckIns = try section.integer("held_check_ins", in: 0...1_000_000) ?? heldCheckIns
         checkInsPerSecond = try section.positive("check_ins_per_second") ?? checkInsPerSecond
         try section.finish()

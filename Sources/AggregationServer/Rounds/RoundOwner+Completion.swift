@@ -225,6 +225,7 @@ extension RoundOwner {
         endMasking()
         aggregation.release()
         noisySum = nil
+        uploadMemory.trim()
         round = nil
         history.append(file)
         if history.count > 1000 { history.removeFirst() }

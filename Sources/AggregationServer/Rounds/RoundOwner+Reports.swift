@@ -33,7 +33,7 @@ extension RoundOwner {
         }
         do {
             // Read before anything is decided: what cannot be added must not count as accepted.
-            let (update, weight) = try openReport(path)
+            let opened = report.content == nil ? try openReport(path) : nil
             try spool.accept(path, round: report.round, client: client)
             let actions = engine.handle(
                 .reportOffered(client: client, round: report.round), at: instant, using: &cohortGenerator)
@@ -42,7 +42,11 @@ extension RoundOwner {
                 refuse(report, client)
                 return
             }
-            addReport(update, weight: weight)
+            if let content = report.content {
+                addReport(content.bytes, weight: report.weight)
+            } else if let opened {
+                addReport(opened.update.bytes, weight: opened.weight)
+            }
             file.reports[String(client)] = report.digest
             file.bytesUp += report.bytes
             round = file
@@ -69,7 +73,7 @@ extension RoundOwner {
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
         let (update, weight) = try openReport(spool.reportPath(round: round, client: client))
-        addReport(update, weight: weight)
+        addReport(update.bytes, weight: weight)
     }
 
     /// A report's file, mapped, and its weight; throws where it holds no vector of this task. Adding it copies
@@ -78,18 +82,18 @@ extension RoundOwner {
         let file = try SharedBuffer(mappingFileAt: path)
         let header = try UpdateHeader(decoding: file.bytes)
         guard
-            RingVector.isWireForm(Self.vector(file), count: plan.reportDimension, bits: plan.codec.bits)
+            RingVector.isWireForm(Self.vector(file.bytes), count: plan.reportDimension, bits: plan.codec.bits)
         else { throw Failure(.storage, "\(path): damaged") }
         return (file, header.weight)
     }
 
-    private static func vector(_ file: SharedBuffer) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: file.bytes[UpdateHeader.byteCount...])
+    private static func vector(_ update: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: update[UpdateHeader.byteCount...])
     }
 
     /// Adds an opened report to the running sum.
-    private func addReport(_ file: SharedBuffer, weight: Int) {
-        let isAdded = aggregation.add(packed: Self.vector(file), weight: weight)
+    private func addReport(_ update: UnsafeRawBufferPointer, weight: Int) {
+        let isAdded = aggregation.add(packed: Self.vector(update), weight: weight)
         precondition(isAdded, "a report is checked when it is opened")
     }
 

@@ -33,6 +33,8 @@ final class RoundOwner {
     let events: EventHub
     let pulse: Pulse
     let log: Logger
+    /// Where updates wait for the disk; given back between rounds.
+    let uploadMemory: UpdateMemory
 
     var run: RunState
     var registry: AgentRegistry
@@ -82,7 +84,7 @@ final class RoundOwner {
     init(
         setup: ServerSetup, mailbox: OwnerMailbox, board: RoundBoard, metrics: ServerMetrics,
         events: EventHub, pulse: Pulse,
-        log: Logger
+        memory: UpdateMemory, log: Logger
     ) throws {
         self.setup = setup
         plan = setup.plan
@@ -92,6 +94,7 @@ final class RoundOwner {
         self.events = events
         self.pulse = pulse
         self.log = log
+        uploadMemory = memory
         clock = ServerClock()
         state = try StateDirectory(setup.configuration.stateDirectory)
         spool = Spool(state)

@@ -42,10 +42,11 @@ package final class AggregationServer: Sendable {
         let adminTLS = try Self.tls(configuration, isForAgents: false)
         let (mailbox, board, metrics, events) = (OwnerMailbox(), RoundBoard(), ServerMetrics(), EventHub())
         let (outcome, pulse) = (RunOutcome(), Pulse())
+        let memory = UpdateMemory(limit: configuration.limits.uploadMemory)
         let hand = try Handover(
             RoundOwner(
                 setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
-                log: log))
+                memory: memory, log: log))
         self.pulse = pulse
         let state = try StateDirectory(configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox)
@@ -62,8 +63,8 @@ package final class AggregationServer: Sendable {
         let agents = try HTTPServer(
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
-                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, reader: reader,
-                relay: relay, plan: setup.plan, log: log)
+                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, memory: memory,
+                reader: reader, relay: relay, plan: setup.plan, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(

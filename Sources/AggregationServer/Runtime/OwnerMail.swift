@@ -42,6 +42,8 @@ struct IncomingReport: Sendable {
     let bytes: Int
     /// Temporary file, synced and checked; nil when the report can only be a repetition.
     let path: String?
+    /// What the file holds, where it is in memory still.
+    let content: UpdateBuffer?
     let responder: Responder
 }
 

@@ -1,0 +1,67 @@
+internal import Glibc
+
+/// One file of the spool being written, mode 0600; closed with the object. Failures leave the system's number in
+/// `errno`, for whoever must tell an operator.
+final class SpoolFile: Sendable {
+    /// Where it lies.
+    let path: String
+    private let descriptor: Int32
+
+    /// `O_DIRECT`, which differs between machines and which the C library's headers keep from us.
+    #if arch(arm64)
+        private static let direct: Int32 = 0o200000
+    #else
+        private static let direct: Int32 = 0o40000
+    #endif
+
+    /// Creates the file at `path`, where none may be; nil when it cannot. `isDirect` asks for writing past the page
+    /// cache, where the file system can: what is only read again after a crash need not be copied there first.
+    init?(creating path: String, isDirect: Bool) {
+        self.path = path
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+        var file = open(path, isDirect ? flags | Self.direct : flags, mode_t(0o600))
+        if file < 0, isDirect, errno == EINVAL {
+            // Some file systems make the file before they say that they cannot.
+            unlink(path)
+            file = open(path, flags, mode_t(0o600))
+        }
+        descriptor = file
+        if file < 0 { return nil }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Adds to the end; false with the reason in `errno`.
+    func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var place = 0
+        while place < bytes.count {
+            let count = write(descriptor, bytes.baseAddress.map { $0 + place }, bytes.count - place)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            place += count
+        }
+        return true
+    }
+
+    /// Writes a whole update from the page-aligned memory that it lies in and waits for the device; false with the
+    /// reason in `errno`.
+    func keep(_ update: UpdateBuffer) -> Bool {
+        // A device may want larger blocks than a page: then in the ordinary way.
+        if !append(update.padded()) {
+            guard errno == EINVAL, leaveDirect(), lseek(descriptor, 0, SEEK_SET) == 0, append(update.bytes)
+            else { return false }
+        }
+        return ftruncate(descriptor, off_t(update.filled)) == 0 && synchronise()
+    }
+
+    private func leaveDirect() -> Bool {
+        let flags = fcntl(descriptor, F_GETFL)
+        return flags >= 0 && fcntl(descriptor, F_SETFL, flags & ~Self.direct) == 0
+    }
+
+    /// Waits until the file is on the device; false with the reason in `errno`.
+    func synchronise() -> Bool { fsync(descriptor) == 0 }
+
+    /// Removes the file, which is of no use.
+    func discard() { unlink(path) }
+}

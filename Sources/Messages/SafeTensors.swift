@@ -1,6 +1,3 @@
-internal import FoundationEssentials
-internal import Glibc
-
 /// Why bytes are not an acceptable safetensors file.
 package struct SafeTensorsError: Error, Equatable, CustomStringConvertible {
     package let description: String
@@ -39,8 +36,10 @@ package struct SafeTensors: Equatable, Sendable {
         self.metadata = metadata
     }
 
-    /// The file's bytes. Deterministic: equal contents give equal bytes.
-    package func encoded() -> [UInt8] {
+    /// What stands before the values of `F32` tensors of these names and shapes, which follow in this order without
+    /// gaps, little-endian. Deterministic: equal arguments give equal bytes.
+    package static func head(_ tensors: [(name: String, shape: [Int])], metadata: [String: String]) -> [UInt8]
+    {
         var header = HeaderWriter()
         if !metadata.isEmpty {
             let pairs = metadata.sorted { $0.key < $1.key }
@@ -49,7 +48,7 @@ package struct SafeTensors: Equatable, Sendable {
         }
         var offset = 0
         for tensor in tensors {
-            let end = offset + tensor.values.count * 4
+            let end = offset + tensor.shape.reduce(4, *)
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             header.append(
                 name: tensor.name,
@@ -57,10 +56,13 @@ package struct SafeTensors: Equatable, Sendable {
             offset = end
         }
         let text = header.padded()
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(8 + text.count + offset)
-        withUnsafeBytes(of: UInt64(text.count).littleEndian) { bytes.append(contentsOf: $0) }
-        bytes.append(contentsOf: text)
+        return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
+    }
+
+    /// The file's bytes. Deterministic: equal contents give equal bytes.
+    package func encoded() -> [UInt8] {
+        var bytes = Self.head(tensors.map { ($0.name, $0.shape) }, metadata: metadata)
+        bytes.reserveCapacity(bytes.count + tensors.reduce(0) { $0 + $1.values.count * 4 })
         for tensor in tensors {
             // Safetensors is little-endian, as is every platform that this package supports.
             tensor.values.withUnsafeBytes { bytes.append(contentsOf: $0) }
@@ -70,73 +72,18 @@ package struct SafeTensors: Equatable, Sendable {
 
     /// Reads a whole file. Throws ``SafeTensorsError`` for anything but a well-formed one.
     package init(decoding bytes: UnsafeRawBufferPointer) throws {
-        guard bytes.count >= 8 else { throw SafeTensorsError("shorter than its 8-byte length field") }
-        let announced = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
-        guard announced <= UInt64(Self.headerLimit), Int(announced) <= bytes.count - 8 else {
-            throw SafeTensorsError("header of \(announced) bytes does not fit the file")
+        let contents = try SafeTensorsContents(decoding: bytes)
+        tensors = contents.tensors.map { place in
+            Tensor(
+                name: place.name, shape: place.shape,
+                values: Self.values(UnsafeRawBufferPointer(rebasing: bytes[place.bytes]), place.width))
         }
-        let headerBytes = bytes[8..<(8 + Int(announced))]
-        let data = UnsafeRawBufferPointer(rebasing: bytes[(8 + Int(announced))...])
-        guard headerBytes.first == UInt8(ascii: "{") else {
-            throw SafeTensorsError("header is not an object")
-        }
-        let header: [String: HeaderEntry]
-        do {
-            header = try JSONDecoder().decode([String: HeaderEntry].self, from: Data(headerBytes))
-        } catch {
-            throw SafeTensorsError("header is not the JSON that the format defines")
-        }
-        var metadata: [String: String] = [:]
-        var described: [(name: String, entry: HeaderEntry.TensorEntry)] = []
-        for (name, entry) in header {
-            switch entry {
-            case .metadata(let values):
-                guard name == "__metadata__" else {
-                    throw SafeTensorsError("tensor \"\(name)\" lacks its fields")
-                }
-                metadata = values
-            case .tensor(let tensor):
-                guard name != "__metadata__" else { throw SafeTensorsError("__metadata__ is not metadata") }
-                described.append((name, tensor))
-            }
-        }
-        described.sort { ($0.entry.begin, $0.entry.end, $0.name) < ($1.entry.begin, $1.entry.end, $1.name) }
-        var position = 0
-        tensors = try described.map { name, entry in
-            guard entry.begin == position, entry.end >= entry.begin, entry.end <= data.count else {
-                throw SafeTensorsError("tensor \"\(name)\" does not follow on the data before it")
-            }
-            position = entry.end
-            return try Self.tensor(
-                name, entry, UnsafeRawBufferPointer(rebasing: data[entry.begin..<entry.end]))
-        }
-        guard position == data.count else {
-            throw SafeTensorsError("\(data.count - position) bytes belong to no tensor")
-        }
-        self.metadata = metadata
+        metadata = contents.metadata
     }
 
-    private static func tensor(
-        _ name: String, _ entry: HeaderEntry.TensorEntry, _ data: UnsafeRawBufferPointer
-    ) throws -> Tensor {
-        let width: Int
-        switch entry.dtype {
-        case "F32": width = 4
-        case "F64": width = 8
-        default: throw SafeTensorsError("tensor \"\(name)\" is \(entry.dtype); only F32 and F64 are read")
-        }
-        var count = 1
-        for dimension in entry.shape {
-            let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-            guard dimension >= 0, !overflow else {
-                throw SafeTensorsError("tensor \"\(name)\" has a bad shape")
-            }
-            count = product
-        }
-        guard count <= Int.max / 8, count * width == data.count else {
-            throw SafeTensorsError("tensor \"\(name)\" has \(data.count) bytes for its shape \(entry.shape)")
-        }
-        let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+    private static func values(_ data: UnsafeRawBufferPointer, _ width: Int) -> [Float] {
+        let count = data.count / width
+        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             for index in 0..<count {
                 buffer[index] =
                     width == 4
@@ -145,41 +92,6 @@ package struct SafeTensors: Equatable, Sendable {
             }
             initialized = count
         }
-        return Tensor(name: name, shape: entry.shape, values: values)
-    }
-}
-
-/// One member of the header object: a tensor's description, or the metadata.
-private enum HeaderEntry: Decodable {
-    struct TensorEntry {
-        let dtype: String
-        let shape: [Int]
-        let begin: Int
-        let end: Int
-    }
-
-    case tensor(TensorEntry)
-    case metadata([String: String])
-
-    private enum Key: String, CodingKey, CaseIterable {
-        case dtype, shape
-        case dataOffsets = "data_offsets"
-    }
-
-    init(from decoder: any Decoder) throws {
-        if let values = try? decoder.singleValueContainer().decode([String: String].self) {
-            self = .metadata(values)
-            return
-        }
-        let container = try decoder.container(keyedBy: Key.self)
-        let offsets = try container.decode([Int].self, forKey: .dataOffsets)
-        guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= 0 else {
-            throw SafeTensorsError("data_offsets must be two places")
-        }
-        self = .tensor(
-            TensorEntry(
-                dtype: try container.decode(String.self, forKey: .dtype),
-                shape: try container.decode([Int].self, forKey: .shape), begin: offsets[0], end: offsets[1]))
     }
 }
 

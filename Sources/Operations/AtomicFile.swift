@@ -7,25 +7,22 @@ package enum AtomicFile {
     /// When this returns the new content survives a power cut. Throws a storage ``Failure`` (exit status 6);
     /// the temporary file is then removed and an older file under `path` is untouched.
     package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(Failure) {
-        let temporary = temporaryName(for: path)
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(mode))
-        guard descriptor >= 0 else { throw .storage("write", path, errno: errno) }
-        do throws(Failure) {
-            try Descriptor.setMode(descriptor, mode, path: path)
-            try Descriptor.writeAll(descriptor, bytes, path: path)
-            try Descriptor.synchronise(descriptor, path: path)
-        } catch {
-            close(descriptor)
-            unlink(temporary)
-            throw error
+        let file = try TemporaryFile(for: path, mode: mode)
+        try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+            try file.append(UnsafeRawBufferPointer(bytes))
         }
-        close(descriptor)
-        guard rename(temporary, path) == 0 else {
-            let code = errno
-            unlink(temporary)
-            throw .storage("write", path, errno: code)
-        }
-        try Descriptor.synchroniseFolder(of: path)
+        try file.replace()
+    }
+
+    /// Writes what `body` appends, piece by piece, as ``write(_:to:mode:)-([UInt8],_,_)`` writes one array; when
+    /// `body` throws, that is thrown, nothing is left of the temporary file, and an older file is untouched.
+    package static func write<Result>(
+        to path: String, mode: UInt32 = 0o644, _ body: (TemporaryFile) throws -> Result
+    ) throws -> Result {
+        let file = try TemporaryFile(for: path, mode: mode)
+        let result = try body(file)
+        try file.replace()
+        return result
     }
 
     /// Writes text as UTF-8; see ``write(_:to:mode:)-([UInt8],_,_)``.
@@ -42,10 +39,82 @@ package enum AtomicFile {
         try Descriptor.synchroniseFolder(of: path)
     }
 
-    private static func temporaryName(for path: String) -> String {
+    /// Gives the content of the file at `existing`, which must never be written to again, the name `path` too, as
+    /// atomically and durably as ``write(_:to:mode:)-([UInt8],_,_)``: by a link where the file system has them, else
+    /// by a copy in pieces.
+    package static func publish(_ existing: String, as path: String, mode: UInt32 = 0o644) throws(Failure) {
+        let temporary = temporaryName(for: path)
+        guard link(existing, temporary) == 0 else {
+            guard [EPERM, EXDEV, EMLINK, ENOSYS, EOPNOTSUPP].contains(errno) else {
+                throw .storage("write", path, errno: errno)
+            }
+            return try copy(existing, to: path, mode: mode)
+        }
+        let code = rename(temporary, path) == 0 ? 0 : errno
+        // Renaming one link over another of the same file does nothing and leaves both (rename(2)).
+        unlink(temporary)
+        guard code == 0 else { throw .storage("write", path, errno: code) }
+        try Descriptor.synchroniseFolder(of: path)
+    }
+
+    /// Copies a file's content in pieces of a megabyte.
+    static func copy(_ existing: String, to path: String, mode: UInt32) throws(Failure) {
+        let source = open(existing, O_RDONLY | O_CLOEXEC)
+        guard source >= 0 else { throw .storage("read", existing, errno: errno) }
+        defer { close(source) }
+        let file = try TemporaryFile(for: path, mode: mode)
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+        defer { piece.deallocate() }
+        while true {
+            let count = read(source, piece.baseAddress, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .storage("read", existing, errno: errno) }
+            guard count > 0 else { break }
+            try file.append(UnsafeRawBufferPointer(rebasing: piece[..<count]))
+        }
+        try file.replace()
+    }
+
+    fileprivate static func temporaryName(for path: String) -> String {
         let token = String(UInt32.random(in: 0...UInt32.max), radix: 16)
         let (folder, name) = Descriptor.split(path)
         return "\(folder)/.\(name).\(getpid()).\(token).tmp"
+    }
+}
+
+/// A file on its way to a name: written piece by piece under a temporary one, which goes with this object unless the
+/// file took its place.
+package final class TemporaryFile {
+    private let path: String
+    private let temporary: String
+    private let descriptor: Int32
+
+    /// Opens a temporary file in the folder of `path`. Throws a storage ``Failure``.
+    fileprivate init(for path: String, mode: UInt32) throws(Failure) {
+        self.path = path
+        temporary = AtomicFile.temporaryName(for: path)
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(mode))
+        guard descriptor >= 0 else { throw .storage("write", path, errno: errno) }
+        try Descriptor.setMode(descriptor, mode, path: path)
+    }
+
+    deinit {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        // After the rename nothing has this name.
+        unlink(temporary)
+    }
+
+    /// Adds bytes at the end, all of them. Throws a storage ``Failure``.
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        try Descriptor.writeAll(descriptor, bytes, path: path)
+    }
+
+    /// Syncs the content, takes the place of whatever has the name, and syncs the folder.
+    fileprivate func replace() throws(Failure) {
+        try Descriptor.synchronise(descriptor, path: path)
+        guard rename(temporary, path) == 0 else { throw .storage("write", path, errno: errno) }
+        try Descriptor.synchroniseFolder(of: path)
     }
 }
 
@@ -58,19 +127,24 @@ enum Descriptor {
 
     /// Writes every byte, however often the system takes only a part.
     static func writeAll(_ descriptor: Int32, _ bytes: [UInt8], path: String) throws(Failure) {
-        let code = bytes.withUnsafeBytes { buffer -> Int32 in
-            var offset = 0
-            while offset < buffer.count {
-                let count = write(descriptor, buffer.baseAddress.map { $0 + offset }, buffer.count - offset)
-                if count < 0 {
-                    if errno == EINTR { continue }
-                    return errno
-                }
-                offset += count
-            }
-            return 0
+        try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+            try writeAll(descriptor, UnsafeRawBufferPointer(bytes), path: path)
         }
-        guard code == 0 else { throw .storage("write", path, errno: code) }
+    }
+
+    /// Writes every byte, however often the system takes only a part.
+    static func writeAll(
+        _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, path: String
+    ) throws(Failure) {
+        var offset = 0
+        while offset < bytes.count {
+            let count = write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .storage("write", path, errno: errno)
+            }
+            offset += count
+        }
     }
 
     /// Waits until the content is on the device.

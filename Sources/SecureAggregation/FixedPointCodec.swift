@@ -37,22 +37,33 @@ package struct FixedPointCodec: Equatable, Sendable {
     /// The values of a sum's first `count` coordinates, each read as the representative nearest zero, divided by
     /// `divisor` (an expected cohort, or a sum of weights).
     package func decode(_ sum: RingVector, count: Int, dividedBy divisor: Double) -> [Float] {
-        precondition(sum.bits == bits && count <= sum.count, "a sum of another ring or length")
-        let factor = 1 / (scale * divisor)
-        return [Float](unsafeUninitializedCapacity: count) { values, initialized in
-            switch sum.storage {
-            case .narrow(let words):
-                let shift = UInt32(32 - bits)
-                for index in 0..<count {
-                    values[index] = Float(
-                        Double(Int32(bitPattern: words[index] << shift) >> Int32(shift)) * factor)
-                }
-            case .wide(let words):
-                for index in 0..<count {
-                    values[index] = Float(Double(Int64(bitPattern: words[index])) * factor)
-                }
-            }
+        [Float](unsafeUninitializedCapacity: count) { values, initialized in
+            let values = UnsafeMutableBufferPointer(rebasing: values[..<count])
+            decode(sum, from: 0, dividedBy: divisor, into: values)
             initialized = count
+        }
+    }
+
+    /// Writes the same values of the coordinates from `start` on into `values`, which may be uninitialized memory.
+    package func decode(
+        _ sum: RingVector, from start: Int, dividedBy divisor: Double,
+        into values: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(
+            sum.bits == bits && start >= 0 && start + values.count <= sum.count,
+            "a sum of another ring or length")
+        let factor = 1 / (scale * divisor)
+        switch sum.storage {
+        case .narrow(let words):
+            let shift = UInt32(32 - bits)
+            for index in values.indices {
+                values[index] = Float(
+                    Double(Int32(bitPattern: words[start &+ index] << shift) >> Int32(shift)) * factor)
+            }
+        case .wide(let words):
+            for index in values.indices {
+                values[index] = Float(Double(Int64(bitPattern: words[start &+ index])) * factor)
+            }
         }
     }
 

@@ -48,7 +48,7 @@ final class ClientWorker {
             case .requireDelivery:
                 do {
                     if let masking = job.masking {
-                        try masking.deliver(pipeline.report(bits: partial.sum.bits), from: job.client)
+                        try masking.deliver(pipeline.report(bits: partial.bits), from: job.client)
                     } else {
                         try pipeline.add(delta, to: &partial)
                     }

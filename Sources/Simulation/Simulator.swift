@@ -316,7 +316,7 @@ package final class Simulator {
         progress.published = engine.published
         progress.charged = engine.charged
         progress.parameters = model.parameters
-        progress.strategyState = model.strategy.state
+        progress.strategyState = model.strategyState
         progress.clippingNorm = model.clippingNorm
         progress.participants = engine.participants
         guard wasOpened else { return }

@@ -43,6 +43,25 @@ import Transport
         #expect(try fixture.state.readModel(1) == RoundTests.expected(fixture, rounds: [plans]))
     }
 
+    /// What the strategy remembers goes from file to file, over restarts too.
+    @Test func momentumSurvivesARestart() throws {
+        let fixture = try ServerFixture(["task.rounds=3", "task.strategy={server_momentum:0.9}"])
+        var rounds: [[RoundPlan]] = []
+        for round in 1...3 {
+            let agents = try (0..<3).map { try TestAgent($0, fixture) }
+            for agent in agents where round == 1 { _ = try agent.checkIn() }
+            let plans = try agents.map { try $0.plan() }
+            for (agent, plan) in zip(agents, plans) {
+                #expect(try agent.send(agent.body(plan), round: round).status == 202)
+            }
+            rounds.append(plans)
+            #expect(try fixture.eventually { try fixture.state.run()?.round == round })
+            #expect(try fixture.state.readModel(round) == RoundTests.expected(fixture, rounds: rounds))
+            fixture.stop()
+            try fixture.start()
+        }
+    }
+
     @Test func aStateDirectoryHasOneServer() throws {
         let fixture = try ServerFixture()
         #expect(throws: Failure.self) { try AggregationServer(fixture.setup, log: Logger(level: .error)) }

@@ -1,3 +1,4 @@
+import Compute
 import Configuration
 import Cryptography
 import Federation
@@ -170,5 +171,21 @@ struct TestAgent {
 
     func send(_ body: [UInt8], round: Int) throws -> ClientResponse {
         try client.exchange(ClientRequest(.put, AgentProtocol.updatePath(round: round), body: .bytes(body)))
+    }
+}
+
+extension ServerSetup {
+    /// A published model's file, encoded in memory: what the server writes piece by piece must be these bytes.
+    func modelFile(_ parameters: ParameterVector, round: Int) -> [UInt8] {
+        ModelFile.encode(
+            parameters, description,
+            extra: ["sordino.task": configuration.task.name, "sordino.round": String(round)])
+    }
+}
+
+extension StateDirectory {
+    /// The bytes of a model's file; nil where there is none.
+    func readModel(_ round: Int) throws -> [UInt8]? {
+        FileManager.default.contents(atPath: modelPath(round)).map { Array($0) }
     }
 }

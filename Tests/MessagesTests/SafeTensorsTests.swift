@@ -27,6 +27,31 @@ import Testing
         #expect(sample.encoded() == bytes)
     }
 
+    @Test func headAndValuesAreTheFile() {
+        var bytes = SafeTensors.head(
+            sample.tensors.map { ($0.name, $0.shape) }, metadata: sample.metadata)
+        for tensor in sample.tensors { tensor.values.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        #expect(bytes == sample.encoded())
+    }
+
+    @Test func contentsAreWhereTheySay() throws {
+        let bytes = sample.encoded()
+        let contents = try bytes.withUnsafeBytes { try SafeTensorsContents(decoding: $0) }
+        #expect(contents.metadata == sample.metadata)
+        for tensor in sample.tensors {
+            let place = try #require(contents.tensors.first { $0.name == tensor.name })
+            #expect(place.shape == tensor.shape)
+            #expect(place.width == 4)
+            #expect(tensor.values.withUnsafeBytes { Array($0) } == Array(bytes[place.bytes]))
+        }
+        let wide = file(
+            header: "{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]}}",
+            data: withUnsafeBytes(of: 2.5) { Array($0) })
+        let place = try wide.withUnsafeBytes { try SafeTensorsContents(decoding: $0).tensors[0] }
+        #expect(place.width == 8 && place.bytes == wide.count - 8..<wide.count)
+        #expect(try read(wide).tensors[0].values == [2.5])
+    }
+
     @Test func goldenBytes() {
         let tiny = SafeTensors(tensors: [.init(name: "a", shape: [1], values: [1])])
         let header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"

@@ -68,6 +68,38 @@ import Testing
         #expect(measured == norm)
     }
 
+    @Test(arguments: Array(8...32) + [64], [0, 1, 8, 33, 1000])
+    func piecesAreTheWireForm(bits: Int, count: Int) {
+        var vector = RingVector(zeros: count, bits: bits)
+        integers(count, 5, bits: bits).withUnsafeBufferPointer { vector.add(integers: $0) }
+        for window in [8, 40, 1000] {
+            var pieces: [UInt8] = []
+            vector.forEachPackedPiece(windowCount: window) { pieces += $0 }
+            #expect(pieces == vector.packed())
+        }
+    }
+
+    @Test(arguments: [9, 24, 32, 64]) func longVectorsAreReadPieceByPiece(bits: Int) {
+        let count = RingVector.windowCount + 77
+        var vector = RingVector(zeros: count, bits: bits)
+        integers(count, 3, bits: min(bits, 20)).withUnsafeBufferPointer { vector.add(integers: $0) }
+        let bytes = vector.packed()
+        var sum = RingVector(zeros: count, bits: bits)
+        var (consumed, measured): ([Range<Int>], [Range<Int>]) = ([], [])
+        let (isAdded, norm) = bytes.withUnsafeBytes { bytes in
+            (
+                sum.add(packed: bytes) { consumed.append($0) },
+                RingVector.squaredNorm(packed: bytes, count: count, bits: bits) { measured.append($0) }
+            )
+        }
+        #expect(isAdded && sum == vector)
+        #expect(norm == vector.centred().reduce(0) { $0 + UInt64($1 * $1) })
+        // Every byte is told once, in order.
+        #expect(consumed.count == 2 && measured == consumed)
+        #expect(consumed.first?.lowerBound == 0 && consumed.last?.upperBound == bytes.count)
+        #expect(consumed.first?.upperBound == consumed.last?.lowerBound)
+    }
+
     @Test func whatIsNoWireFormIsNotAdded() {
         var sum = RingVector(zeros: 3, bits: 12)
         let bytes = RingVector(narrow: [1, 2, 3], bits: 12).packed()
@@ -149,6 +181,27 @@ import Testing
         for (value, back) in zip(values, decoded) {
             #expect(abs(value - back) <= 0x1p-33 + abs(value) * 0x1p-23)
         }
+    }
+
+    @Test(arguments: [8, 24, 32, 64], [1, 7, 64, 1000]) func windowsDecodeAsTheWhole(bits: Int, window: Int) {
+        var state = UInt64(bits)
+        let integers = (0..<1000).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int64(bitPattern: state) >> Int64(64 - bits)
+        }
+        var sum = RingVector(zeros: 1000, bits: bits)
+        integers.withUnsafeBufferPointer { sum.add(integers: $0) }
+        let codec = FixedPointCodec(bits: bits, scale: 1234.5)
+        let whole = codec.decode(sum, count: 999, dividedBy: 7)
+        var pieces: [Float] = []
+        for start in stride(from: 0, to: 999, by: window) {
+            var piece = [Float](repeating: .nan, count: min(window, 999 - start))
+            piece.withUnsafeMutableBufferPointer {
+                codec.decode(sum, from: start, dividedBy: 7, into: $0)
+            }
+            pieces += piece
+        }
+        #expect(pieces == whole)
     }
 
     @Test(arguments: [8, 12, 24, 32, 64]) func decodesTheRepresentativeNearestZero(bits: Int) {

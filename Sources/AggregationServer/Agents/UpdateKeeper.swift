@@ -90,18 +90,23 @@ final class UpdateKeeper: Sendable {
         guard let file = try? SharedBuffer(mappingFileAt: path), file.count == form.bytes else {
             return ("shape", "the update cannot be read back")
         }
-        return problem(file.bytes, form)
+        return problem(file.bytes, form) { range in
+            file.release(
+                range.lowerBound + UpdateHeader.byteCount..<range.upperBound + UpdateHeader.byteCount)
+        }
     }
 
+    /// The same of an update in memory. `consumed` is told which bytes of its vector are not needed any more.
     private static func problem(
-        _ update: UnsafeRawBufferPointer, _ form: UpdateForm
+        _ update: UnsafeRawBufferPointer, _ form: UpdateForm, consumed: (Range<Int>) -> Void = { _ in }
     ) -> (word: String, detail: String)? {
         let body = UnsafeRawBufferPointer(rebasing: update[UpdateHeader.byteCount...])
         guard RingVector.isWireForm(body, count: form.count, bits: form.bits) else {
             return ("shape", "the unused bits of the last byte are not zero")
         }
         guard let bound = form.squaredNormBound else { return nil }
-        let squared = RingVector.squaredNorm(packed: body, count: form.count, bits: form.bits)
+        let squared = RingVector.squaredNorm(
+            packed: body, count: form.count, bits: form.bits, consumed: consumed)
         guard let squared, squared <= bound else {
             return ("norm", "the update is longer than the clipping norm allows")
         }

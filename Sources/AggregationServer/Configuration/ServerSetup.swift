@@ -34,10 +34,10 @@ package struct ServerSetup: Sendable {
         try checkMasking()
     }
 
-    /// A published model's file; equal models give equal bytes.
-    func modelFile(_ parameters: ParameterVector, round: Int) -> [UInt8] {
-        ModelFile.encode(
-            parameters, description,
+    /// What a published model's file begins with, before the parameters' values.
+    func modelHead(round: Int) -> [UInt8] {
+        ModelFile.head(
+            plan.model.layout, description,
             extra: ["sordino.task": configuration.task.name, "sordino.round": String(round)])
     }
 
@@ -101,10 +101,4 @@ private struct ServerData {
         try LossCatalog.check(loss, model: model, targets: targets)
         return loss
     }
-}
-
-/// SHA-256 in the form that files and messages show.
-enum Hash {
-    /// Lower-case hexadecimal, 64 characters.
-    static func text(_ bytes: [UInt8]) throws -> String { RunIdentity.text(try SHA256.hash(bytes)) }
 }

@@ -14,35 +14,28 @@ struct EvaluationResult: Sendable {
 /// Evaluates published models on the server's hold-out, in the order of their rounds, on a thread of its own: agents
 /// are answered and the next round goes on meanwhile.
 final class EvaluationThread: Sendable {
-    private struct Job: Sendable {
-        let round: Int
-        let parameters: [Float]
-    }
-
     /// Models that wait or are evaluated; ``add(round:_:)`` takes no more than this.
     static let capacity = 2
 
-    private let queue: WorkQueue<Job>
+    private let queue: WorkQueue<StoredModel>
 
     /// Posts results to `mailbox`.
     init(_ setup: ServerSetup, holdout: Examples, mailbox: OwnerMailbox) throws {
         let evaluator = Mutex(Evaluator(model: setup.plan.model, loss: setup.loss))
-        queue = try WorkQueue(name: "evaluation", threads: 1, capacity: Self.capacity) { job in
+        queue = try WorkQueue(name: "evaluation", threads: 1, capacity: Self.capacity) { model in
             let began = ContinuousClock.now
-            let metrics = evaluator.withLock { $0.metrics(job.parameters, on: holdout) }
+            let metrics = evaluator.withLock { $0.metrics(model.parameters(), on: holdout) }
             let (seconds, attoseconds) = (ContinuousClock.now - began).components
             mailbox.post(
                 .evaluated(
                     EvaluationResult(
-                        round: job.round, accuracy: metrics.accuracy, loss: metrics.loss,
+                        round: model.round, accuracy: metrics.accuracy, loss: metrics.loss,
                         seconds: Double(seconds) + Double(attoseconds) * 1e-18)))
         }
     }
 
     /// Evaluates a model once those before it are done; false when there is no room.
-    func add(round: Int, _ parameters: ParameterVector) -> Bool {
-        queue.add(Job(round: round, parameters: parameters.values))
-    }
+    func add(_ model: StoredModel) -> Bool { queue.add(model) }
 
     /// Works off what waits.
     func close() { queue.close() }

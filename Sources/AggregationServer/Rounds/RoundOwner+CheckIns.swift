@@ -83,7 +83,7 @@ extension RoundOwner {
         return RoundPlan(
             run: run.run, round: round.round, client: client, seed: run.seed, population: run.population,
             task: setup.taskText, taskSHA256: setup.taskDigest,
-            model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: modelBytes),
+            model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: model.buffer.count),
             privacy: facts,
             report: ReportShape(
                 count: plan.reportDimension, bits: plan.codec.bits, scale: plan.codec.scale),
@@ -95,7 +95,7 @@ extension RoundOwner {
         guard let privacy = plan.privacy else { return nil }
         let configuration = privacy.configuration
         return PrivacyFacts(
-            mode: configuration.mode.rawValue, clippingNorm: model.clippingNorm,
+            mode: configuration.mode.rawValue, clippingNorm: movement.clippingNorm,
             noiseMultiplier: privacy.noiseMultiplier, adjacency: configuration.adjacency.rawValue,
             mechanism: privacy.mechanismName, sampling: configuration.sampling.rawValue,
             targetDelta: configuration.targetDelta, targetEpsilon: configuration.targetEpsilon,
@@ -110,7 +110,7 @@ extension RoundOwner {
             response.headers[AgentProtocol.runStateHeader] = runStateWord
             if responder.respond(response) {
                 metrics.assignments.increment()
-                round?.bytesDown += modelBytes
+                round?.bytesDown += model.buffer.count
             }
         } catch {
             log.error("an assignment cannot be written", ["error": .text("\(error)")])

@@ -93,31 +93,41 @@ extension RoundOwner {
 
     /// Draws the noise once; a noisy sum that exists is used byte for byte.
     private func makeNoisySum(_ number: Int) throws {
-        if let stored = try state.noisySum(number, count: plan.reportDimension, bits: plan.codec.bits) {
-            noisySum = stored
-        } else {
-            var sum = aggregation.sum
-            if let privacy = plan.privacy, privacy.tree != nil {
-                let key = try treeNoiseKey()
-                try privacy.addTreeNoise(to: &sum, step: engine.charged) { step in
-                    try TreeNoiseSource(key: key.bytes, step: step)
-                }
-            } else if let privacy = plan.privacy, privacy.configuration.mode == .central {
-                var source = try SecureNoiseSource()
-                try privacy.addCentralNoise(to: &sum, from: &source)
-            } else if let privacy = plan.privacy, privacy.noiseFollowsMembers {
-                guard let members = masking?.collection.memberCount,
-                    let survivors = self.round?.survivors.count
-                else { throw Failure(.internalFault, "round \(number) has no members") }
-                var source = try SecureNoiseSource()
-                try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
-            }
+        if noisySum == nil {
+            noisySum = try state.noisySum(number, count: plan.reportDimension, bits: plan.codec.bits)
+        }
+        if noisySum == nil {
+            let sum = try drawNoisySum(number)
             try state.writeNoisySum(number, sum, weight: aggregation.weight)
             noisySum = (sum, aggregation.weight)
         }
-        // The sum is durable: the individual reports are not needed any more, and nobody shall have them.
+        // The sum is durable: the individual reports are not needed any more, nor the exact sum, and nobody shall
+        // have them.
+        aggregation.release()
         try spool.removeReports(round: number)
-        round?.noisySumSHA256 = try noisySum.map { try Hash.text($0.sum.packed()) }
+        round?.noisySumSHA256 = try noisySum.map { try Hash.text(packed: $0.sum) }
+    }
+
+    /// The exact sum and the server's noise, where it adds any. The exact sum stays as it is until the noisy one is
+    /// durable: whatever fails before is done again.
+    private func drawNoisySum(_ number: Int) throws -> RingVector {
+        var sum = aggregation.sum
+        if let privacy = plan.privacy, privacy.tree != nil {
+            let key = try treeNoiseKey()
+            try privacy.addTreeNoise(to: &sum, step: engine.charged) { step in
+                try TreeNoiseSource(key: key.bytes, step: step)
+            }
+        } else if let privacy = plan.privacy, privacy.configuration.mode == .central {
+            var source = try SecureNoiseSource()
+            try privacy.addCentralNoise(to: &sum, from: &source)
+        } else if let privacy = plan.privacy, privacy.noiseFollowsMembers {
+            guard let members = masking?.collection.memberCount,
+                let survivors = self.round?.survivors.count
+            else { throw Failure(.internalFault, "round \(number) has no members") }
+            var source = try SecureNoiseSource()
+            try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
+        }
+        return sum
     }
 
     /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run
@@ -137,13 +147,12 @@ extension RoundOwner {
 
     private func publish(_ number: Int) throws {
         guard let noisySum, var file = round else { throw Failure(.internalFault, "a round without its sum") }
-        var next = model
-        next.apply(
+        var next = movement
+        let mean = next.advance(
             noisySum: noisySum.sum, weight: noisySum.weight,
             rotation: try plan.rotation(seed: run.seed, round: number))
-        let bytes = setup.modelFile(next.parameters, round: number)
-        let digest = try Hash.text(bytes)
-        try state.writeModel(number, bytes, .init(next))
+        let digest = try writeNextModel(number, mean, next)
+        let published = try StoredModel(number, digest: digest, in: state, layout: plan.model.layout)
         try ledger.release(round: number, modelDigest: digest)
         file.state = .published
         file.modelSHA256 = digest
@@ -154,13 +163,31 @@ extension RoundOwner {
         file.epsilon = finite(try? ledger.spent(rounds: engine.charged))
         file.epsilonServer = finite(try? ledger.spentAgainstServer(rounds: engine.charged))
         try state.write(file)
-        try state.writeLatest(bytes)
-        model = next
-        modelBytes = bytes.count
+        try state.writeLatest(number)
+        (model, movement) = (published, next)
         run.modelRound = number
         run.modelSHA256 = digest
         round = file
-        offer(bytes, digest, number)
+        offer(model)
+    }
+
+    /// Writes the model of a round from the one before, piece by piece, and returns its digest.
+    private func writeNextModel(_ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement) throws -> String
+    {
+        let memory = try state.memory(model.round)
+        var scratch: [Float] = []
+        return try state.writeModel(
+            number, head: setup.modelHead(round: number), count: plan.dimension,
+            clippingNorm: movement.clippingNorm, remembers: movement.remembers
+        ) { start, parameters, remembered in
+            model.copy(from: start, into: parameters)
+            memory.copy(from: start, into: remembered)
+            // The first window is the longest.
+            if scratch.isEmpty { scratch = [Float](repeating: 0, count: parameters.count) }
+            scratch.withUnsafeMutableBufferPointer { scratch in
+                movement.apply(mean, from: start, memory: remembered, to: parameters, scratch: scratch)
+            }
+        }
     }
 
     /// Keeps the books after a published round and has its model evaluated.
@@ -196,6 +223,8 @@ extension RoundOwner {
     /// Puts a concluded round into the books.
     private func conclude(_ file: RoundFile) {
         endMasking()
+        aggregation.release()
+        noisySum = nil
         uploadMemory.trim()
         round = nil
         history.append(file)
@@ -241,10 +270,9 @@ extension RoundOwner {
     }
 
     /// Lets agents download a model; the one before stays for those who are still at it.
-    func offer(_ bytes: [UInt8], _ digest: String, _ number: Int) {
-        let published = RoundBoard.PublishedModel(round: number, digest: digest, buffer: SharedBuffer(bytes))
+    func offer(_ model: StoredModel) {
         board.change { board in
-            board.models[number] = published
+            board.models[model.round] = model
             for old in board.models.keys.sorted().dropLast(2) { board.models[old] = nil }
         }
     }

@@ -7,7 +7,7 @@ internal import Operations
 extension RoundOwner {
     /// Evaluates the model of a published round if it is its turn.
     func considerEvaluation(of round: Int) {
-        guard isEvaluationDue, evaluation?.add(round: round, model.parameters) == true else { return }
+        guard isEvaluationDue, evaluation?.add(model) == true else { return }
         evaluating += 1
     }
 

@@ -292,14 +292,14 @@ extension RoundOwner {
     func concludeMasking(_ number: Int, _ survivors: [Int]) throws -> RoundEvent {
         switch masking?.outcome {
         case .sum(let sum)?:
-            aggregation.clear()
-            aggregation.add(sum, weight: survivors.count)
+            aggregation.adopt(sum, weight: survivors.count)
             return .summed
         case .lost(let reason)?: return .failed("secure aggregation: \(reason)")
         case nil:
             // After a restart: the noisy sum is on disk, or the round would have been abandoned.
-            let stored = try state.noisySum(number, count: plan.reportDimension, bits: plan.codec.bits)
-            guard stored != nil else { return .failed("the server was restarted") }
+            guard try state.hasNoisySum(number, count: plan.reportDimension, bits: plan.codec.bits) else {
+                return .failed("the server was restarted")
+            }
             try close(number, survivors)
             return .summed
         }

@@ -19,10 +19,7 @@ extension RoundOwner {
         engine = RoundEngine(
             rules: plan.rules, round: run.round, published: run.published, charged: run.charged,
             participants: try participants())
-        guard let bytes = try state.readModel(run.modelRound) else {
-            throw Failure(.storage, "\(state.modelPath(run.modelRound)): missing; restore it from a backup")
-        }
-        offer(bytes, run.modelSHA256, run.modelRound)
+        offer(model)
         let number = run.round + 1
         guard run.finished == nil, let file = try state.round(number), file.run == run.run else {
             try spool.keepOnly(round: nil)
@@ -73,8 +70,9 @@ extension RoundOwner {
     /// its noisy sum exists nothing else is needed; else the kept reports give the same sum again.
     private func resume(_ file: RoundFile) throws {
         var file = file
-        let noisy = try state.noisySum(file.round, count: plan.reportDimension, bits: plan.codec.bits)
-        if plan.masksReports, noisy == nil, file.state != .published {
+        let isNoisy = try state.hasNoisySum(
+            file.round, count: plan.reportDimension, bits: plan.codec.bits)
+        if plan.masksReports, !isNoisy, file.state != .published {
             try abandonMasked(file)
             return
         }
@@ -85,7 +83,7 @@ extension RoundOwner {
             using: &cohortGenerator)
         begin(file)
         for client in clients {
-            if noisy == nil { try add(client, round: file.round) }
+            if !isNoisy { try add(client, round: file.round) }
             if isOpen { try note(client, in: &file) }
             actions += engine.handle(
                 .reportOffered(client: client, round: file.round), at: instant, using: &cohortGenerator)
@@ -101,10 +99,8 @@ extension RoundOwner {
     /// Reads the digest of a kept report back.
     private func note(_ client: Int, in file: inout RoundFile) throws {
         let path = spool.reportPath(round: file.round, client: client)
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw Failure(.storage, "cannot read \(path); check its permissions and the device")
-        }
-        file.reports[String(client)] = try Hash.text(Array(data))
-        file.bytesUp += data.count
+        guard let report = try state.map(path) else { throw Failure(.storage, "\(path): missing") }
+        file.reports[String(client)] = try Hash.text(of: report)
+        file.bytesUp += report.count
     }
 }

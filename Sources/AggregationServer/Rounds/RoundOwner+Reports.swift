@@ -45,7 +45,7 @@ extension RoundOwner {
             if let content = report.content {
                 addReport(content.bytes, weight: report.weight)
             } else if let opened {
-                addReport(opened.update.bytes, weight: opened.weight)
+                addReport(opened.update, weight: opened.weight)
             }
             file.reports[String(client)] = report.digest
             file.bytesUp += report.bytes
@@ -73,7 +73,7 @@ extension RoundOwner {
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
         let (update, weight) = try openReport(spool.reportPath(round: round, client: client))
-        addReport(update.bytes, weight: weight)
+        addReport(update, weight: weight)
     }
 
     /// A report's file, mapped, and its weight; throws where it holds no vector of this task. Adding it copies
@@ -91,9 +91,19 @@ extension RoundOwner {
         UnsafeRawBufferPointer(rebasing: update[UpdateHeader.byteCount...])
     }
 
-    /// Adds an opened report to the running sum.
-    private func addReport(_ update: UnsafeRawBufferPointer, weight: Int) {
-        let isAdded = aggregation.add(packed: Self.vector(update), weight: weight)
+    /// Adds an opened report to the running sum; its file leaves memory as it is added.
+    private func addReport(_ file: SharedBuffer, weight: Int) {
+        addReport(file.bytes, weight: weight) { range in
+            file.release(
+                range.lowerBound + UpdateHeader.byteCount..<range.upperBound + UpdateHeader.byteCount)
+        }
+    }
+
+    /// Adds a report to the running sum. `consumed` is told which bytes of its vector are not needed any more.
+    private func addReport(
+        _ update: UnsafeRawBufferPointer, weight: Int, consumed: (Range<Int>) -> Void = { _ in }
+    ) {
+        let isAdded = aggregation.add(packed: Self.vector(update), weight: weight, consumed: consumed)
         precondition(isAdded, "a report is checked when it is opened")
     }
 

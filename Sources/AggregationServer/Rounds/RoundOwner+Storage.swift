@@ -1,6 +1,7 @@
 internal import Federation
 internal import Messages
 internal import Operations
+internal import Transport
 
 /// A disk that is full or broken: nothing is lost, everybody is told, and steps are tried again until it is mended.
 extension RoundOwner {
@@ -25,7 +26,7 @@ extension RoundOwner {
         let report = UpdateHeader.byteCount + plan.reportBytes
         let cohort = Int(Double(plan.configuration.cohortSize) * plan.configuration.overSelection) + 1
         // The model, once more as the latest, what the strategy remembers, and a temporary copy while one is replaced.
-        let needed = report * (cohort + 1) + modelBytes * 4 + Self.bookBytes
+        let needed = report * (cohort + 1) + model.buffer.count * 4 + Self.bookBytes
         guard let free = state.freeBytes, free < needed else { return true }
         storageFailed(
             "open a round",

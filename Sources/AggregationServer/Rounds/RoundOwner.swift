@@ -40,8 +40,9 @@ final class RoundOwner {
     var registry: AgentRegistry
     var engine: RoundEngine
     var cohortGenerator: SecureCohortGenerator
-    var model: GlobalModel
-    var modelBytes: Int
+    /// The newest model, and how the next comes from it.
+    var model: StoredModel
+    var movement: ModelMovement
     /// File of the open round, or nil between rounds.
     var round: RoundFile?
     /// Rounds that have ended, the newest last; the dashboard's window.
@@ -59,6 +60,7 @@ final class RoundOwner {
     /// Secure aggregation of the open round, and what is remembered of the last.
     var masking: MaskedRoundState?
     var endedMasking: EndedMaskedRound?
+    /// The open round's noisy sum, once it is durable.
     var noisySum: (sum: RingVector, weight: Int)?
     var held: [UInt64: HeldCheckIn] = [:]
     var nextHold: UInt64 = 0
@@ -100,7 +102,7 @@ final class RoundOwner {
         let opened = try RunOpening(setup, state, now: clock.now)
         run = opened.run
         model = opened.model
-        modelBytes = opened.modelBytes
+        movement = opened.movement
         ledger = try ServerLedger(
             path: state.ledger, run: run.run, taskDigest: setup.taskDigest, plan: setup.plan)
         registry = try AgentRegistry(
@@ -300,7 +302,7 @@ final class RoundOwner {
         noisySum = nil
         endMasking()
         roundBegan = now
-        aggregation.clear()
+        aggregation.release()
         publishBoard()
         announce()
     }

@@ -1,3 +1,4 @@
+internal import Compute
 internal import Cryptography
 internal import Federation
 internal import Learning
@@ -7,9 +8,9 @@ internal import Operations
 /// A run at the start of the process: a new one, or where the state directory says it stands.
 struct RunOpening {
     let run: RunState
-    let model: GlobalModel
-    /// Bytes of the newest model's file.
-    let modelBytes: Int
+    /// The newest model.
+    let model: StoredModel
+    let movement: ModelMovement
 
     init(_ setup: ServerSetup, _ state: StateDirectory, now: Double) throws {
         let plan = setup.plan
@@ -22,30 +23,35 @@ struct RunOpening {
                     "\(state.path) holds a run of another task, seed or population; name another state_directory"
                 )
             }
-            let path = state.modelPath(run.modelRound)
-            guard let bytes = try state.readModel(run.modelRound), try Hash.text(bytes) == run.modelSHA256
-            else {
-                throw Failure(.storage, "\(path): missing or damaged; restore it from a backup")
-            }
+            model = try StoredModel(
+                run.modelRound, digest: run.modelSHA256, in: state, layout: plan.model.layout)
+            try model.verify(path: state.modelPath(run.modelRound))
+            movement = try ModelMovement(
+                clippingNorm: state.memory(run.modelRound).clippingNorm, plan: plan)
             self.run = run
-            modelBytes = bytes.count
-            let file = try bytes.withUnsafeBytes { try SafeTensors(decoding: $0) }
-            let memory = try state.memory(run.modelRound)
-            model = try GlobalModel(
-                parameters: ModelFile.parameters(file.tensors, layout: plan.model.layout, path: path),
-                strategyState: memory.strategy, clippingNorm: memory.clippingNorm, plan: plan)
             return
         }
-        model = try GlobalModel(
-            parameters: plan.model.initialParameters(seed: setup.configuration.seed), plan: plan)
-        let bytes = setup.modelFile(model.parameters, round: 0)
-        modelBytes = bytes.count
-        try state.writeModel(0, bytes, .init(model))
-        try state.writeLatest(bytes)
+        movement = try ModelMovement(plan: plan)
+        let digest = try Self.writeInitialModel(setup, state, movement)
+        try state.writeLatest(0)
+        model = try StoredModel(0, digest: digest, in: state, layout: plan.model.layout)
         run = RunState(
             run: RunIdentity.text(try SecureRandom.bytes(count: AgentProtocol.runBytes)),
             taskSHA256: setup.taskDigest, seed: setup.configuration.seed,
-            population: setup.configuration.population, created: now, modelSHA256: try Hash.text(bytes))
+            population: setup.configuration.population, created: now, modelSHA256: digest)
         try state.write(run)
+    }
+
+    /// Stores the model that the seed gives, and returns its digest.
+    private static func writeInitialModel(
+        _ setup: ServerSetup, _ state: StateDirectory, _ movement: ModelMovement
+    ) throws -> String {
+        let initial = setup.plan.model.initialParameters(seed: setup.configuration.seed).values
+        return try state.writeModel(
+            0, head: setup.modelHead(round: 0), count: initial.count, clippingNorm: movement.clippingNorm,
+            remembers: false
+        ) { start, parameters, _ in
+            _ = parameters.update(fromContentsOf: initial[start..<start + parameters.count])
+        }
     }
 }

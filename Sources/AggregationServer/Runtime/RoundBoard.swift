@@ -1,16 +1,8 @@
 internal import Synchronization
-internal import Transport
 
 /// What event loops may know of the open round without asking its owner: enough to turn an upload away before
 /// its body is sent, and to serve models.
 final class RoundBoard: Sendable {
-    /// A model that agents may download.
-    struct PublishedModel: Sendable {
-        let round: Int
-        let digest: String
-        let buffer: SharedBuffer
-    }
-
     struct State: Sendable {
         var run = ""
         /// The round that takes reports; nil when none does.
@@ -23,7 +15,8 @@ final class RoundBoard: Sendable {
         var members: [Int: Set<String>] = [:]
         /// Agents that an operator has shut out.
         var revoked: Set<String> = []
-        var models: [Int: PublishedModel] = [:]
+        /// Models that agents may download, by round.
+        var models: [Int: StoredModel] = [:]
         /// Whether the owner works: storage answers and the state is loaded.
         var isHealthy = true
         var isReady = false

@@ -1,9 +1,8 @@
-internal import Federation
 internal import Foundation
 internal import Glibc
-internal import Messages
 internal import Operations
 internal import SecureAggregation
+internal import Transport
 
 /// The server's state on disk. Every write is to a temporary name, synced, renamed, and the folder synced: after
 /// a crash at any instant a reader sees the old content or the new.
@@ -58,66 +57,6 @@ struct StateDirectory: Sendable {
 
     func write(_ round: RoundFile) throws { try write(round, to: roundPath(round.round)) }
 
-    // MARK: Models
-
-    func modelPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).safetensors" }
-    /// What the strategy remembers after a round, where it remembers anything.
-    private func memoryPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).memory" }
-
-    /// Bytes of a model's file; nil where there is none.
-    func modelLength(_ round: Int) -> Int? {
-        (try? FileManager.default.attributesOfItem(atPath: modelPath(round)))?[.size] as? Int
-    }
-
-    func readModel(_ round: Int) throws -> [UInt8]? { try contents(modelPath(round)) }
-
-    /// What strategy and clipping remember between rounds, besides the model.
-    struct Memory {
-        var strategy: [Float] = []
-        var clippingNorm: Double?
-
-        init() {}
-
-        init(_ model: GlobalModel) {
-            strategy = model.strategy.state
-            clippingNorm = model.clippingNorm.isFinite ? model.clippingNorm : nil
-        }
-    }
-
-    /// Stores a model and what is remembered with it; the model's file comes last.
-    func writeModel(_ round: Int, _ bytes: [UInt8], _ memory: Memory) throws {
-        let tensor = SafeTensors.Tensor(
-            name: "strategy.state", shape: [memory.strategy.count], values: memory.strategy)
-        let metadata = memory.clippingNorm.map { ["clipping_norm": "\($0)"] } ?? [:]
-        try AtomicFile.write(
-            SafeTensors(tensors: [tensor], metadata: metadata).encoded(), to: memoryPath(round), mode: 0o600)
-        try AtomicFile.write(bytes, to: modelPath(round))
-    }
-
-    func writeLatest(_ bytes: [UInt8]) throws {
-        try AtomicFile.write(bytes, to: "\(path)/models/latest.safetensors")
-    }
-
-    /// What was remembered with a model.
-    func memory(_ round: Int) throws -> Memory {
-        guard let bytes = try contents(memoryPath(round)) else {
-            throw Failure(.storage, "\(memoryPath(round)): missing; restore it from a backup")
-        }
-        let file = try bytes.withUnsafeBytes { try SafeTensors(decoding: $0) }
-        var memory = Memory()
-        memory.strategy = file.tensors.first?.values ?? []
-        memory.clippingNorm = file.metadata["clipping_norm"].flatMap(Double.init)
-        return memory
-    }
-
-    /// Rounds whose models are kept, ascending.
-    func modelRounds() throws -> [Int] {
-        try FileManager.default.contentsOfDirectory(atPath: "\(path)/models").compactMap { name in
-            guard name.hasSuffix(".safetensors") else { return nil }
-            return Int(name.dropLast(".safetensors".count))
-        }.sorted()
-    }
-
     /// Numbers of all rounds with a file, ascending.
     func roundNumbers() throws -> [Int] {
         try FileManager.default.contentsOfDirectory(atPath: "\(path)/rounds").compactMap { name in
@@ -125,36 +64,46 @@ struct StateDirectory: Sendable {
         }.sorted()
     }
 
-    /// Removes the oldest models so that `count` are left.
-    func keepModels(_ count: Int) throws {
-        for round in try modelRounds().dropLast(count) {
-            try AtomicFile.remove(memoryPath(round))
-            try AtomicFile.remove(modelPath(round))
-        }
-    }
-
     // MARK: Noisy sum
 
     private func noisySumPath(_ round: Int) -> String { "\(path)/spool/\(Self.name(round)).noisy-sum" }
 
+    /// Whether a noisy sum of the round is stored. Throws when it does not fit.
+    func hasNoisySum(_ round: Int, count: Int, bits: Int) throws -> Bool {
+        try noisySumFile(round, count: count, bits: bits) != nil
+    }
+
     /// The stored noisy sum and weight of a round; nil where none was stored. Throws when it does not fit.
     func noisySum(_ round: Int, count: Int, bits: Int) throws -> (sum: RingVector, weight: Int)? {
-        guard let bytes = try contents(noisySumPath(round)) else { return nil }
-        let read = bytes.withUnsafeBytes { raw -> (RingVector, Int)? in
-            guard raw.count >= 8 else { return nil }
-            let weight = Int(Int64(littleEndian: raw.loadUnaligned(as: Int64.self)))
-            let body = UnsafeRawBufferPointer(rebasing: raw[8...])
-            return RingVector(packed: body, count: count, bits: bits).map { ($0, weight) }
+        guard let file = try noisySumFile(round, count: count, bits: bits) else { return nil }
+        let head = Self.noisySumHeadBytes
+        var sum = RingVector(zeros: count, bits: bits)
+        let isAdded = sum.add(packed: UnsafeRawBufferPointer(rebasing: file.bytes[head...])) { range in
+            file.release(range.lowerBound + head..<range.upperBound + head)
         }
-        guard let read else {
-            throw Failure(.storage, "\(noisySumPath(round)): damaged; restore it from a backup")
-        }
-        return read
+        precondition(isAdded, "a noisy sum is checked when it is opened")
+        return (sum, Int(Int64(littleEndian: file.bytes.loadUnaligned(as: Int64.self))))
+    }
+
+    /// The weight stands before the sum.
+    private static let noisySumHeadBytes = 8
+
+    private func noisySumFile(_ round: Int, count: Int, bits: Int) throws -> SharedBuffer? {
+        let path = noisySumPath(round)
+        guard let file = try map(path) else { return nil }
+        guard file.count >= Self.noisySumHeadBytes,
+            RingVector.isWireForm(
+                UnsafeRawBufferPointer(rebasing: file.bytes[Self.noisySumHeadBytes...]), count: count,
+                bits: bits)
+        else { throw Failure(.storage, "\(path): damaged; restore it from a backup") }
+        return file
     }
 
     func writeNoisySum(_ round: Int, _ sum: RingVector, weight: Int) throws {
-        let head = withUnsafeBytes(of: Int64(weight).littleEndian) { Array($0) }
-        try AtomicFile.write(head + sum.packed(), to: noisySumPath(round), mode: 0o600)
+        try AtomicFile.write(to: noisySumPath(round), mode: 0o600) { file in
+            try withUnsafeBytes(of: Int64(weight).littleEndian) { try file.append($0) }
+            try sum.forEachPackedPiece { try file.append($0) }
+        }
     }
 
     func removeNoisySum(_ round: Int) throws { try AtomicFile.remove(noisySumPath(round)) }
@@ -168,6 +117,17 @@ struct StateDirectory: Sendable {
     }
 
     private func roundPath(_ number: Int) -> String { "\(path)/rounds/\(Self.name(number)).json" }
+
+    /// A file, mapped; nil where there is none. It must only ever be replaced, never written to.
+    func map(_ path: String) throws -> SharedBuffer? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        do {
+            return try SharedBuffer(mappingFileAt: path)
+        } catch {
+            throw Failure(
+                .storage, "cannot read \(path): \(error); check its permissions and the device")
+        }
+    }
 
     private func contents(_ path: String) throws -> [UInt8]? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }

@@ -1,23 +1,22 @@
-package import Compute
 package import Configuration
 package import Learning
 
 /// Federated averaging (McMahan et al. 2017): clients train locally, the server adds the mean update.
 package struct FedAvg: Strategy {
     package static let name = "fedavg"
-    private var step: ServerStep
+    private let step: ServerStep
 
     package init(_ section: Section) throws { step = try ServerStep(section) }
 
     package func localTraining(_ options: TrainingOptions) -> TrainingOptions { options }
 
-    package var state: [Float] {
-        get { step.velocity }
-        set { step.velocity = newValue }
-    }
+    package var remembers: Bool { step.remembers }
 
-    package mutating func apply(meanUpdate: [Float], to model: inout ParameterVector) {
-        step.apply(meanUpdate, to: &model)
+    package func apply(
+        meanUpdate: UnsafeBufferPointer<Float>, memory: UnsafeMutableBufferPointer<Float>,
+        to parameters: UnsafeMutableBufferPointer<Float>
+    ) {
+        step.apply(meanUpdate, memory, to: parameters)
     }
 
     package var settings: [String: JSONValue] { step.settings }

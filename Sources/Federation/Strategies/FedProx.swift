@@ -1,4 +1,3 @@
-package import Compute
 package import Configuration
 package import Learning
 
@@ -7,7 +6,7 @@ package import Learning
 package struct FedProx: Strategy {
     package static let name = "fedprox"
     private let mu: Double
-    private var step: ServerStep
+    private let step: ServerStep
 
     package init(_ section: Section) throws {
         mu = try section.nonNegative("mu") ?? 0.01
@@ -20,13 +19,13 @@ package struct FedProx: Strategy {
         return options
     }
 
-    package var state: [Float] {
-        get { step.velocity }
-        set { step.velocity = newValue }
-    }
+    package var remembers: Bool { step.remembers }
 
-    package mutating func apply(meanUpdate: [Float], to model: inout ParameterVector) {
-        step.apply(meanUpdate, to: &model)
+    package func apply(
+        meanUpdate: UnsafeBufferPointer<Float>, memory: UnsafeMutableBufferPointer<Float>,
+        to parameters: UnsafeMutableBufferPointer<Float>
+    ) {
+        step.apply(meanUpdate, memory, to: parameters)
     }
 
     package var settings: [String: JSONValue] {

@@ -1,4 +1,3 @@
-internal import Compute
 internal import Configuration
 
 /// The server's step: `model += learningRate × velocity`, `velocity = momentum × velocity + meanUpdate`
@@ -6,7 +5,6 @@ internal import Configuration
 struct ServerStep: Sendable {
     let learningRate: Float
     let momentum: Float
-    var velocity: [Float] = []
 
     init(_ section: Section) throws {
         learningRate = Float(try section.positive("server_learning_rate") ?? 1)
@@ -24,15 +22,24 @@ struct ServerStep: Sendable {
         ]
     }
 
-    mutating func apply(_ meanUpdate: [Float], to model: inout ParameterVector) {
-        guard momentum > 0 else {
-            for index in model.values.indices { model.values[index] += learningRate * meanUpdate[index] }
+    /// Whether there is a velocity to remember.
+    var remembers: Bool { momentum > 0 }
+
+    /// Moves a piece of the model; `velocity` is empty without momentum.
+    func apply(
+        _ meanUpdate: UnsafeBufferPointer<Float>, _ velocity: UnsafeMutableBufferPointer<Float>,
+        to model: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(
+            meanUpdate.count == model.count && velocity.count == (remembers ? model.count : 0),
+            "pieces of different lengths")
+        guard remembers else {
+            for index in model.indices { model[index] += learningRate * meanUpdate[index] }
             return
         }
-        if velocity.isEmpty { velocity = [Float](repeating: 0, count: meanUpdate.count) }
-        for index in model.values.indices {
+        for index in model.indices {
             velocity[index] = momentum * velocity[index] + meanUpdate[index]
-            model.values[index] += learningRate * velocity[index]
+            model[index] += learningRate * velocity[index]
         }
     }
 }

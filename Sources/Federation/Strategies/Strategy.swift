@@ -1,4 +1,3 @@
-package import Compute
 package import Configuration
 package import Learning
 
@@ -23,10 +22,16 @@ package protocol Strategy: Sendable {
     func localTraining(_ options: TrainingOptions) -> TrainingOptions
     /// Whether clients train or send one gradient.
     var localWork: LocalWork { get }
-    /// State that must be kept between rounds, one value a parameter; empty when there is none.
-    var state: [Float] { get set }
-    /// Moves the global model by the mean update of one round.
-    mutating func apply(meanUpdate: [Float], to model: inout ParameterVector)
+    /// Whether it remembers one value a parameter between rounds, 0 before the first.
+    var remembers: Bool { get }
+    /// Moves parameters of the global model by the mean update of one round.
+    ///
+    /// A parameter depends on its own past and its own mean update only, so that a model may be moved piece by piece:
+    /// the three buffers are the same piece of each. `memory` is what the strategy remembers of these parameters, and
+    /// is empty where it remembers nothing.
+    func apply(
+        meanUpdate: UnsafeBufferPointer<Float>, memory: UnsafeMutableBufferPointer<Float>,
+        to parameters: UnsafeMutableBufferPointer<Float>)
     /// The strategy's settings for resolved configurations.
     var settings: [String: JSONValue] { get }
 }

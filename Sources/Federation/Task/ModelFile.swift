@@ -46,12 +46,42 @@ package enum ModelFile {
     package static func encode(
         _ parameters: ParameterVector, _ description: Description, extra: [String: String] = [:]
     ) -> [UInt8] {
+        var bytes = head(parameters.layout, description, extra: extra)
+        // Safetensors is little-endian, as is every platform that this package supports.
+        parameters.values.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+
+    /// The file's bytes before the parameters' values, which follow in the layout's order, little-endian.
+    package static func head(
+        _ layout: ParameterLayout, _ description: Description, extra: [String: String] = [:]
+    ) -> [UInt8] {
         var metadata = extra
         metadata[modelKey] = description.model.text()
         metadata[inputKey] = JSONValue.array(description.inputShape.map { .integer($0) }).text()
         metadata[lossKey] = description.loss.text()
         metadata[dataKey] = description.data.text()
-        return SafeTensors(tensors: tensors(parameters), metadata: metadata).encoded()
+        return SafeTensors.head(layout.entries.map { ($0.name, $0.shape) }, metadata: metadata)
+    }
+
+    /// Where the values of a file that ``head(_:_:extra:)`` began lie in it. Throws ``ConfigurationError`` where the
+    /// bytes are no such file of this layout.
+    package static func values(
+        in bytes: UnsafeRawBufferPointer, layout: ParameterLayout, path: String
+    ) throws -> Range<Int> {
+        let tensors: [SafeTensorsContents.Tensor]
+        do {
+            tensors = try SafeTensorsContents(decoding: bytes).tensors
+        } catch {
+            throw ConfigurationError(path: path, problem: "is no model: \(error)")
+        }
+        // Tensors without values have no order of their own in the file.
+        let wanted = layout.entries.filter { $0.count > 0 }
+        let found = tensors.filter { !$0.bytes.isEmpty }
+        guard found.count == wanted.count,
+            zip(found, wanted).allSatisfy({ $0.name == $1.name && $0.shape == $1.shape && $0.width == 4 })
+        else { throw ConfigurationError(path: path, problem: "does not hold the task's model") }
+        return bytes.count - 4 * layout.count..<bytes.count
     }
 
     /// What the metadata of a published model say; throws ``ConfigurationError`` when they are not there.

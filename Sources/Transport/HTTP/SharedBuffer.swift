@@ -42,6 +42,20 @@ package final class SharedBuffer: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: memory, count: count)
     }
 
+    /// Tells the system that bytes of a mapped file are not needed in memory for now: they no longer count as this
+    /// process's, and are there again, read from the file, when touched. Does nothing to copied bytes.
+    package func release(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "no such bytes")
+        guard isMapped, !range.isEmpty else { return }
+        // A mapping begins at a page; neighbours that share one with the range lose nothing by it either.
+        let start = range.lowerBound & ~(Self.pageBytes - 1)
+        madvise(
+            UnsafeMutableRawPointer(mutating: bytes.baseAddress.map { $0 + start }),
+            range.upperBound - start, MADV_DONTNEED)
+    }
+
+    private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+
     deinit {
         if isMapped {
             munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)

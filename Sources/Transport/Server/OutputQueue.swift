@@ -8,12 +8,16 @@ struct OutputQueue {
     private struct Piece {
         let content: Content
         var remaining: Range<Int>
+        /// First byte of a shared buffer that was sent and is not released yet.
+        var unreleased = 0
         /// Bytes to give back to a stream's room once the piece has left.
         let credit: Int
     }
 
     /// A body up to this size is put behind its head into one record.
     private static let coalesced = 8192
+    /// A mapped file leaves memory in pieces of so many bytes as it is sent.
+    private static let releasedBytes = 4 << 20
 
     private var pieces: [Piece] = []
     private var next = 0
@@ -39,7 +43,9 @@ struct OutputQueue {
             append(head + buffer.bytes[range])
         case .shared(let buffer, let range):
             append(head)
-            pieces.append(Piece(content: .shared(buffer), remaining: range, credit: 0))
+            pieces.append(
+                Piece(
+                    content: .shared(buffer), remaining: range, unreleased: range.lowerBound, credit: 0))
         }
     }
 
@@ -57,6 +63,7 @@ struct OutputQueue {
     /// - Returns: the credit of the piece if that was its end, else zero.
     mutating func consume(_ count: Int) -> Int {
         pieces[next].remaining.removeFirst(count)
+        release()
         guard pieces[next].remaining.isEmpty else { return 0 }
         let credit = pieces[next].credit
         next += 1
@@ -67,6 +74,17 @@ struct OutputQueue {
             if pieces.isEmpty { pieces = [] }
         }
         return credit
+    }
+
+    /// Releases what was sent of a long mapped file: a gigabyte that many agents load at once takes no gigabyte of
+    /// memory. Files of one piece stay, they are asked for again.
+    private mutating func release() {
+        let piece = pieces[next]
+        guard case .shared(let buffer) = piece.content, buffer.count > Self.releasedBytes else { return }
+        let sent = piece.unreleased..<piece.remaining.lowerBound
+        guard sent.count >= Self.releasedBytes || piece.remaining.isEmpty else { return }
+        buffer.release(sent)
+        pieces[next].unreleased = sent.upperBound
     }
 }
 

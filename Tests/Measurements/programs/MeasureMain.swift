@@ -14,7 +14,11 @@ enum MeasureMain {
             case "idle": try Load(rest).idle()
             case "upload": try Load(rest).upload()
             case "rounds": try Rounds(rest).run()
-            default: throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload|rounds …")
+            case "large": try LargeModel(rest).run()
+            case "large-check": try LargeModel.check(rest)
+            default:
+                throw Failure(
+                    .usage, "usage: sordino-measure replay|relay|idle|upload|rounds|large|large-check …")
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

@@ -1,0 +1,126 @@
+internal import Compute
+internal import Configuration
+internal import Federation
+internal import Messages
+internal import Operations
+internal import Transport
+
+/// A published model as its file, mapped: only what is being read of it is in memory, and agents are sent it from
+/// there.
+struct StoredModel: Sendable {
+    /// The round that published it; 0: the initial one.
+    let round: Int
+    /// SHA-256 of the file.
+    let digest: String
+    /// The file.
+    let buffer: SharedBuffer
+    private let values: StoredValues
+
+    /// Opens the model of a round whose file is known to have this digest. Throws a storage `Failure` where there is
+    /// none, or a ``ConfigurationError`` where it is no model of this layout.
+    init(_ round: Int, digest: String, in state: StateDirectory, layout: ParameterLayout) throws {
+        let path = state.modelPath(round)
+        guard let buffer = try state.map(path) else {
+            throw Failure(.storage, "\(path): missing; restore it from a backup")
+        }
+        self.round = round
+        self.digest = digest
+        self.buffer = buffer
+        values = StoredValues(
+            file: buffer, bytes: try ModelFile.values(in: buffer.bytes, layout: layout, path: path))
+    }
+
+    /// Reads the whole file once. Throws a storage `Failure` where it has not the digest, a ``ConfigurationError``
+    /// where a parameter is not finite.
+    func verify(path: String) throws {
+        guard try Hash.text(of: buffer) == digest else {
+            throw Failure(.storage, "\(path): missing or damaged; restore it from a backup")
+        }
+        guard values.areFinite else {
+            throw ConfigurationError(path: path, problem: "holds values that are not finite")
+        }
+    }
+
+    /// Copies the parameters from `start` on; their part of the file leaves memory again.
+    func copy(from start: Int, into parameters: UnsafeMutableBufferPointer<Float>) {
+        values.copy(from: start, into: parameters)
+    }
+
+    /// A copy of all parameters.
+    func parameters() -> [Float] {
+        [Float](unsafeUninitializedCapacity: values.count) { buffer, initialized in
+            values.copy(from: 0, into: UnsafeMutableBufferPointer(rebasing: buffer[..<values.count]))
+            initialized = values.count
+        }
+    }
+}
+
+/// What strategy and clipping remember between rounds besides the model, as its file.
+struct StoredMemory: Sendable {
+    /// Name of the tensor that holds one value a parameter, and key of the clipping norm.
+    static let stateName = "strategy.state"
+    static let clippingKey = "clipping_norm"
+
+    /// Nil where none was kept.
+    let clippingNorm: Double?
+    private let values: StoredValues
+
+    /// Throws a storage `Failure` where the bytes are no such file.
+    init(_ file: SharedBuffer, path: String) throws {
+        let contents: SafeTensorsContents
+        do {
+            contents = try SafeTensorsContents(decoding: file.bytes)
+        } catch {
+            throw Failure(.storage, "\(path): damaged (\(error)); restore it from a backup")
+        }
+        clippingNorm = contents.metadata[Self.clippingKey].flatMap(Double.init)
+        guard let tensor = contents.tensors.first, contents.tensors.count == 1, tensor.width == 4 else {
+            throw Failure(.storage, "\(path): damaged; restore it from a backup")
+        }
+        values = StoredValues(file: file, bytes: tensor.bytes)
+    }
+
+    /// Number of remembered values; 0 before the first round, and where the strategy remembers nothing.
+    var count: Int { values.count }
+
+    /// Copies what is remembered of the parameters from `start` on: zeros before the first round.
+    func copy(from start: Int, into memory: UnsafeMutableBufferPointer<Float>) {
+        guard count > 0 else { return memory.update(repeating: 0) }
+        values.copy(from: start, into: memory)
+    }
+}
+
+/// 32-bit values, little-endian, in a part of a mapped file.
+private struct StoredValues {
+    let file: SharedBuffer
+    let bytes: Range<Int>
+
+    var count: Int { bytes.count / 4 }
+
+    func copy(from start: Int, into values: UnsafeMutableBufferPointer<Float>) {
+        let first = bytes.lowerBound + 4 * start
+        let range = first..<first + 4 * values.count
+        precondition(start >= 0 && range.upperBound <= bytes.upperBound, "no such values")
+        // Safetensors is little-endian, as is every platform that this package supports.
+        UnsafeMutableRawBufferPointer(values).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: file.bytes[range]))
+        file.release(range)
+    }
+
+    /// Whether all are; the file leaves memory again as it is read.
+    var areFinite: Bool {
+        let window = 1 << 18
+        for start in stride(from: 0, to: count, by: window) {
+            let first = bytes.lowerBound + 4 * start
+            let range = first..<first + 4 * min(window, count - start)
+            var areFinite = true
+            for place in stride(from: range.lowerBound, to: range.upperBound, by: 4) {
+                areFinite =
+                    areFinite && file.bytes.loadUnaligned(fromByteOffset: place, as: Float.self).isFinite
+            }
+            file.release(range)
+            guard areFinite else { return false }
+        }
+        return true
+    }
+}

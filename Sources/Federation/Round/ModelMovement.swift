@@ -1,0 +1,111 @@
+internal import Privacy
+package import SecureAggregation
+
+/// How the published model moves from round to round: the strategy, and the clipping norm where it adapts. All that
+/// a server needs between rounds besides the parameters and what the strategy remembers of each.
+package struct ModelMovement: Sendable {
+    /// What clients said of the model that the last round started from; nil where they say nothing.
+    package private(set) var metrics: ReleasedMetrics?
+    private var adaptiveClipping: AdaptiveClipping?
+    private let plan: TaskPlan
+
+    /// Before the first round, or where a checkpoint kept the clipping norm.
+    package init(clippingNorm: Double? = nil, plan: TaskPlan) throws {
+        self.plan = plan
+        adaptiveClipping = plan.privacy?.adaptiveClipping
+        if let clippingNorm {
+            adaptiveClipping = try plan.privacy?.configuration.adaptiveClipping?.start(at: clippingNorm)
+        }
+    }
+
+    /// L2 bound of the coming round's updates, in model units; of no meaning without privacy.
+    package var clippingNorm: Double {
+        adaptiveClipping?.bound ?? plan.privacy?.configuration.clippingNorm ?? .infinity
+    }
+
+    /// Whether the strategy remembers a value of every parameter.
+    package var remembers: Bool { plan.configuration.strategy.remembers }
+
+    /// Reads a round's noisy sum: adapts the clipping norm, releases the clients' metrics, and gives the mean update.
+    ///
+    /// `weight` is the sum of the clients' weights; under privacy the plan's expected cohort divides instead,
+    /// because a count of reports would be a private quantity. `rotation` is the one that the round's clients
+    /// used, where the plan rotates.
+    package mutating func advance(
+        noisySum: RingVector, weight: Int, rotation: RandomRotation? = nil
+    ) -> MeanUpdate {
+        let divisor: Double =
+            switch plan.divisor {
+            case .weights: Double(max(1, weight))
+            case .expectedCohort(let count): count
+            }
+        let clippingNorm = clippingNorm
+        var scale = plan.codec.scale
+        if let privacy = plan.privacy { scale = privacy.scale(forClippingNorm: clippingNorm) }
+        if adaptiveClipping != nil {
+            // The clipping indicators' sum follows the parameters.
+            let indicators = noisySum.centred(at: plan.vectorDimension)
+            adaptiveClipping?.update(noisyIndicatorSum: indicators, expectedCohort: Int(divisor))
+        }
+        let mean = MeanUpdate(
+            noisySum, codec: FixedPointCodec(bits: plan.codec.bits, scale: scale),
+            vectorDimension: plan.vectorDimension, divisor: divisor, rotation: rotation)
+        metrics = plan.metrics.map { metrics in
+            // The number of reports may be used where no sampling hides it.
+            let isHidden = plan.privacy.map { $0.configuration.sampling != .none } ?? true
+            let correction = Float(isHidden ? 1 : divisor / Double(max(1, weight)))
+            let means = mean.values(plan.dimension..<plan.vectorDimension).map { $0 * correction }
+            return metrics.released(means, clippingNorm: clippingNorm, classifies: plan.classifies)
+        }
+        return mean
+    }
+
+    /// Moves the parameters from `start` on by their mean update, and what the strategy remembers of them with it:
+    /// `memory` is that piece, or empty where ``remembers`` is false. `scratch` has room for as many values.
+    package func apply(
+        _ mean: MeanUpdate, from start: Int, memory: UnsafeMutableBufferPointer<Float>,
+        to parameters: UnsafeMutableBufferPointer<Float>, scratch: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(scratch.count >= parameters.count, "no room for the mean update")
+        let piece = UnsafeMutableBufferPointer(rebasing: scratch[..<parameters.count])
+        mean.copy(from: start, into: piece)
+        plan.configuration.strategy.apply(
+            meanUpdate: UnsafeBufferPointer(piece), memory: memory, to: parameters)
+    }
+}
+
+/// The mean update of a round, decoded from its noisy sum piece by piece. Only a rotated one is ever in memory whole:
+/// every coordinate of it hangs on all others.
+package struct MeanUpdate: Sendable {
+    private let sum: RingVector
+    private let codec: FixedPointCodec
+    private let divisor: Double
+    private let rotated: [Float]?
+
+    fileprivate init(
+        _ sum: RingVector, codec: FixedPointCodec, vectorDimension: Int, divisor: Double,
+        rotation: RandomRotation?
+    ) {
+        self.sum = sum
+        self.codec = codec
+        self.divisor = divisor
+        rotated = rotation.map { rotation in
+            var mean = codec.decode(sum, count: vectorDimension, dividedBy: divisor)
+            mean.withUnsafeMutableBufferPointer { rotation.inverse($0) }
+            return mean
+        }
+    }
+
+    /// Writes the coordinates from `start` on into `values`, in model units.
+    func copy(from start: Int, into values: UnsafeMutableBufferPointer<Float>) {
+        guard let rotated else { return codec.decode(sum, from: start, dividedBy: divisor, into: values) }
+        _ = values.update(fromContentsOf: rotated[start..<start + values.count])
+    }
+
+    /// Some coordinates, in model units.
+    func values(_ range: Range<Int>) -> [Float] {
+        var values = [Float](repeating: 0, count: range.count)
+        values.withUnsafeMutableBufferPointer { copy(from: range.lowerBound, into: $0) }
+        return values
+    }
+}

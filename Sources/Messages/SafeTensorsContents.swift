@@ -1,0 +1,127 @@
+internal import FoundationEssentials
+
+/// What a safetensors file holds and where, checked, without its values: for files too large to be read at once.
+package struct SafeTensorsContents: Sendable {
+    /// One tensor's place in the file.
+    package struct Tensor: Equatable, Sendable {
+        package let name: String
+        package let shape: [Int]
+        /// Bytes of one value: 4 for `F32`, 8 for `F64`.
+        package let width: Int
+        /// Where the values lie in the file, row-major and little-endian.
+        package let bytes: Range<Int>
+    }
+
+    /// The tensors in file order; together they are everything after the header.
+    package let tensors: [Tensor]
+    /// The `__metadata__` object.
+    package let metadata: [String: String]
+
+    /// Reads the header and checks that the tensors tile what follows. Throws ``SafeTensorsError`` for anything but a
+    /// well-formed file.
+    package init(decoding bytes: UnsafeRawBufferPointer) throws {
+        guard bytes.count >= 8 else { throw SafeTensorsError("shorter than its 8-byte length field") }
+        let announced = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard announced <= UInt64(SafeTensors.headerLimit), Int(announced) <= bytes.count - 8 else {
+            throw SafeTensorsError("header of \(announced) bytes does not fit the file")
+        }
+        let start = 8 + Int(announced)
+        let headerBytes = bytes[8..<start]
+        guard headerBytes.first == UInt8(ascii: "{") else {
+            throw SafeTensorsError("header is not an object")
+        }
+        let header: [String: HeaderEntry]
+        do {
+            header = try JSONDecoder().decode([String: HeaderEntry].self, from: Data(headerBytes))
+        } catch {
+            throw SafeTensorsError("header is not the JSON that the format defines")
+        }
+        var metadata: [String: String] = [:]
+        var described: [(name: String, entry: HeaderEntry.TensorEntry)] = []
+        for (name, entry) in header {
+            switch entry {
+            case .metadata(let values):
+                guard name == "__metadata__" else {
+                    throw SafeTensorsError("tensor \"\(name)\" lacks its fields")
+                }
+                metadata = values
+            case .tensor(let tensor):
+                guard name != "__metadata__" else { throw SafeTensorsError("__metadata__ is not metadata") }
+                described.append((name, tensor))
+            }
+        }
+        described.sort { ($0.entry.begin, $0.entry.end, $0.name) < ($1.entry.begin, $1.entry.end, $1.name) }
+        let count = bytes.count - start
+        var position = 0
+        tensors = try described.map { name, entry in
+            guard entry.begin == position, entry.end >= entry.begin, entry.end <= count else {
+                throw SafeTensorsError("tensor \"\(name)\" does not follow on the data before it")
+            }
+            position = entry.end
+            return try Self.tensor(name, entry, start: start)
+        }
+        guard position == count else {
+            throw SafeTensorsError("\(count - position) bytes belong to no tensor")
+        }
+        self.metadata = metadata
+    }
+
+    private static func tensor(
+        _ name: String, _ entry: HeaderEntry.TensorEntry, start: Int
+    ) throws -> Tensor {
+        let width: Int
+        switch entry.dtype {
+        case "F32": width = 4
+        case "F64": width = 8
+        default: throw SafeTensorsError("tensor \"\(name)\" is \(entry.dtype); only F32 and F64 are read")
+        }
+        var count = 1
+        for dimension in entry.shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
+            guard dimension >= 0, !overflow else {
+                throw SafeTensorsError("tensor \"\(name)\" has a bad shape")
+            }
+            count = product
+        }
+        let length = entry.end - entry.begin
+        guard count <= Int.max / 8, count * width == length else {
+            throw SafeTensorsError("tensor \"\(name)\" has \(length) bytes for its shape \(entry.shape)")
+        }
+        return Tensor(
+            name: name, shape: entry.shape, width: width, bytes: start + entry.begin..<start + entry.end)
+    }
+}
+
+/// One member of the header object: a tensor's description, or the metadata.
+private enum HeaderEntry: Decodable {
+    struct TensorEntry {
+        let dtype: String
+        let shape: [Int]
+        let begin: Int
+        let end: Int
+    }
+
+    case tensor(TensorEntry)
+    case metadata([String: String])
+
+    private enum Key: String, CodingKey, CaseIterable {
+        case dtype, shape
+        case dataOffsets = "data_offsets"
+    }
+
+    init(from decoder: any Decoder) throws {
+        if let values = try? decoder.singleValueContainer().decode([String: String].self) {
+            self = .metadata(values)
+            return
+        }
+        let container = try decoder.container(keyedBy: Key.self)
+        let offsets = try container.decode([Int].self, forKey: .dataOffsets)
+        guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= 0 else {
+            throw SafeTensorsError("data_offsets must be two places")
+        }
+        self = .tensor(
+            TensorEntry(
+                dtype: try container.decode(String.self, forKey: .dtype),
+                shape: try container.decode([Int].self, forKey: .shape), begin: offsets[0], end: offsets[1]))
+    }
+}

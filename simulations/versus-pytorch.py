@@ -5,6 +5,7 @@ epoch of SGD in batches of 10, the mean of the changes. `python versus-pytorch.p
 import gzip
 import json
 import os
+import resource
 import statistics
 import sys
 import time
@@ -72,7 +73,8 @@ def main():
                 value.add_(torch.randn_like(value), alpha=CLIP * NOISE / COHORT)
         times.append(time.perf_counter() - start)
     # The first round warms up.
-    print(json.dumps({"s_round": {"median": statistics.median(times[1:])}}))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"s_round": {"median": statistics.median(times[1:])}, "peak_rss_mb": memory}))
 
 
 main()

@@ -25,6 +25,17 @@ VERSIONED sordino_squares sordino_round_to_nearest(int32_t *restrict out, const 
     return sum;
 }
 
+VERSIONED double sordino_add_nearest(uint32_t *restrict sum, const float *restrict x, double factor, size_t n) {
+#pragma clang fp reassociate(on)
+    double squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double rounded = __builtin_ceil((double)x[i] * factor - 0.5);
+        sum[i] += (uint32_t)(int32_t)rounded;
+        squares += rounded * rounded;
+    }
+    return squares;
+}
+
 VERSIONED sordino_squares sordino_round_randomly(int32_t *restrict out, const float *restrict x, double factor,
                                                  const uint32_t *restrict coins, size_t n) {
     sordino_squares sum = {0, 0};

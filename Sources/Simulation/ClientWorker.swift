@@ -16,9 +16,10 @@ final class ClientWorker {
     /// The update that was encoded last.
     private var delta = UnsafeBufferPointer<Float>(start: nil, count: 0)
 
-    init(plan: TaskPlan) {
+    /// `masks` says that reports are masked rather than added here.
+    init(plan: TaskPlan, masks: Bool = false) {
         work = ClientTraining(plan: plan)
-        pipeline = UpdatePipeline(plan: plan)
+        pipeline = UpdatePipeline(plan: plan, onlyAdds: !masks)
         evaluator = plan.metrics.map { _ in ClientEvaluator(plan) }
         partial = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
     }
@@ -49,7 +50,7 @@ final class ClientWorker {
                     if let masking = job.masking {
                         try masking.deliver(pipeline.report(bits: partial.bits), from: job.client)
                     } else {
-                        pipeline.add(delta, to: &partial)
+                        try pipeline.add(delta, to: &partial)
                     }
                     actions = session.handle(.delivered)
                 } catch {

@@ -86,7 +86,7 @@ package final class Simulator {
         model = try GlobalModel(
             parameters: progress.parameters, strategyState: progress.strategyState,
             clippingNorm: progress.clippingNorm, plan: plan)
-        pool = WorkerPool(workers: setup.workers) { ClientWorker(plan: setup.plan) }
+        pool = WorkerPool(workers: setup.workers) { ClientWorker(plan: setup.plan, masks: setup.masks) }
         evaluator = try setup.holdout.map {
             try HoldoutEvaluator(plan: setup.plan, holdout: $0, workers: setup.workers)
         }
@@ -200,6 +200,7 @@ package final class Simulator {
         // Until the sum is asked for.
         var noisy = RingVector(zeros: 0, bits: plan.codec.bits)
         var weight = 0
+        var modelDigest = ""
         var generator = SeededGenerator(seed: setup.seed, purpose: .cohort)
         while let action = actions.first {
             let event: RoundEvent
@@ -218,12 +219,13 @@ package final class Simulator {
                 try addNoise(to: &noisy, shared, survivors: results.count)
                 event = .noised
             case .requireSettlement(let round, let survivors):
+                let sumDigest: String
+                (sumDigest, modelDigest) = try next(noisy, weight: weight, shared)
                 try journal.settle(
-                    round: round, charge: engine.charged, survivors: survivors, noisySum: noisy)
+                    round: round, charge: engine.charged, survivors: survivors, noisySumDigest: sumDigest)
                 event = .settled
             case .requirePublication(let round):
-                model.apply(noisySum: noisy, weight: weight, rotation: shared.rotation)
-                try journal.release(round: round, model: model)
+                try journal.release(round: round, modelDigest: modelDigest)
                 progress.clientsTrained += results.count
                 progress.examplesTrained += results.reduce(0) { $0 + $1.result.examples }
                 event = .published
@@ -231,6 +233,24 @@ package final class Simulator {
             }
             actions = engine.handle(event, at: progress.virtualTime, using: &generator)
         }
+    }
+
+    /// Makes the next model, in memory only, and the digests that the ledger wants of the sum and of it: the two take
+    /// as long, so that one worker hashes the sum while another uses it.
+    private func next(
+        _ sum: RingVector, weight: Int, _ shared: SharedRound
+    ) throws -> (sumDigest: String, modelDigest: String) {
+        let keepsLedger = journal.keepsLedger
+        let digests = Slots<Result<String, any Error>>(count: 2)
+        pool.run(count: keepsLedger ? 2 : 1) { [self] _, job in
+            if job == 0 { model.apply(noisySum: sum, weight: weight, rotation: shared.rotation) }
+            guard keepsLedger else { return }
+            digests[job] = Result {
+                if job == 0 { return try model.parameters.values.withUnsafeBytes(Digest.hexadecimal) }
+                return try sum.withPackedBytes(Digest.hexadecimal)
+            }
+        }
+        return (try digests[1]?.get() ?? "", try digests[0]?.get() ?? "")
     }
 
     /// The exact sum of the survivors' reports and of their weights.

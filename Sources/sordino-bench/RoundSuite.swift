@@ -14,7 +14,7 @@ enum RoundSuite {
 
     private static func report(_ mode: PrivacyMode, _ stopwatch: Stopwatch) throws -> Figure {
         let plan = try BenchTask.perceptron(mode: mode)
-        var pipeline = UpdatePipeline(plan: plan)
+        var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
         var aggregation = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
         var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
         var noise = try SecureNoiseSource()
@@ -30,7 +30,7 @@ enum RoundSuite {
                 _ = try pipeline.encode(
                     update, examples: 60, clippingNorm: plan.configuration.privacy.clippingNorm,
                     rotation: rotation, rounding: &rounding, noise: &noise)
-                pipeline.add(update, to: &aggregation)
+                try pipeline.add(update, to: &aggregation)
             }
         }
         return Figure(

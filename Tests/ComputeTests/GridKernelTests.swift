@@ -41,6 +41,19 @@ import Testing
         #expect(byCoin.squares == expected)
     }
 
+    @Test(arguments: counts) func addingRoundedIsRoundingAndAdding(count: Int) {
+        let values = values(count, scale: 4e4)
+        let nearest = rounded(values, factor: -1.5, coins: nil)
+        var sum = (0..<count).map { UInt32(truncatingIfNeeded: $0 &* 0x9E37_79B9) }
+        let expected = zip(sum, nearest.output).map { $0 &+ UInt32(bitPattern: $1) }
+        let squares = sum.withUnsafeMutableBufferPointer { sum in
+            values.withUnsafeBufferPointer { Kernels.addNearest(to: sum, $0, factor: -1.5) }
+        }
+        #expect(sum == expected)
+        let exact = Double(nearest.squares ?? 0)
+        #expect(squares >= exact && squares <= exact * (1 + Double(count) * 0x1p-51))
+    }
+
     @Test func coinsDecideByTheFraction() {
         let values: [Float] = [0.25, 0.25, -0.25, -0.25]
         let quarter = UInt32(1) << 30

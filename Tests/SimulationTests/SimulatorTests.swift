@@ -162,7 +162,7 @@ private enum Fixture {
         let wasClipped = try delta.withUnsafeBufferPointer {
             let encoded = try pipeline.encode(
                 $0, examples: 1, clippingNorm: 0.5, rounding: &rounding, noise: &noise)
-            pipeline.add($0, to: &sum)
+            try pipeline.add($0, to: &sum)
             return encoded.diagnostics.wasClipped
         }
         #expect(wasClipped)
@@ -171,6 +171,47 @@ private enum Fixture {
             let norm = values[entry.range].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
             let own = delta[entry.range].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
             #expect(abs(norm - min(own, bound)) < 1e-4)
+        }
+    }
+
+    /// Rounding while adding gives the integers that rounding first does, and nothing of an update that is too long.
+    @Test(arguments: [
+        "", ", adaptive_clipping: {}", ", per_layer_clipping: true", ", noise_multiplier: 0.001",
+    ]) func whatIsOnlyAddedIsTheSame(keys: String) throws {
+        let multiplier = keys.contains("multiplier") ? "" : ", noise_multiplier: 1"
+        let privacy = "{mode: 'central', clipping_norm: 0.5\(multiplier)\(keys)}"
+        let plan = try Fixture.setup(privacy: privacy).plan
+        var random = SeededGenerator(seed: 5, purpose: .test)
+        var (reporting, adding) = (UpdatePipeline(plan: plan), UpdatePipeline(plan: plan, onlyAdds: true))
+        var sums = [Aggregation](
+            repeating: Aggregation(count: plan.reportDimension, bits: plan.codec.bits), count: 2)
+        for scale in [0, 1e-4, 1, 1e10] as [Float] {
+            let delta = (0..<plan.dimension).map { _ in (random.uniform() - 0.5) * scale }
+            try delta.withUnsafeBufferPointer { delta in
+                var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
+                var noise = SeededNoiseSource(seed: 1, client: 0, round: 1)
+                let first = try reporting.encode(
+                    delta, examples: 9, clippingNorm: 0.5, rounding: &rounding, noise: &noise)
+                rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
+                let second = try adding.encode(
+                    delta, examples: 9, clippingNorm: 0.5, rounding: &rounding, noise: &noise)
+                #expect(first == second)
+                try reporting.add(delta, to: &sums[0])
+                try adding.add(delta, to: &sums[1])
+            }
+        }
+        #expect(sums[0].sum == sums[1].sum && sums[0].weight == sums[1].weight)
+    }
+
+    @Test func whatIsTooLongLeavesTheSumAsItWas() {
+        var sum = Aggregation(count: 3, bits: 20)
+        let values: [Float] = [3, -4, 12]
+        values.withUnsafeBufferPointer { values in
+            let fits = sum.add(nearest: values, factor: 10, squaredNormBound: 16_900, weight: 1)
+            let before = sum.sum
+            let isTooLong = !sum.add(nearest: values, factor: 10, squaredNormBound: 16_899, weight: 1)
+            #expect(fits && isTooLong)
+            #expect(sum.sum == before && sum.weight == 1 && sum.reports == 1)
         }
     }
 

@@ -127,7 +127,10 @@ typedef struct {
 /// out = factor * x rounded to the nearest integer, ties down; returns the sum of squares of `out`. Every
 /// |factor * x| must be below 2^31 - 1.
 sordino_squares sordino_round_to_nearest(int32_t *out, const float *x, double factor, size_t n);
-/// The same rounded up or down at random, without bias but for 2^-32: up where coin / 2^32 lies below the fraction.
+/// sum += factor * x, each rounded in the same way, wrapping; returns the sum of squares of what was added to within
+/// n * 2^-52 of itself.
+double sordino_add_nearest(uint32_t *sum, const float *x, double factor, size_t n);
+/// Like `sordino_round_to_nearest`, but rounded up or down at random, without bias but for 2^-32: up where coin / 2^32 lies below the fraction.
 sordino_squares sordino_round_randomly(int32_t *out, const float *x, double factor, const uint32_t *coins, size_t n);
 /// sum = (round(sum * scale) + noise) / scale, ties away from zero, `scale` a power of two; not a number where
 /// |sum * scale| is not below 2^53.

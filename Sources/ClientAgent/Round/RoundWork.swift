@@ -107,7 +107,7 @@ package struct RoundWork {
     func vector(by trainer: any RoundTrainer, members: Int) throws -> (
         vector: RingVector, weight: Int, examples: Int
     ) {
-        var pipeline = UpdatePipeline(plan: plan)
+        var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
         var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
         var rounding = SeededGenerator(
             seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round)
@@ -119,7 +119,7 @@ package struct RoundWork {
             let encoded = try pipeline.encode(
                 delta, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
                 metrics: metrics, rounding: &rounding, noise: &noise)
-            pipeline.add(delta, to: &sum)
+            try pipeline.add(delta, to: &sum)
             return (encoded.weight, examples)
         }
         return (sum.sum, weight, examples)

@@ -51,14 +51,17 @@ package struct UpdatePipeline {
     /// Bounds of the tensors, where each is clipped on its own, and the update clipped so.
     private let layers: LayerClipping?
     private var layered: [Float]
-    /// Without privacy, the update is rounded as it is added: all that is kept is its weight.
+    /// Where the update is rounded as it is added, all that is kept is its weight and, with privacy, its factor.
     private var weight = 0
+    private var factor = 0.0
+    private let roundsWhenAdded: Bool
 
     /// Unclipped sums must stay within the ring of 64 bits.
     private static let largestUnclipped = 0x1p62
 
-    /// Allocates the buffers for reports of the plan.
-    package init(plan: TaskPlan) {
+    /// Allocates the buffers for reports of the plan. `onlyAdds` says that reports will be added here, to a sum in
+    /// memory, and no ``report(bits:)`` asked for: then a plain clipped update needs one pass less.
+    package init(plan: TaskPlan, onlyAdds: Bool = false) {
         scale = plan.codec.scale
         privacy = plan.privacy
         parameterCount = plan.dimension
@@ -71,6 +74,12 @@ package struct UpdatePipeline {
         coins = [UInt32](repeating: 0, count: roundsToNearest ? 0 : plan.vectorDimension)
         layers = plan.layerClipping
         layered = [Float](repeating: 0, count: plan.layerClipping == nil ? 0 : plan.dimension)
+        let isPlain = plan.metrics == nil && plan.layerClipping == nil
+        roundsWhenAdded =
+            plan.privacy.map { privacy in
+                onlyAdds && isPlain && privacy.roundsToNearest && !privacy.rotates && !privacy.clientsAddNoise
+                    && privacy.adaptiveClipping == nil
+            } ?? true
     }
 
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
@@ -139,7 +148,8 @@ package struct UpdatePipeline {
                 try round(whole, rotation, factor: factor, within: privacy.squaredNormBound, using: &rounding)
             }
         } else {
-            let factor = min(scale, (clippingNorm * scale - room) / norm)
+            factor = min(scale, (clippingNorm * scale - room) / norm)
+            if roundsWhenAdded { return (1, UpdateDiagnostics(norm: norm, wasClipped: wasClipped)) }
             try round(delta, rotation, factor: factor, within: privacy.squaredNormBound, using: &rounding)
         }
         if privacy.adaptiveClipping != nil { encoded[dimension] = wasClipped ? -1 : 1 }
@@ -162,18 +172,27 @@ package struct UpdatePipeline {
         }
     }
 
-    /// The clipped update that was encoded last as a vector of the plan's ring, for masking.
+    /// The clipped update that was encoded last as a vector of the plan's ring, for masking. Not for a pipeline that
+    /// only adds.
     package func report(bits: Int) -> RingVector {
-        RingVector(narrow: encoded.map { UInt32(bitPattern: $0) }, bits: bits)
+        precondition(!roundsWhenAdded, "this pipeline only adds")
+        return RingVector(narrow: encoded.map { UInt32(bitPattern: $0) }, bits: bits)
     }
 
-    /// Adds the update that was encoded last, `delta` still being the same, to a sum.
-    package func add(_ delta: UnsafeBufferPointer<Float>, to aggregation: inout Aggregation) {
-        if privacy == nil {
+    /// Adds the update that was encoded last, `delta` still being the same, to a sum. Throws ``UpdateRefusal``, and
+    /// nothing is added, where its integers are longer than the norm bound.
+    package func add(_ delta: UnsafeBufferPointer<Float>, to aggregation: inout Aggregation) throws {
+        guard let privacy else {
             aggregation.add(rounding: delta, factor: scale * Double(weight), weight: weight)
-        } else {
-            encoded.withUnsafeBufferPointer { aggregation.add(integers: $0, weight: weight) }
+            return
         }
+        guard roundsWhenAdded else {
+            encoded.withUnsafeBufferPointer { aggregation.add(integers: $0, weight: weight) }
+            return
+        }
+        let isWithin = aggregation.add(
+            nearest: delta, factor: factor, squaredNormBound: privacy.squaredNormBound, weight: weight)
+        guard isWithin else { throw UpdateRefusal.roundingFailed }
     }
 
     /// Conditional stochastic rounding (Kairouz et al. 2021, section 4): rounds each scaled value up or down at

@@ -39,6 +39,31 @@ package struct Aggregation: Sendable {
         note(weight)
     }
 
+    /// Adds one client's update to a ring of at most 32 bits, each value times `factor` rounded to the nearest
+    /// integer; every product must be below 2^31 − 1. False, and nothing is added, where the squared norm of those
+    /// integers is above `bound`.
+    package mutating func add(
+        nearest values: UnsafeBufferPointer<Float>, factor: Double, squaredNormBound bound: UInt64,
+        weight: Int
+    ) -> Bool {
+        prepare()
+        let isWithin = held?.withNarrowWords { sum in
+            if Kernels.addNearest(to: sum, values, factor: factor) <= Double(bound).nextDown { return true }
+            // Close to the bound, the exact norm decides.
+            var added = [Int32](repeating: 0, count: values.count)
+            let squared = added.withUnsafeMutableBufferPointer {
+                Kernels.round(into: $0, values, factor: factor, coins: nil)
+            }
+            if let squared, squared <= bound { return true }
+            // Taken back: the ring forgets nothing.
+            for index in added.indices { sum[index] &-= UInt32(bitPattern: added[index]) }
+            return false
+        }
+        guard isWithin == true else { return false }
+        note(weight)
+        return true
+    }
+
     /// Adds one client's update in its wire form.
     package mutating func add(_ update: RingVector, weight: Int) {
         prepare()

@@ -82,47 +82,82 @@ package struct LedgerState: Hashable, Sendable {
     }
 
     /// Every event that counts against whoever sees the released models, in order.
-    package var releasedEvents: [LedgerEvent] { rounds.flatMap(\.costs.released) }
+    package var releasedEvents: [LedgerEvent] { total.released }
     /// Every event that counts against the server, in order.
-    package var serverEvents: [LedgerEvent] { rounds.flatMap(\.costs.server) }
-
+    package var serverEvents: [LedgerEvent] { total.server }
     /// Every event that counts for a single record, in order.
-    package var exampleEvents: [LedgerEvent] { rounds.flatMap(\.costs.example) }
+    package var exampleEvents: [LedgerEvent] { total.example }
+
+    /// The costs of all rounds in one, kept rather than added up: a run asks for them several times a round.
+    private var total = LedgerEntry.RoundCosts(released: [], server: [])
+
+    /// What an entry does to the state.
+    struct Change {
+        fileprivate enum Kind {
+            case nothing
+            case open(LedgerEntry.Opening)
+            case append(Round)
+            case set(index: Int, Progress)
+            case close
+        }
+        fileprivate let kind: Kind
+    }
 
     /// Takes in the next entry, or throws the rule that forbids it and stays as it was.
     package mutating func apply(_ entry: LedgerEntry) throws(LedgerRuleViolation) {
+        perform(try change(for: entry))
+    }
+
+    /// What the next entry would do, or throws the rule that forbids it.
+    func change(for entry: LedgerEntry) throws(LedgerRuleViolation) -> Change {
         guard !isClosed else { throw .closed }
         if case .open(let opening) = entry {
             guard self.opening == nil else { throw .openedTwice }
-            self.opening = opening
-            return
+            return Change(kind: .open(opening))
         }
         guard opening != nil else { throw .notOpened }
         switch entry {
-        case .open, .admin: break
+        case .open, .admin: return Change(kind: .nothing)
         case .charge(let number, let costs):
             guard number > 0 else { throw .roundNotPositive(number) }
             if let latest = rounds.last?.number, number <= latest {
                 throw .roundNotNew(round: number, latest: latest)
             }
-            rounds.append(Round(number: number, charge: costs, progress: .charged))
+            return Change(kind: .append(Round(number: number, charge: costs, progress: .charged)))
         case .settle(let number, let settlement):
             let index = try chargedRound(number)
             guard rounds[index].progress == .charged else { throw .alreadySettled(round: number) }
-            rounds[index].progress = .settled(settlement)
+            return Change(kind: .set(index: index, .settled(settlement)))
         case .release(let number, let digest, _, _):
             let index = try chargedRound(number)
             guard case .settled(let settlement) = rounds[index].progress else {
                 throw .notSettled(round: number)
             }
-            rounds[index].progress = .released(settlement, modelDigest: digest)
+            return Change(kind: .set(index: index, .released(settlement, modelDigest: digest)))
         case .abandon(let number, _):
             let index = try chargedRound(number)
-            if case .settled(let settlement) = rounds[index].progress {
-                rounds[index].progress = .abandoned(after: settlement)
-            } else {
-                rounds[index].progress = .abandoned(after: nil)
+            guard case .settled(let settlement) = rounds[index].progress else {
+                return Change(kind: .set(index: index, .abandoned(after: nil)))
             }
+            return Change(kind: .set(index: index, .abandoned(after: settlement)))
+        case .close: return Change(kind: .close)
+        }
+    }
+
+    /// Carries a change out that ``change(for:)`` gave of this very state.
+    mutating func perform(_ change: Change) {
+        switch change.kind {
+        case .nothing: break
+        case .open(let opening): self.opening = opening
+        case .append(let round):
+            rounds.append(round)
+            total.add(round.costs)
+        case .set(let index, let progress):
+            let before = rounds[index].costs
+            rounds[index].progress = progress
+            guard rounds[index].costs != before else { return }
+            total = LedgerEntry.RoundCosts(released: [], server: [])
+            for round in rounds { total.add(round.costs) }
         case .close: isClosed = true
         }
     }
@@ -147,5 +182,14 @@ package struct LedgerState: Hashable, Sendable {
                 rounds[middle].number < number ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
         }
         return nil
+    }
+}
+
+extension LedgerEntry.RoundCosts {
+    /// Adds what comes after.
+    fileprivate mutating func add(_ further: LedgerEntry.RoundCosts) {
+        released += further.released
+        server += further.server
+        example += further.example
     }
 }

@@ -21,18 +21,23 @@ package struct PrivacyBudget: Hashable, Sendable {
         of costs: LedgerEntry.RoundCosts, after state: LedgerState, epsilon accountant: Accountant
     ) throws -> BudgetExcess? {
         if epsilon < .infinity {
-            let spent = try accountant(state.releasedEvents + costs.released, delta)
+            let spent = try accountant(Self.joined(state.releasedEvents, costs.released), delta)
             guard spent <= epsilon else {
                 return BudgetExcess(against: .releasedModels, epsilon: spent, limit: epsilon)
             }
         }
         if serverEpsilon < .infinity {
-            let spent = try accountant(state.serverEvents + costs.server, delta)
+            let spent = try accountant(Self.joined(state.serverEvents, costs.server), delta)
             guard spent <= serverEpsilon else {
                 return BudgetExcess(against: .server, epsilon: spent, limit: serverEpsilon)
             }
         }
         return nil
+    }
+
+    /// One after the other, without a copy where nothing is added.
+    private static func joined(_ events: [LedgerEvent], _ further: [LedgerEvent]) -> [LedgerEvent] {
+        further.isEmpty ? events : events + further
     }
 }
 

@@ -151,9 +151,9 @@ package struct PrivacyLedger: ~Copyable {
     /// The entry's line made, checked against the rules and written; the state follows only once it is durable.
     private mutating func append(_ entry: LedgerEntry, time: String?) throws {
         guard !hasFailed else { throw LedgerError.failedBefore }
-        var next = state
+        let change: LedgerState.Change
         do {
-            try next.apply(entry)
+            change = try state.change(for: entry)
         } catch {
             throw LedgerError.rule(error)
         }
@@ -167,7 +167,7 @@ package struct PrivacyLedger: ~Copyable {
             hasFailed = true
             throw error
         }
-        state = next
+        state.perform(change)
     }
 
     /// Makes the line durable, or throws.

@@ -2,7 +2,7 @@ package import Compute
 internal import Configuration
 internal import Cryptography
 internal import Datasets
-package import Federation
+internal import Federation
 internal import Foundation
 package import Operations
 internal import Privacy
@@ -168,16 +168,15 @@ package final class RunJournal: SimulationJournal {
             NoisySumFile.encode(sum, round: round), to: folder.file("noisy-sum.bin"), mode: 0o600)
     }
 
-    package func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) throws {
+    package var keepsLedger: Bool { ledger != nil }
+
+    package func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws {
         try ledger?.settle(
-            round: round, charge: charge, survivors: survivors,
-            noisySumDigest: noisySum.withPackedBytes { try Digest.hexadecimal($0) })
+            round: round, charge: charge, survivors: survivors, noisySumDigest: noisySumDigest)
     }
 
-    package func release(round: Int, model: GlobalModel) throws {
-        guard let ledger else { return }
-        let digest = try model.parameters.values.withUnsafeBytes { try Digest.hexadecimal($0) }
-        try ledger.release(round: round, modelDigest: digest)
+    package func release(round: Int, modelDigest: String) throws {
+        try ledger?.release(round: round, modelDigest: modelDigest)
     }
 
     package func abandon(round: Int, reason: String) throws {

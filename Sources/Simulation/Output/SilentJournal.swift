@@ -1,5 +1,4 @@
 internal import Cryptography
-package import Federation
 package import SecureAggregation
 
 /// Writes nothing down: for baselines, which release nothing and spend nothing, and for tests.
@@ -22,8 +21,9 @@ package final class SilentJournal: SimulationJournal {
     package func charge(round: Int, charge: Int) {}
     package func storedNoisySum(round: Int, like sum: RingVector) -> RingVector? { nil }
     package func storeNoisySum(round: Int, _ sum: RingVector) {}
-    package func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) {}
-    package func release(round: Int, model: GlobalModel) {}
+    package var keepsLedger: Bool { false }
+    package func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) {}
+    package func release(round: Int, modelDigest: String) {}
     package func abandon(round: Int, reason: String) {}
     package func epsilon(charged: Int) -> Double? { nil }
     package func epsilonServer(charged: Int) -> Double? { nil }

@@ -1,4 +1,3 @@
-package import Federation
 package import SecureAggregation
 
 /// What a simulation writes down while it runs: the privacy ledger, the round records, the checkpoints.
@@ -17,10 +16,12 @@ package protocol SimulationJournal: AnyObject {
     func storedNoisySum(round: Int, like sum: RingVector) throws -> RingVector?
     /// Keeps the noisy sum, whoever added the noise, until the round is published.
     func storeNoisySum(round: Int, _ sum: RingVector) throws
-    /// Writes who was really in the sum of the `charge`-th charged round.
-    func settle(round: Int, charge: Int, survivors: Int, noisySum: RingVector) throws
-    /// Writes the release of a round's model.
-    func release(round: Int, model: GlobalModel) throws
+    /// Whether there is a ledger: else nobody asks for digests.
+    var keepsLedger: Bool { get }
+    /// Writes who was really in the sum of the `charge`-th charged round, and the sum's SHA-256.
+    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws
+    /// Writes the release of a round's model by its SHA-256.
+    func release(round: Int, modelDigest: String) throws
     /// Writes that a round released nothing.
     func abandon(round: Int, reason: String) throws
     /// ε after that many charged rounds against whoever sees the models; nil when unbounded.

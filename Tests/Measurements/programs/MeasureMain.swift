@@ -15,8 +15,10 @@ enum MeasureMain {
             case "upload": try Load(rest).upload()
             case "large": try LargeModel(rest).run()
             case "large-check": try LargeModel.check(rest)
+            case "rounds": try Rounds(rest).run()
             default:
-                throw Failure(.usage, "usage: sordino-measure replay|relay|idle|upload|large|large-check …")
+                throw Failure(
+                    .usage, "usage: sordino-measure replay|relay|idle|upload|large|large-check|rounds …")
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

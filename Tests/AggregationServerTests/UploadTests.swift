@@ -1,5 +1,10 @@
+import Federation
 import Foundation
+import Learning
+import Messages
+import SecureAggregation
 import Testing
+import Transport
 
 @testable import AggregationServer
 
@@ -11,6 +16,63 @@ import Testing
         stride(from: 0, to: bytes.count, by: step).allSatisfy { start in
             bytes[start..<min(start + step, bytes.count)].withUnsafeBytes { buffer.append($0) }
         }
+    }
+
+    /// A report in floating-point numbers counts as the integers that they are rounded to, in memory and by a file.
+    @Test(arguments: memories) func floatsCountAsTheIntegersThatTheyBecome(memory: Int) throws {
+        let fixture = try ServerFixture(["task.rounds=1", "server.limits.upload_memory=\(memory)"])
+        let agents = try (0..<3).map { try TestAgent($0, fixture) }
+        for agent in agents { #expect(try agent.checkIn().status == 204) }
+        let plans = try agents.map { try $0.plan() }
+        let task = try fixture.setup.plan
+        func values(_ client: Int) -> [Float] {
+            (0..<task.reportDimension).map { Float($0 - 3) * 0.37 + Float(client) * 1e-3 }
+        }
+        func body(_ values: [Float], _ plan: RoundPlan, weight: Int) throws -> [UInt8] {
+            let header = try #require(
+                UpdateHeader(
+                    run: plan.run, round: plan.round, weight: weight, count: plan.report.count,
+                    bits: plan.report.bits, values: .floats))
+            return header.encoded() + values.withUnsafeBytes { Array($0) }
+        }
+        for bad in [Float.nan, .infinity, -.infinity, 1e30] {
+            var hostile = values(0)
+            hostile[1] = bad
+            let answer = try agents[0].send(body(hostile, plans[0], weight: 5), round: 1)
+            #expect(answer.status == 422)
+            #expect(try ErrorAnswer(decoding: answer.body).error == "not_finite")
+            let long = try agents[0].send(body(hostile + [1], plans[0], weight: 5), round: 1)
+            #expect(long.status == 422)
+            agents[0].client.disconnect()
+        }
+        var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
+        var sum = Aggregation(count: task.reportDimension, bits: task.codec.bits)
+        for (agent, plan) in zip(agents, plans) {
+            let (values, weight) = (values(plan.client), 3 + plan.client)
+            #expect(try agent.send(body(values, plan, weight: weight), round: 1).status == 202)
+            values.withUnsafeBufferPointer {
+                sum.add(rounding: $0, factor: task.codec.scale * Double(weight), weight: weight)
+            }
+        }
+        #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
+        model.apply(noisySum: sum.sum, weight: sum.weight)
+        #expect(try fixture.state.readModel(1) == fixture.setup.modelFile(model.parameters, round: 1))
+    }
+
+    @Test func floatsAreNotTakenWhereUpdatesAreClipped() throws {
+        let fixture = try ServerFixture([
+            "task.rounds=1", "task.privacy={mode: 'central', noise_multiplier: 1, clipping_norm: 1}",
+        ])
+        let agents = try (0..<3).map { try TestAgent($0, fixture) }
+        for agent in agents { #expect(try agent.checkIn().status == 204) }
+        let plan = try agents[0].plan()
+        let header = try #require(
+            UpdateHeader(
+                run: plan.run, round: 1, weight: 1, count: plan.report.count, bits: plan.report.bits,
+                values: .floats))
+        let body = header.encoded() + [UInt8](repeating: 0, count: 4 * plan.report.count)
+        let answer = try agents[0].send(body, round: 1)
+        #expect([413, 422].contains(answer.status))
     }
 
     @Test func memoryIsBoundedAndUsedAgain() throws {

@@ -50,7 +50,12 @@ import Testing
             let body = try #require(bodies.first, "\(agent.log.text)")
             let header = try body.withUnsafeBytes { try UpdateHeader(decoding: $0) }
             #expect(header.round == round && header.weight == 30 && header.bits == 64)
-            #expect(Array(body[UpdateHeader.byteCount...]) == worker.partial.sum.packed())
+            #expect(header.values == .floats)
+            var sum = Aggregation(count: task.plan.reportDimension, bits: 64)
+            Array(body[UpdateHeader.byteCount...]).withUnsafeBytes {
+                sum.add(floats: $0, factor: task.plan.codec.scale * 30, weight: 30)
+            }
+            #expect(sum.sum == worker.partial.sum)
         }
     }
 

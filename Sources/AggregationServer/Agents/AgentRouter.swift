@@ -156,10 +156,12 @@ final class AgentRouter: HTTPHandler {
             run: run, round: round, count: plan.reportDimension, bits: plan.codec.bits,
             isUniform: privacy != nil,
             squaredNormBound: privacy?.configuration.mode == .central
-                ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil)
+                ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil,
+            floatScale: plan.sendsFloats ? plan.codec.scale : nil)
+        let length = if case .fixed(let count) = request.head.bodyLength { count } else { form.bytes }
         let path = digest == nil ? spool.incomingPath() : nil
         let sink = UpdateSink(
-            form, path: path, memory: memory,
+            form, length: min(length, form.bytes), path: path, memory: memory,
             storageFailed: { [mailbox] in mailbox.post(.storageFailed(code: $0)) }
         ) { [keeper] update in
             keeper.take(UpdateKeeper.Job(form: form, update: update, agent: agent, responder: responder))

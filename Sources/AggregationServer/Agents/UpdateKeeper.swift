@@ -40,7 +40,8 @@ final class UpdateKeeper: Sendable {
         switch update.content {
         case .hashed: post(job, nil, nil, mailbox)
         case .memory(let buffer, let path):
-            if let problem = problem(buffer.bytes, job.form) { return refuse(job, problem) }
+            let vector = UnsafeRawBufferPointer(rebasing: buffer.bytes[UpdateHeader.byteCount...])
+            if let problem = job.form.problem(job.update.header, vector) { return refuse(job, problem) }
             guard let file = SpoolFile(creating: path, isDirect: true) else {
                 return storageFailed(job, mailbox)
             }
@@ -56,7 +57,7 @@ final class UpdateKeeper: Sendable {
                 file.discard()
                 return storageFailed(job, mailbox, code)
             }
-            if let problem = problem(file.path, job.form) {
+            if let problem = problem(file.path, job) {
                 file.discard()
                 return refuse(job, problem)
             }
@@ -70,7 +71,7 @@ final class UpdateKeeper: Sendable {
         mailbox.post(
             .report(
                 IncomingReport(
-                    agent: job.agent, round: job.form.round, weight: job.update.weight,
+                    agent: job.agent, round: job.form.round, header: job.update.header,
                     digest: RunIdentity.text(job.update.digest), bytes: job.update.bytes, path: path,
                     content: content, responder: job.responder)))
     }
@@ -85,31 +86,15 @@ final class UpdateKeeper: Sendable {
             .refusal(503, "storage", "the server cannot keep the update", retryAfter: 15))
     }
 
-    /// What is wrong with the vector, if anything.
-    private static func problem(_ path: String, _ form: UpdateForm) -> (word: String, detail: String)? {
-        guard let file = try? SharedBuffer(mappingFileAt: path), file.count == form.bytes else {
+    /// What is wrong with the vector in a file, if anything; the file leaves memory as it is read.
+    private static func problem(_ path: String, _ job: Job) -> (word: String, detail: String)? {
+        guard let file = try? SharedBuffer(mappingFileAt: path), file.count == job.update.bytes else {
             return ("shape", "the update cannot be read back")
         }
-        return problem(file.bytes, form) { range in
-            file.release(
-                range.lowerBound + UpdateHeader.byteCount..<range.upperBound + UpdateHeader.byteCount)
+        let start = UpdateHeader.byteCount
+        let vector = UnsafeRawBufferPointer(rebasing: file.bytes[start...])
+        return job.form.problem(job.update.header, vector) { range in
+            file.release(range.lowerBound + start..<range.upperBound + start)
         }
-    }
-
-    /// The same of an update in memory. `consumed` is told which bytes of its vector are not needed any more.
-    private static func problem(
-        _ update: UnsafeRawBufferPointer, _ form: UpdateForm, consumed: (Range<Int>) -> Void = { _ in }
-    ) -> (word: String, detail: String)? {
-        let body = UnsafeRawBufferPointer(rebasing: update[UpdateHeader.byteCount...])
-        guard RingVector.isWireForm(body, count: form.count, bits: form.bits) else {
-            return ("shape", "the unused bits of the last byte are not zero")
-        }
-        guard let bound = form.squaredNormBound else { return nil }
-        let squared = RingVector.squaredNorm(
-            packed: body, count: form.count, bits: form.bits, consumed: consumed)
-        guard let squared, squared <= bound else {
-            return ("norm", "the update is longer than the clipping norm allows")
-        }
-        return nil
     }
 }

@@ -16,8 +16,38 @@ struct UpdateForm: Sendable {
     /// Largest squared norm in grid units, where the server sees what the client clipped; nil elsewhere.
     let squaredNormBound: UInt64?
 
-    /// Bytes of the body.
+    /// Grid points a unit of the model where floating-point numbers are taken too; nil where only the ring's integers
+    /// are.
+    let floatScale: Double?
+
+    /// Bytes of the longest body.
     var bytes: Int { UpdateHeader.byteCount + RingVector.packedByteCount(count: count, bits: bits) }
+
+    /// What is wrong with a vector behind its header, if anything. `consumed` is told which of its bytes are not
+    /// needed any more.
+    func problem(
+        _ header: UpdateHeader, _ vector: UnsafeRawBufferPointer, consumed: (Range<Int>) -> Void = { _ in }
+    ) -> (word: String, detail: String)? {
+        guard vector.count == header.bodyByteCount else {
+            return ("shape", "the update has \(vector.count) bytes behind its header")
+        }
+        if header.values == .floats {
+            let factor = floatScale.map { $0 * Double(header.weight) } ?? .nan
+            guard Aggregation.fits(floats: vector, factor: factor, consumed: consumed) else {
+                return ("not_finite", "the update is not finite, or too large for the ring")
+            }
+            return nil
+        }
+        guard RingVector.isWireForm(vector, count: count, bits: bits) else {
+            return ("shape", "the unused bits of the last byte are not zero")
+        }
+        guard let squaredNormBound else { return nil }
+        let squared = RingVector.squaredNorm(packed: vector, count: count, bits: bits, consumed: consumed)
+        guard let squared, squared <= squaredNormBound else {
+            return ("norm", "the update is longer than the clipping norm allows")
+        }
+        return nil
+    }
 }
 
 /// Takes an update piece by piece: checks its head, hashes it, and keeps it in memory or, where that is used up, in a
@@ -37,11 +67,12 @@ final class UpdateSink: BodySink {
     struct CompleteUpdate: Sendable {
         let content: Content
         let digest: [UInt8]
-        let weight: Int
+        let header: UpdateHeader
         let bytes: Int
     }
 
     private let form: UpdateForm
+    private let length: Int
     private let path: String?
     private let memory: UpdateMemory
     /// Nil before the first byte and after the end.
@@ -53,13 +84,15 @@ final class UpdateSink: BodySink {
     private let complete: (CompleteUpdate) -> Void
     private let storageFailed: (Int32) -> Void
 
-    /// Calls `complete` on the loop. `storageFailed` is told the system's error number when the update cannot be
+    /// Calls `complete` on the loop. `length` are the bytes that will come at most. `storageFailed` is told the system's error number when the update cannot be
     /// written. `path` is nil for a repetition.
     init(
-        _ form: UpdateForm, path: String?, memory: UpdateMemory, storageFailed: @escaping (Int32) -> Void,
+        _ form: UpdateForm, length: Int, path: String?, memory: UpdateMemory,
+        storageFailed: @escaping (Int32) -> Void,
         _ complete: @escaping (CompleteUpdate) -> Void
     ) {
         self.form = form
+        self.length = length
         self.path = path
         self.memory = memory
         self.complete = complete
@@ -86,10 +119,11 @@ final class UpdateSink: BodySink {
     }
 
     func finish() -> BodyOutcome {
-        guard let header, let content, received == form.bytes else {
+        let wanted = UpdateHeader.byteCount + (header?.bodyByteCount ?? 0)
+        guard let header, let content, received == wanted else {
             discard()
             return .respond(
-                .refusal(422, "shape", "the update has \(received) bytes where \(form.bytes) are wanted"))
+                .refusal(422, "shape", "the update has \(received) bytes where \(wanted) are wanted"))
         }
         guard let digest = try? hash.take()?.finish() else {
             discard()
@@ -97,7 +131,7 @@ final class UpdateSink: BodySink {
         }
         self.content = nil
         complete(
-            CompleteUpdate(content: content, digest: digest, weight: header.weight, bytes: received))
+            CompleteUpdate(content: content, digest: digest, header: header, bytes: received))
         return .later
     }
 
@@ -121,6 +155,9 @@ final class UpdateSink: BodySink {
                 422, "shape",
                 "\(header.count) coordinates of \(header.bits) bits where \(form.count) of \(form.bits) are wanted"
             )
+        }
+        guard header.values == .ring || form.floatScale != nil else {
+            return .refusal(422, "shape", "floating-point numbers where integers of the ring are wanted")
         }
         guard form.isUniform ? header.weight == 1 : header.weight > 0 else {
             return .refusal(
@@ -146,7 +183,7 @@ final class UpdateSink: BodySink {
     /// Decides with the first bytes, not with the head: who says that much will come and sends none holds nothing.
     private func place() -> Content? {
         guard let path else { return .hashed }
-        if let buffer = memory.take(form.bytes) { return .memory(buffer, path: path) }
+        if let buffer = memory.take(length) { return .memory(buffer, path: path) }
         return SpoolFile(creating: path, isDirect: false).map { .file($0) }
     }
 

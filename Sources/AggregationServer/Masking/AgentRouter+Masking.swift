@@ -73,7 +73,7 @@ extension AgentRouter {
     ) -> RequestDecision {
         let form = UpdateForm(
             run: run, round: round, count: plan.reportDimension, bits: plan.codec.bits, isUniform: true,
-            squaredNormBound: nil)
+            squaredNormBound: nil, floatScale: nil)
         let sink = CollectingSink { [reader] bytes in
             reader.take(.init(form: form, body: bytes, agent: agent, responder: responder))
             return .later

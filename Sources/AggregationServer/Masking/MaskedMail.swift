@@ -80,7 +80,7 @@ final class MaskedReportReader: Sendable {
     private static func report(_ bytes: UnsafeRawBufferPointer, _ form: UpdateForm) throws -> RingVector {
         let header = try UpdateHeader(decoding: bytes)
         guard header.runText == form.run, header.round == form.round, header.count == form.count,
-            header.bits == form.bits, header.weight == 1, bytes.count == form.bytes
+            header.bits == form.bits, header.values == .ring, header.weight == 1, bytes.count == form.bytes
         else { throw MessageError("masked report: not of this run, round and shape") }
         let body = UnsafeRawBufferPointer(rebasing: bytes[UpdateHeader.byteCount...])
         guard let report = RingVector(packed: body, count: form.count, bits: form.bits) else {

@@ -43,9 +43,9 @@ extension RoundOwner {
                 return
             }
             if let content = report.content {
-                addReport(content.bytes, weight: report.weight)
+                addReport(content.bytes, report.header)
             } else if let opened {
-                addReport(opened.update, weight: opened.weight)
+                addReport(opened.update, opened.header)
             }
             file.reports[String(client)] = report.digest
             file.bytesUp += report.bytes
@@ -72,19 +72,22 @@ extension RoundOwner {
 
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
-        let (update, weight) = try openReport(spool.reportPath(round: round, client: client))
-        addReport(update, weight: weight)
+        let (update, header) = try openReport(spool.reportPath(round: round, client: client))
+        addReport(update, header)
     }
 
-    /// A report's file, mapped, and its weight; throws where it holds no vector of this task. Adding it copies
+    /// A report's file, mapped, and its header; throws where it holds no vector of this task. Adding it copies
     /// nothing: a model may have a gigabyte.
-    private func openReport(_ path: String) throws -> (update: SharedBuffer, weight: Int) {
+    private func openReport(_ path: String) throws -> (update: SharedBuffer, header: UpdateHeader) {
         let file = try SharedBuffer(mappingFileAt: path)
         let header = try UpdateHeader(decoding: file.bytes)
-        guard
-            RingVector.isWireForm(Self.vector(file.bytes), count: plan.reportDimension, bits: plan.codec.bits)
+        let vector = Self.vector(file.bytes)
+        guard header.count == plan.reportDimension, header.bits == plan.codec.bits,
+            vector.count == header.bodyByteCount,
+            header.values == .floats
+                ? plan.sendsFloats : RingVector.isWireForm(vector, count: header.count, bits: header.bits)
         else { throw Failure(.storage, "\(path): damaged") }
-        return (file, header.weight)
+        return (file, header)
     }
 
     private static func vector(_ update: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
@@ -92,8 +95,8 @@ extension RoundOwner {
     }
 
     /// Adds an opened report to the running sum; its file leaves memory as it is added.
-    private func addReport(_ file: SharedBuffer, weight: Int) {
-        addReport(file.bytes, weight: weight) { range in
+    private func addReport(_ file: SharedBuffer, _ header: UpdateHeader) {
+        addReport(file.bytes, header) { range in
             file.release(
                 range.lowerBound + UpdateHeader.byteCount..<range.upperBound + UpdateHeader.byteCount)
         }
@@ -101,9 +104,15 @@ extension RoundOwner {
 
     /// Adds a report to the running sum. `consumed` is told which bytes of its vector are not needed any more.
     private func addReport(
-        _ update: UnsafeRawBufferPointer, weight: Int, consumed: (Range<Int>) -> Void = { _ in }
+        _ update: UnsafeRawBufferPointer, _ header: UpdateHeader, consumed: (Range<Int>) -> Void = { _ in }
     ) {
-        let isAdded = aggregation.add(packed: Self.vector(update), weight: weight, consumed: consumed)
+        let (vector, weight) = (Self.vector(update), header.weight)
+        if header.values == .floats {
+            aggregation.add(
+                floats: vector, factor: plan.codec.scale * Double(weight), weight: weight, consumed: consumed)
+            return
+        }
+        let isAdded = aggregation.add(packed: vector, weight: weight, consumed: consumed)
         precondition(isAdded, "a report is checked when it is opened")
     }
 

@@ -36,7 +36,8 @@ struct AgentIdentity: Sendable {
 struct IncomingReport: Sendable {
     let agent: AgentIdentity
     let round: Int
-    let weight: Int
+    /// What the report says of itself.
+    let header: UpdateHeader
     /// SHA-256 of the whole body, lower-case hexadecimal.
     let digest: String
     let bytes: Int

@@ -93,13 +93,37 @@ package struct RoundWork {
     package func report(by trainer: any RoundTrainer) throws -> (body: [UInt8], examples: Int) {
         // Noise of distributed mode is a share only: sent unmasked it would protect nobody.
         guard !plan.masksReports else { throw UnusablePlan("this report must not leave unmasked") }
+        if plan.sendsFloats { return try plainReport(by: trainer) }
         let (vector, weight, examples) = try vector(by: trainer, members: plan.greatestCohort)
-        guard
-            let header = UpdateHeader(
-                run: message.run, round: message.round, weight: weight, count: plan.reportDimension,
-                bits: plan.codec.bits)
-        else { throw UnusablePlan("the run has no identity") }
-        return (header.encoded() + vector.packed(), examples)
+        return (try header(weight: weight, .ring).encoded() + vector.packed(), examples)
+    }
+
+    private func header(weight: Int, _ values: UpdateHeader.Values) throws -> UpdateHeader {
+        let header = UpdateHeader(
+            run: message.run, round: message.round, weight: weight, count: plan.reportDimension,
+            bits: plan.codec.bits, values: values)
+        guard let header else { throw UnusablePlan("the run has no identity") }
+        return header
+    }
+
+    /// Without privacy the change itself goes on the wire, checked as it would be for the ring.
+    private func plainReport(by trainer: any RoundTrainer) throws -> (body: [UInt8], examples: Int) {
+        var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
+        return try trainer.withUpdate(job) { delta, examples in
+            var rounding = SeededGenerator(seed: message.seed, purpose: .stochasticRounding)
+            var noise = try SecureNoise()
+            let (weight, _) = try pipeline.encode(
+                delta, examples: examples, clippingNorm: clippingNorm, rounding: &rounding, noise: &noise)
+            let header = try header(weight: weight, .floats).encoded()
+            let body = [UInt8](unsafeUninitializedCapacity: header.count + 4 * delta.count) { bytes, count in
+                let raw = UnsafeMutableRawBufferPointer(bytes)
+                raw.copyBytes(from: header)
+                UnsafeMutableRawBufferPointer(rebasing: raw[header.count...]).copyMemory(
+                    from: UnsafeRawBufferPointer(delta))
+                count = header.count + 4 * delta.count
+            }
+            return (body, examples)
+        }
     }
 
     /// Trains, clips, encodes and adds the agent's noise, which comes from the cryptographic generator: the

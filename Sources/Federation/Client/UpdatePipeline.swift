@@ -56,9 +56,6 @@ package struct UpdatePipeline {
     private var factor = 0.0
     private let roundsWhenAdded: Bool
 
-    /// Unclipped sums must stay within the ring of 64 bits.
-    private static let largestUnclipped = 0x1p62
-
     /// Allocates the buffers for reports of the plan. `onlyAdds` says that reports will be added here, to a sum in
     /// memory, and no ``report(bits:)`` asked for: then a plain clipped update needs one pass less.
     package init(plan: TaskPlan, onlyAdds: Bool = false) {
@@ -127,7 +124,7 @@ package struct UpdatePipeline {
         let norm = squared.squareRoot()
         guard let privacy else {
             // No coordinate is larger than the norm.
-            guard norm * scale * Double(examples) < Self.largestUnclipped else {
+            guard norm * scale * Double(examples) < Aggregation.largestUnclipped else {
                 throw UpdateRefusal.outOfRange
             }
             weight = examples

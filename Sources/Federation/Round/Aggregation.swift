@@ -39,6 +39,63 @@ package struct Aggregation: Sendable {
         note(weight)
     }
 
+    /// Unclipped updates must stay within the ring of 64 bits: bound of an update's norm times its factor.
+    package static let largestUnclipped = 0x1p62
+
+    /// Whether floating-point numbers in their wire form are finite and, each times `factor`, within the ring.
+    /// `consumed` is told which bytes are not needed any more, piece by piece.
+    package static func fits(
+        floats bytes: UnsafeRawBufferPointer, factor: Double, consumed: (Range<Int>) -> Void = { _ in }
+    ) -> Bool {
+        var squared = 0.0
+        forEachPiece(of: bytes, consumed) { _, piece in
+            squared += piece.baseAddress.map { Kernels.squareNorm($0, count: piece.count) } ?? 0
+        }
+        return squared.isFinite && squared.squareRoot() * factor < largestUnclipped
+    }
+
+    /// Adds one client's update as it travels without privacy: floating-point numbers for which
+    /// ``fits(floats:factor:consumed:)`` holds, each times `factor` rounded to the nearest integer of the ring of 64
+    /// bits, as the client would have rounded them.
+    package mutating func add(
+        floats bytes: UnsafeRawBufferPointer, factor: Double, weight: Int,
+        consumed: (Range<Int>) -> Void = { _ in }
+    ) {
+        precondition(bytes.count == 4 * count, "an update of another length")
+        prepare()
+        held?.withWideWords { sum in
+            Self.forEachPiece(of: bytes, consumed) { start, piece in
+                let part = UnsafeMutableBufferPointer(rebasing: sum[start..<start + piece.count])
+                Kernels.addRounded(to: part, piece, factor: factor)
+            }
+        }
+        note(weight)
+    }
+
+    /// Numbers at a time: a mapped file need not be in memory as a whole.
+    private static let pieceCount = 1 << 20
+
+    /// Calls `body` with pieces and the places where they begin. Bytes that are not where numbers may lie are copied.
+    private static func forEachPiece(
+        of bytes: UnsafeRawBufferPointer, _ consumed: (Range<Int>) -> Void,
+        _ body: (Int, UnsafeBufferPointer<Float>) -> Void
+    ) {
+        let isAligned = Int(bitPattern: bytes.baseAddress) % MemoryLayout<Float>.alignment == 0
+        for start in stride(from: 0, to: bytes.count / 4, by: pieceCount) {
+            let range = 4 * start..<min(4 * (start + pieceCount), bytes.count / 4 * 4)
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[range])
+            if isAligned {
+                body(start, piece.assumingMemoryBound(to: Float.self))
+            } else {
+                let copy = (0..<piece.count / 4).map {
+                    piece.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
+                }
+                copy.withUnsafeBufferPointer { body(start, $0) }
+            }
+            consumed(range)
+        }
+    }
+
     /// Adds one client's update to a ring of at most 32 bits, each value times `factor` rounded to the nearest
     /// integer; every product must be below 2^31 − 1. False, and nothing is added, where the squared norm of those
     /// integers is above `bound`.

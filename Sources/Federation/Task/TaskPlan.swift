@@ -50,7 +50,13 @@ package struct TaskPlan: Sendable {
         return try? LayerClipping(lengths: lengths, bounds: lengths.map { _ in each })
     }
     /// Bytes of one report on the wire.
-    package var reportBytes: Int { RingVector.packedByteCount(count: reportDimension, bits: codec.bits) }
+    package var reportBytes: Int {
+        sendsFloats
+            ? 4 * reportDimension : RingVector.packedByteCount(count: reportDimension, bits: codec.bits)
+    }
+    /// Whether reports travel as floating-point numbers, to be rounded where they are added: nothing is clipped,
+    /// hidden or masked.
+    package var sendsFloats: Bool { privacy == nil }
     /// Bytes of one published model, its header apart.
     package var modelBytes: Int { dimension * 4 }
 

@@ -17,16 +17,37 @@ package struct UpdateHeader: Equatable, Sendable {
     package var round: Int
     package var weight: Int
     package var count: Int
+    /// Width of the ring that the update is added in.
     package var bits: Int
+    /// What follows the header.
+    package var values: Values
+
+    /// The two forms of an update's coordinates.
+    package enum Values: UInt32, Sendable {
+        /// Integers of the ring, packed.
+        case ring = 0
+        /// The change of each parameter as IEEE 754 binary32, little-endian: only where nothing is clipped, hidden or
+        /// masked, in half the bytes. The server brings them to the ring as the client would.
+        case floats = 1
+    }
+
+    /// Bytes behind the header.
+    package var bodyByteCount: Int {
+        switch values {
+        case .ring: (count * bits + 7) / 8
+        case .floats: 4 * count
+        }
+    }
 
     /// `run` in hexadecimal must be 32 digits; nil otherwise.
-    package init?(run: String, round: Int, weight: Int, count: Int, bits: Int) {
+    package init?(run: String, round: Int, weight: Int, count: Int, bits: Int, values: Values = .ring) {
         guard let bytes = RunIdentity.bytes(run) else { return nil }
         self.run = bytes
         self.round = round
         self.weight = weight
         self.count = count
         self.bits = bits
+        self.values = values
     }
 
     /// The run's identity in lower-case hexadecimal.
@@ -38,7 +59,7 @@ package struct UpdateHeader: Equatable, Sendable {
         for value in [round, weight, count] {
             withUnsafeBytes(of: Int64(value).littleEndian) { bytes.append(contentsOf: $0) }
         }
-        for value in [UInt32(bits), 0] {
+        for value in [UInt32(bits), values.rawValue] {
             withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
         }
         return bytes
@@ -55,14 +76,15 @@ package struct UpdateHeader: Equatable, Sendable {
             Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int64.self))
         }
         let bits = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 48, as: UInt32.self))
-        let rest = bytes.loadUnaligned(fromByteOffset: 52, as: UInt32.self)
+        let form = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 52, as: UInt32.self))
         guard number(24) > 0, number(24) <= Int64(Int32.max), number(32) >= 0, number(32) <= 1 << 40,
-            number(40) > 0, number(40) <= 1 << 33, bits <= 64, rest == 0
+            number(40) > 0, number(40) <= 1 << 33, bits <= 64, let values = Values(rawValue: form)
         else { throw MessageError("update: a field of the header is out of range") }
         round = Int(number(24))
         weight = Int(number(32))
         count = Int(number(40))
         self.bits = Int(bits)
+        self.values = values
     }
 }
 

@@ -157,8 +157,13 @@ struct Load {
     private static func body(_ plan: RoundPlan) throws -> [UInt8] {
         guard
             let header = UpdateHeader(
-                run: plan.run, round: plan.round, weight: 1, count: plan.report.count, bits: plan.report.bits)
+                run: plan.run, round: plan.round, weight: 1, count: plan.report.count, bits: plan.report.bits,
+                values: plan.privacy == nil ? .floats : .ring)
         else { throw Failure(.internalFault, "the plan has no run") }
+        if plan.privacy == nil {
+            let values = (0..<plan.report.count).map { Float($0 % 7 - 3) * 0x1p-10 }
+            return header.encoded() + values.withUnsafeBytes { Array($0) }
+        }
         var vector = RingVector(zeros: plan.report.count, bits: plan.report.bits)
         let values = (0..<plan.report.count).map { Int64($0 % 7) - 3 }
         values.withUnsafeBufferPointer { vector.add(integers: $0) }

@@ -123,16 +123,17 @@ struct Replay {
             guard RunIdentity.text(try SHA256.hash(body)) == file.reports[String(client)] else {
                 throw Failure(.internalFault, "round \(file.round): client \(client) reported other bytes")
             }
-            let (header, vector) = try body.withUnsafeBytes { bytes in
-                (
-                    try UpdateHeader(decoding: bytes),
-                    RingVector(
-                        packed: UnsafeRawBufferPointer(rebasing: bytes[UpdateHeader.byteCount...]),
-                        count: plan.reportDimension, bits: plan.codec.bits)
-                )
+            try body.withUnsafeBytes { bytes in
+                let header = try UpdateHeader(decoding: bytes)
+                let vector = UnsafeRawBufferPointer(rebasing: bytes[UpdateHeader.byteCount...])
+                if header.values == .floats {
+                    sum.add(
+                        floats: vector, factor: plan.codec.scale * Double(header.weight),
+                        weight: header.weight)
+                } else if !sum.add(packed: vector, weight: header.weight) {
+                    throw Failure(.internalFault, "a report cannot be unpacked")
+                }
             }
-            guard let vector else { throw Failure(.internalFault, "a report cannot be unpacked") }
-            sum.add(vector, weight: header.weight)
             start = work.model
         }
         guard plan.privacy == nil, let start else { return }

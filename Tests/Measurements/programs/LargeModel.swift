@@ -112,17 +112,17 @@ struct LargeModel {
 
     // MARK: Reports
 
-    /// What an agent multiplies the pattern by, and its weight: different for even and odd agents where weights may
-    /// differ, so that a report that is lost or counted twice shows.
+    /// What an agent multiplies the pattern by, and its weight, which the server multiplies by too: different for even
+    /// and odd agents where weights may differ, so that a report that is lost or counted twice shows.
     private static func share(_ index: Int, _ plan: RoundPlan) -> (factor: Int, weight: Int) {
-        plan.privacy == nil && index % 2 == 1 ? (-2, 3) : (1, 1)
+        plan.privacy == nil && index % 2 == 1 ? (-1, 3) : (1, 1)
     }
 
     private func expectation(_ plan: RoundPlan) throws -> Expectation {
         let shares = (0..<count).map { Self.share($0, plan) }
         var expected = Expectation(
             count: plan.report.count, stride: 1, amplitude: 1 << 28,
-            factor: shares.reduce(0) { $0 + $1.factor },
+            factor: shares.reduce(0) { $0 + $1.factor * $1.weight },
             divisor: Double(shares.reduce(0) { $0 + $1.weight }) * plan.report.scale, deviation: 0)
         guard let privacy = plan.privacy else { return expected }
         // The mean square of the pattern is 4: as large as the norm allows, or on fewer coordinates.
@@ -137,17 +137,22 @@ struct LargeModel {
     private func body(_ index: Int, _ plan: RoundPlan, _ expected: Expectation) throws -> SharedBuffer {
         let (factor, weight) = Self.share(index, plan)
         let path = "\(folder)/body-\(index)"
-        guard
-            let header = UpdateHeader(
-                run: plan.run, round: plan.round, weight: weight, count: expected.count,
-                bits: plan.report.bits)
-        else { throw Failure(.internalFault, "the plan has no run") }
+        let header = UpdateHeader(
+            run: plan.run, round: plan.round, weight: weight, count: expected.count, bits: plan.report.bits,
+            values: plan.privacy == nil ? .floats : .ring)
+        guard let header else { throw Failure(.internalFault, "the plan has no run") }
         try AtomicFile.write(to: path) { file in
             try header.encoded().withUnsafeBytes { try file.append($0) }
             for start in stride(from: 0, to: expected.count, by: Self.windowCount) {
-                let range = start..<min(start + Self.windowCount, expected.count)
-                var window = RingVector(zeros: range.count, bits: plan.report.bits)
-                let values = range.map { Int64(factor * expected.value($0)) }
+                let values = (start..<min(start + Self.windowCount, expected.count))
+                    .map { Int64(factor * expected.value($0)) }
+                if plan.privacy == nil {
+                    // The pattern is exact in either form.
+                    let floats = values.map { Float(Double($0) / plan.report.scale) }
+                    try floats.withUnsafeBytes { try file.append($0) }
+                    continue
+                }
+                var window = RingVector(zeros: values.count, bits: plan.report.bits)
                 values.withUnsafeBufferPointer { window.add(integers: $0) }
                 try window.forEachPackedPiece { try file.append($0) }
             }

@@ -57,8 +57,9 @@ import Testing
         let model = try StoredModel(3, digest: digest, in: folder.state, layout: layout)
         try model.verify(path: "model")
         #expect(model.parameters() == vector.values)
-        let memory = try folder.state.memory(3)
+        let memory = try folder.state.memory(3, count: layout.count)
         #expect(memory.count == layout.count && memory.clippingNorm == 0.75)
+        #expect(throws: Failure.self) { try folder.state.memory(3, count: layout.count + 1) }
         for start in stride(from: 0, to: layout.count, by: window) {
             var piece = [Float](repeating: .nan, count: min(window, layout.count - start))
             piece.withUnsafeMutableBufferPointer { model.copy(from: start, into: $0) }
@@ -71,11 +72,11 @@ import Testing
     @Test func nothingRememberedIsZeros() throws {
         let folder = try Folder()
         _ = try write(vector, 0, in: folder.state, window: 64, remembers: false)
-        let memory = try folder.state.memory(0)
+        let memory = try folder.state.memory(0, count: layout.count)
         var piece: [Float] = [.nan, .nan]
         piece.withUnsafeMutableBufferPointer { memory.copy(from: 9, into: $0) }
         #expect(memory.count == 0 && piece == [0, 0])
-        #expect(throws: Failure.self) { try folder.state.memory(1) }
+        #expect(throws: Failure.self) { try folder.state.memory(1, count: layout.count) }
     }
 
     @Test func whatFailsHalfwayLeavesTheOldModel() throws {
@@ -88,7 +89,7 @@ import Testing
         }
         #expect(folder.models == ["000001.memory", "000001.safetensors"])
         try StoredModel(1, digest: digest, in: folder.state, layout: layout).verify(path: "model")
-        #expect(try folder.state.memory(1).clippingNorm == 0.75)
+        #expect(try folder.state.memory(1, count: layout.count).clippingNorm == 0.75)
     }
 
     @Test func aMappedModelOutlivesItsReplacement() throws {

@@ -83,6 +83,7 @@ extension RoundOwner {
             try spool.synchronise()
             flushReceipts()
         }
+        uploadMemory.trim()
         file.state = .closed
         file.survivors = survivors
         try state.write(file)
@@ -174,14 +175,14 @@ extension RoundOwner {
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
     private func writeNextModel(_ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement) throws -> String
     {
-        let memory = try state.memory(model.round)
+        let memory = movement.remembers ? try state.memory(model.round, count: plan.dimension) : nil
         var scratch: [Float] = []
         return try state.writeModel(
             number, head: setup.modelHead(round: number), count: plan.dimension,
             clippingNorm: movement.clippingNorm, remembers: movement.remembers
         ) { start, parameters, remembered in
             model.copy(from: start, into: parameters)
-            memory.copy(from: start, into: remembered)
+            memory?.copy(from: start, into: remembered)
             // The first window is the longest.
             if scratch.isEmpty { scratch = [Float](repeating: 0, count: parameters.count) }
             scratch.withUnsafeMutableBufferPointer { scratch in

@@ -25,7 +25,8 @@ extension RoundOwner {
     func hasRoomForRound() -> Bool {
         let report = UpdateHeader.byteCount + plan.reportBytes
         let cohort = Int(Double(plan.configuration.cohortSize) * plan.configuration.overSelection) + 1
-        // The model, once more as the latest, what the strategy remembers, and a temporary copy while one is replaced.
+        // The noisy sum, the model, what the strategy remembers, and the model once more as the latest where the file
+        // system has no links.
         let needed = report * (cohort + 1) + model.buffer.count * 4 + Self.bookBytes
         guard let free = state.freeBytes, free < needed else { return true }
         storageFailed(

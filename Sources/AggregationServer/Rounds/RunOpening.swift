@@ -27,7 +27,7 @@ struct RunOpening {
                 run.modelRound, digest: run.modelSHA256, in: state, layout: plan.model.layout)
             try model.verify(path: state.modelPath(run.modelRound))
             movement = try ModelMovement(
-                clippingNorm: state.memory(run.modelRound).clippingNorm, plan: plan)
+                clippingNorm: state.memory(run.modelRound, count: plan.dimension).clippingNorm, plan: plan)
             self.run = run
             return
         }

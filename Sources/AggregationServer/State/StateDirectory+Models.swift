@@ -64,13 +64,13 @@ extension StateDirectory {
         try AtomicFile.publish(modelPath(round), as: "\(path)/models/latest.safetensors")
     }
 
-    /// What was remembered with a model.
-    func memory(_ round: Int) throws -> StoredMemory {
+    /// What was remembered with a model of `count` parameters.
+    func memory(_ round: Int, count: Int) throws -> StoredMemory {
         let path = memoryPath(round)
         guard let file = try map(path) else {
             throw Failure(.storage, "\(path): missing; restore it from a backup")
         }
-        return try StoredMemory(file, path: path)
+        return try StoredMemory(file, path: path, count: count)
     }
 
     /// Rounds whose models are kept, ascending.

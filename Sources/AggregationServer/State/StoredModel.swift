@@ -65,8 +65,8 @@ struct StoredMemory: Sendable {
     let clippingNorm: Double?
     private let values: StoredValues
 
-    /// Throws a storage `Failure` where the bytes are no such file.
-    init(_ file: SharedBuffer, path: String) throws {
+    /// Throws a storage `Failure` where the bytes are no such file of a model of `count` parameters.
+    init(_ file: SharedBuffer, path: String, count: Int) throws {
         let contents: SafeTensorsContents
         do {
             contents = try SafeTensorsContents(decoding: file.bytes)
@@ -74,7 +74,9 @@ struct StoredMemory: Sendable {
             throw Failure(.storage, "\(path): damaged (\(error)); restore it from a backup")
         }
         clippingNorm = contents.metadata[Self.clippingKey].flatMap(Double.init)
-        guard let tensor = contents.tensors.first, contents.tensors.count == 1, tensor.width == 4 else {
+        guard let tensor = contents.tensors.first, contents.tensors.count == 1, tensor.width == 4,
+            tensor.bytes.isEmpty || tensor.bytes.count == 4 * count
+        else {
             throw Failure(.storage, "\(path): damaged; restore it from a backup")
         }
         values = StoredValues(file: file, bytes: tensor.bytes)

@@ -9,8 +9,8 @@ import Transport
 @testable import AggregationServer
 
 @Suite struct UploadTests {
-    /// Bytes of memory for updates: none, so that files take them piece by piece; one page; plenty.
-    static let memories = [0, 4096, 1 << 20]
+    /// Bytes of memory for updates: none or too little, so that files take them; for pieces; plenty.
+    static let memories = [0, 6000, 1 << 20]
 
     private func appended(_ bytes: [UInt8], to buffer: UpdateBuffer, by step: Int) -> Bool {
         stride(from: 0, to: bytes.count, by: step).allSatisfy { start in
@@ -91,9 +91,42 @@ import Transport
         // Another size takes the place of what is free, never of what is in use.
         first = nil
         #expect(memory.take(3 * 4096) == nil)
-        #expect(memory.allocated == 4096)
+        var another = memory.take(4096)
+        #expect(another != nil && memory.allocated == 8192)
+        another = nil
         withExtendedLifetime(small) { memory.trim() }
         #expect(memory.allocated == 4096)
+    }
+
+    @Test func aShareOfTheMemoryIsLeftToOthers() throws {
+        let memory = UpdateMemory(limit: 4 * 4096)
+        let half = try #require(memory.take(8192, within: 0.5))
+        #expect(memory.take(1, within: 0.5) == nil)
+        let third = memory.take(1, within: 0.75)
+        #expect(third != nil && memory.take(1, within: 0.75) == nil && memory.take(1) != nil)
+        withExtendedLifetime(half) {}
+    }
+
+    @Test(arguments: [1, 4096, 4097, 8192, 50_000], [true, false]) func piecesMakeTheFile(
+        count: Int, isDirect: Bool
+    ) throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+        defer { unlink(path) }
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ 5) }
+        let memory = UpdateMemory(limit: 1 << 20)
+        let piece = try #require(memory.take(8192))
+        let file = try #require(SpoolFile(creating: path, isDirect: isDirect))
+        for start in stride(from: 0, to: count, by: 8192) {
+            piece.clear()
+            #expect(appended(Array(bytes[start..<min(start + 8192, count)]), to: piece, by: 3000))
+            #expect(file.appendPages(piece))
+        }
+        #expect(file.end(at: count) && file.synchronise())
+        #expect(FileManager.default.contents(atPath: path) == Data(bytes))
+        let whole = try #require(memory.take(count))
+        #expect(file.read(into: whole) && whole.bytes.elementsEqual(bytes))
+        let longer = try #require(memory.take(count + 1))
+        #expect(!file.read(into: longer), "the file is shorter")
     }
 
     @Test func sizesBeyondReasonGetNoMemory() {

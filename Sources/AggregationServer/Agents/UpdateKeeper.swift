@@ -18,14 +18,14 @@ final class UpdateKeeper: Sendable {
 
     /// Hands checked updates to `mailbox`. The threads mostly wait for the disk, and one commit of a file system's
     /// journal serves all that wait for it.
-    init(mailbox: OwnerMailbox) throws {
-        queue = try WorkQueue(name: "spool", threads: 4, capacity: 4096) { Self.keep($0, mailbox) }
+    init(mailbox: OwnerMailbox, memory: UpdateMemory) throws {
+        queue = try WorkQueue(name: "spool", threads: 4, capacity: 4096) { Self.keep($0, mailbox, memory) }
     }
 
     /// Takes an update over; answers 503 itself when there are too many.
     func take(_ job: Job) {
         if queue.add(job) { return }
-        if case .file(let file) = job.update.content { file.discard() }
+        if case .file(let file, _) = job.update.content { file.discard() }
         job.responder.respond(.refusal(503, "busy", "too many updates wait for the disk", retryAfter: 5))
     }
 
@@ -35,13 +35,12 @@ final class UpdateKeeper: Sendable {
     /// Finishes what waits.
     func close() { queue.close() }
 
-    private static func keep(_ job: Job, _ mailbox: OwnerMailbox) {
+    private static func keep(_ job: Job, _ mailbox: OwnerMailbox, _ memory: UpdateMemory) {
         let update = job.update
         switch update.content {
         case .hashed: post(job, nil, nil, mailbox)
         case .memory(let buffer, let path):
-            let vector = UnsafeRawBufferPointer(rebasing: buffer.bytes[UpdateHeader.byteCount...])
-            if let problem = job.form.problem(job.update.header, vector) { return refuse(job, problem) }
+            if let problem = problem(buffer, job) { return refuse(job, problem) }
             guard let file = SpoolFile(creating: path, isDirect: true) else {
                 return storageFailed(job, mailbox)
             }
@@ -51,17 +50,22 @@ final class UpdateKeeper: Sendable {
                 return storageFailed(job, mailbox, code)
             }
             post(job, path, buffer, mailbox)
-        case .file(let file):
-            guard file.synchronise() else {
+        case .file(let file, let tail):
+            let isWhole = tail.map { $0.filled == 0 || file.appendPages($0) } ?? true
+            guard isWhole, file.end(at: update.bytes), file.synchronise() else {
                 let code = errno
                 file.discard()
                 return storageFailed(job, mailbox, code)
             }
-            if let problem = problem(file.path, job) {
+            // Past the page cache where there is memory to read it back; else it is mapped.
+            let content =
+                tail == nil ? nil : memory.take(update.bytes).flatMap { file.read(into: $0) ? $0 : nil }
+            let problem = content.map { Self.problem($0, job) } ?? Self.problem(file.path, job)
+            if let problem {
                 file.discard()
                 return refuse(job, problem)
             }
-            post(job, file.path, nil, mailbox)
+            post(job, file.path, content, mailbox)
         }
     }
 
@@ -84,6 +88,12 @@ final class UpdateKeeper: Sendable {
         mailbox.post(.storageFailed(code: code))
         job.responder.respond(
             .refusal(503, "storage", "the server cannot keep the update", retryAfter: 15))
+    }
+
+    /// What is wrong with a vector in memory, if anything.
+    private static func problem(_ update: UpdateBuffer, _ job: Job) -> (word: String, detail: String)? {
+        let vector = UnsafeRawBufferPointer(rebasing: update.bytes[UpdateHeader.byteCount...])
+        return job.form.problem(job.update.header, vector)
     }
 
     /// What is wrong with the vector in a file, if anything; the file leaves memory as it is read.

@@ -5,8 +5,9 @@ internal import Synchronization
 /// the updates of a task have one size, and pages that are there already cost nothing.
 final class UpdateMemory: Sendable {
     private struct State {
-        /// Bytes given out and kept.
+        /// Bytes given out and kept, and of these given out.
         var allocated = 0
+        var used = 0
         var free: [Pages] = []
     }
 
@@ -29,24 +30,27 @@ final class UpdateMemory: Sendable {
 
     deinit { trim() }
 
-    /// Memory for an update of `count` bytes; nil when that many are not to be had now.
-    func take(_ count: Int) -> UpdateBuffer? {
+    /// Memory for `count` bytes; nil when with them more than `share` of the limit would be in use.
+    func take(_ count: Int, within share: Double = 1) -> UpdateBuffer? {
         let (rounded, overflows) = count.addingReportingOverflow(Self.pageByteCount - 1)
         guard count > 0, !overflows else { return nil }
         let size = rounded / Self.pageByteCount * Self.pageByteCount
+        let allowed = share < 1 ? Int(Double(limit) * share) : limit
         let pages = state.withLock { state -> Pages? in
+            guard state.used <= allowed - min(allowed, size), size <= allowed else { return nil }
             if let index = state.free.lastIndex(where: { $0.bytes.count == size }) {
+                state.used += size
                 return state.free.remove(at: index)
             }
             // Memory of another size is of no use any more: the task has changed.
-            while state.allocated + size > limit, let other = state.free.popLast() {
+            while state.allocated > limit - size, let other = state.free.popLast() {
                 state.allocated -= other.bytes.count
                 Self.unmap(other)
             }
-            guard state.allocated + size <= limit else { return nil }
             let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
             guard let memory, memory != MAP_FAILED else { return nil }
             state.allocated += size
+            state.used += size
             return Pages(bytes: UnsafeMutableRawBufferPointer(start: memory, count: size))
         }
         return pages.map { UpdateBuffer($0, count: count, owner: self) }
@@ -66,7 +70,12 @@ final class UpdateMemory: Sendable {
     /// Bytes given out and kept.
     var allocated: Int { state.withLock { $0.allocated } }
 
-    fileprivate func giveBack(_ pages: Pages) { state.withLock { $0.free.append(pages) } }
+    fileprivate func giveBack(_ pages: Pages) {
+        state.withLock { state in
+            state.used -= pages.bytes.count
+            state.free.append(pages)
+        }
+    }
 
     private static func unmap(_ pages: Pages) {
         if let start = pages.bytes.baseAddress { munmap(start, pages.bytes.count) }
@@ -97,6 +106,26 @@ final class UpdateBuffer: @unchecked Sendable {
         UnsafeMutableRawBufferPointer(rebasing: pages.bytes[filled..<filled + bytes.count])
             .copyMemory(from: bytes)
         filled += bytes.count
+        return true
+    }
+
+    /// Bytes that still fit.
+    var space: Int { capacity - filled }
+
+    /// Forgets what is filled.
+    func clear() { filled = 0 }
+
+    /// Takes bytes from a file that is read past the page cache, until the buffer is full; false, with the reason in
+    /// `errno`, where they cannot be read or are too few.
+    func fill(from descriptor: Int32) -> Bool {
+        filled = 0
+        while filled < capacity {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: pages.bytes[filled...])
+            let count = pread(descriptor, rest.baseAddress, rest.count, off_t(filled))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            filled = min(capacity, filled + count)
+        }
         return true
     }
 

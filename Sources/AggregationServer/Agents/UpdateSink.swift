@@ -59,8 +59,8 @@ final class UpdateSink: BodySink {
         case hashed
         /// In memory, to be written to the path.
         case memory(UpdateBuffer, path: String)
-        /// In the file, which is not synced yet.
-        case file(SpoolFile)
+        /// In the file, which is not synced yet; its end may be in memory still.
+        case file(SpoolFile, tail: UpdateBuffer?)
     }
 
     /// A whole update.
@@ -176,15 +176,38 @@ final class UpdateSink: BodySink {
         switch content {
         case nil, .hashed: return true
         case .memory(let buffer, _): return buffer.append(bytes)
-        case .file(let file): return file.append(bytes)
+        case .file(let file, nil): return file.append(bytes)
+        case .file(let file, let tail?): return append(bytes, to: tail, file)
         }
     }
 
     /// Decides with the first bytes, not with the head: who says that much will come and sends none holds nothing.
     private func place() -> Content? {
         guard let path else { return .hashed }
-        if let buffer = memory.take(length) { return .memory(buffer, path: path) }
-        return SpoolFile(creating: path, isDirect: false).map { .file($0) }
+        if let buffer = memory.take(length, within: Self.wholeShare) { return .memory(buffer, path: path) }
+        let tail = memory.take(min(length, Self.pieceByteCount), within: Self.pieceShare)
+        return SpoolFile(creating: path, isDirect: tail != nil).map { .file($0, tail: tail) }
+    }
+
+    /// Pieces in which an update goes to its file where it is not kept in memory as a whole.
+    private static let pieceByteCount = 1 << 20
+    /// How much of the memory may be used for whole updates, and for these and pieces; the rest is for reading updates
+    /// back.
+    private static let wholeShare = 0.5
+    private static let pieceShare = 0.75
+
+    private func append(_ bytes: UnsafeRawBufferPointer, to tail: UpdateBuffer, _ file: SpoolFile) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let part = rest.prefix(tail.space)
+            rest = rest.dropFirst(part.count)
+            guard tail.append(UnsafeRawBufferPointer(rebasing: part)) else { return false }
+            if tail.space == 0 {
+                guard file.appendPages(tail) else { return false }
+                tail.clear()
+            }
+        }
+        return true
     }
 
     private func stop(_ response: HTTPResponse) -> BodyVerdict {
@@ -193,7 +216,7 @@ final class UpdateSink: BodySink {
     }
 
     private func discard() {
-        if case .file(let file) = content { file.discard() }
+        if case .file(let file, _) = content { file.discard() }
         content = nil
     }
 }

@@ -49,7 +49,7 @@ package final class AggregationServer: Sendable {
                 memory: memory, log: log))
         self.pulse = pulse
         let state = try StateDirectory(configuration.stateDirectory)
-        let keeper = try UpdateKeeper(mailbox: mailbox)
+        let keeper = try UpdateKeeper(mailbox: mailbox, memory: memory)
         let reader = try MaskedReportReader(mailbox: mailbox)
         let relay = try configuration.authorityService.map {
             try AuthorityRelay($0, authority: configuration.tls.authority, log: log)

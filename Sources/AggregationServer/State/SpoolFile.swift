@@ -18,7 +18,7 @@ final class SpoolFile: Sendable {
     /// cache, where the file system can: what is only read again after a crash need not be copied there first.
     init?(creating path: String, isDirect: Bool) {
         self.path = path
-        let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
         var file = open(path, isDirect ? flags | Self.direct : flags, mode_t(0o600))
         if file < 0, isDirect, errno == EINVAL {
             // Some file systems make the file before they say that they cannot.
@@ -46,13 +46,23 @@ final class SpoolFile: Sendable {
     /// Writes a whole update from the page-aligned memory that it lies in and waits for the device; false with the
     /// reason in `errno`.
     func keep(_ update: UpdateBuffer) -> Bool {
-        // A device may want larger blocks than a page: then in the ordinary way.
-        if !append(update.padded()) {
-            guard errno == EINVAL, leaveDirect(), lseek(descriptor, 0, SEEK_SET) == 0, append(update.bytes)
-            else { return false }
-        }
-        return ftruncate(descriptor, off_t(update.filled)) == 0 && synchronise()
+        appendPages(update) && end(at: update.filled) && synchronise()
     }
+
+    /// Adds what fills page-aligned memory, and zeros up to the end of its last page; false with the reason in `errno`.
+    func appendPages(_ buffer: UpdateBuffer) -> Bool {
+        let place = lseek(descriptor, 0, SEEK_CUR)
+        if append(buffer.padded()) { return true }
+        // A device may want larger blocks than a page: then in the ordinary way.
+        return errno == EINVAL && leaveDirect() && lseek(descriptor, place, SEEK_SET) == place
+            && append(buffer.padded())
+    }
+
+    /// Cuts off what lies behind `count` bytes; false with the reason in `errno`.
+    func end(at count: Int) -> Bool { ftruncate(descriptor, off_t(count)) == 0 }
+
+    /// Reads the file from its beginning into memory of its length; false with the reason in `errno`.
+    func read(into buffer: UpdateBuffer) -> Bool { buffer.fill(from: descriptor) }
 
     private func leaveDirect() -> Bool {
         let flags = fcntl(descriptor, F_GETFL)

@@ -91,7 +91,7 @@ struct Load {
     /// All agents get the same round, then upload its report at once; prints the rate and the server's memory.
     func upload() throws {
         let shared = Shared()
-        let threads = 4
+        let threads = min(16, count)
         let agents = agents
         let count = count
         let workers = try (0..<threads).map { thread in

@@ -82,9 +82,11 @@ final class UpdateMemory: Sendable {
     }
 }
 
-/// The bytes of one update. Filled by one event loop; read-only once the update is complete.
+/// The bytes of one update, or of a piece of one.
 ///
-/// `@unchecked Sendable`: the loop hands the buffer on when it writes no more, through a queue that orders the two.
+/// `@unchecked Sendable`: one thread at a time has the buffer. The event loop fills it, a thread of the spool pads it or
+/// reads it back from its file, the round's owner adds it; each hands it on through a queue that orders the two, and
+/// touches it no more.
 final class UpdateBuffer: @unchecked Sendable {
     /// Number of bytes filled so far.
     private(set) var filled = 0

@@ -15,7 +15,7 @@ final class SpoolFile: Sendable {
     #endif
 
     /// Creates the file at `path`, where none may be; nil when it cannot. `isDirect` asks for writing past the page
-    /// cache, where the file system can: what is only read again after a crash need not be copied there first.
+    /// cache, where the file system can: a report is read back at most once, soon, and never again.
     init?(creating path: String, isDirect: Bool) {
         self.path = path
         let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW

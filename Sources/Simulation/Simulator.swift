@@ -37,6 +37,8 @@ package struct SimulationSetup: Sendable {
 package protocol SimulationObserver: AnyObject {
     /// A round is done, published or abandoned.
     func roundEnded(_ record: RoundRecord, of rounds: Int)
+    /// Something is wrong with the run, in one line; said once.
+    func warned(_ warning: String)
     /// Asked after every round.
     var wantsToStop: Bool { get }
 }
@@ -63,6 +65,8 @@ package final class Simulator {
     }
 
     package private(set) var progress: Progress
+    /// Whether training diverges, and why rounds fail.
+    package private(set) var watch: DivergenceWatch
     private let setup: SimulationSetup
     private let plan: TaskPlan
     private var engine: RoundEngine
@@ -77,6 +81,7 @@ package final class Simulator {
     {
         self.setup = setup
         plan = setup.plan
+        watch = DivergenceWatch(setup)
         self.journal = journal
         let progress = progress ?? Progress(parameters: plan.model.initialParameters(seed: setup.seed))
         self.progress = progress
@@ -96,7 +101,9 @@ package final class Simulator {
     /// was stopped between rounds and can go on.
     package func run(_ observer: (any SimulationObserver)? = nil) throws -> FinishReason? {
         while progress.finished == nil {
+            let said = watch.warnings.count
             try playRound()
+            for warning in watch.warnings.dropFirst(said) { observer?.warned(warning) }
             if let record = progress.records.last { observer?.roundEnded(record, of: plan.rules.rounds) }
             if progress.finished == nil, observer?.wantsToStop == true { return nil }
         }
@@ -141,10 +148,12 @@ package final class Simulator {
         try completeRound(&actions, outcome.results, shared)
         let seconds = began.secondsToNow
         // Before the record: the checkpoint that may follow it ends the round for good.
-        journal.diagnose(Self.diagnostics(number, outcome))
+        let diagnostics = Self.diagnostics(number, outcome)
+        journal.diagnose(diagnostics)
         try conclude(
             actions, selected: invited.count, reported: outcome.results.count, seconds: seconds, round: number
         )
+        if let record = progress.records.last { watch.look(at: diagnostics, record) }
     }
 
     /// The cohort: drawn from the seed in a rehearsal, under the run's secret key otherwise, because amplification

@@ -23,7 +23,8 @@ enum SimulateCommand: Subcommand {
             .flag("quiet", "Show no progress."),
         ],
         notes:
-            "Exit codes: 0 done, 2 usage, 3 invalid input, 4 refused by privacy, 6 storage, 7 interrupted.\n")
+            "Exit codes: 0 done, 2 usage, 3 invalid input or nothing published, 4 refused by privacy, 6 storage,"
+            + " 7 interrupted.\n")
 
     static func run(_ options: Options) throws -> ExitCode {
         var document = try ConfigurationDocument(contentsOf: options.operands[0])
@@ -47,7 +48,12 @@ enum SimulateCommand: Subcommand {
         } else {
             StandardOutput.write(SummaryText.text(outcome.summary, folder: settings.out))
         }
-        return outcome.isComplete ? .done : .interrupted
+        switch outcome.ending {
+        case .complete: return .done
+        case .interrupted: return .interrupted
+        case .failed(let why): throw Failure(.invalidInput, why)
+        case .refused(let why): throw Failure(.refused, why)
+        }
     }
 
     /// The command as typed, for the report's "how to reproduce".
@@ -78,6 +84,8 @@ final class SimulationDisplay: SimulationObserver {
         figures.epsilon = record.epsilon
         meter.update(completed: published, figures)
     }
+
+    func warned(_ warning: String) { Console.standardError.writeLine("warning: \(warning)") }
 
     var wantsToStop: Bool { Signals.interruptionRequested }
 

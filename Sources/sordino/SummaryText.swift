@@ -29,7 +29,13 @@ enum SummaryText {
                 ))
         }
         lines.append(("memory", "\(Quantity.bytes(summary.peakRSSBytes)) at most"))
-        lines.append(("model", "\(folder)/model.safetensors, SHA-256 \(summary.modelSHA256)"))
+        for warning in summary.warnings { lines.append(("warning", warning)) }
+        lines.append(
+            (
+                "model",
+                summary.modelSHA256.map { "\(folder)/model.safetensors, SHA-256 \($0)" }
+                    ?? "none: no round was published"
+            ))
         lines.append(("report", "\(folder)/report.html"))
         let width = lines.map(\.0.count).max() ?? 0
         return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count + 2) + $0.1 + "\n" }

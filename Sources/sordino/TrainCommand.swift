@@ -48,7 +48,15 @@ enum TrainCommand: Subcommand {
         var meter = ProgressMeter(
             label: "training", total: central.epochs, style: options.flag("quiet") ? .silent : nil)
         let trainer = CentralTrainer(model: model, options: training, central: central, seed: seed)
+        let plausible = PlausibleLoss(dataset.train.targets)
+        var hasWarned = false
         let result = try trainer.train(on: dataset.train, validation: dataset.validation) { epoch, _ in
+            if !hasWarned, plausible.isExceeded(by: epoch.training.meanLoss) {
+                hasWarned = true
+                Console.standardError.writeLine(
+                    "warning: epoch \(epoch.epoch): the mean training loss is \(epoch.training.meanLoss): training"
+                        + " diverges; learning_rate is \(training.learningRate)")
+            }
             meter.update(
                 completed: epoch.epoch,
                 .init(loss: epoch.training.meanLoss, accuracy: epoch.validation?.accuracy))

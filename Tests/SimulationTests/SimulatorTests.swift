@@ -420,5 +420,6 @@ private final class Stopper: SimulationObserver {
     init(after rounds: Int) { left = rounds }
 
     func roundEnded(_ record: RoundRecord, of rounds: Int) { left -= 1 }
+    func warned(_ warning: String) {}
     var wantsToStop: Bool { left <= 0 }
 }

@@ -221,9 +221,10 @@ package final class RunJournal: SimulationJournal {
         lastCheckpoint = ContinuousClock.now
     }
 
-    /// Writes the model and the summary.
-    package func writeResults(model: [UInt8], summary: SimulationSummary) throws {
-        try AtomicFile.write(model, to: folder.file("model.safetensors"))
+    /// Writes the summary and the model; where there is none, none of an earlier part of the run is left either.
+    package func writeResults(model: [UInt8]?, summary: SimulationSummary) throws {
+        let path = folder.file("model.safetensors")
+        if let model { try AtomicFile.write(model, to: path) } else { try AtomicFile.remove(path) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try AtomicFile.write(Array(try encoder.encode(summary)) + [0x0A], to: folder.file("summary.json"))

@@ -45,19 +45,22 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
     package var examplesTrained: Int
     package var bytesUp: Int
     package var bytesDown: Int
-    /// SHA-256 of `model.safetensors`, lower-case hexadecimal.
-    package var modelSHA256: String
+    /// SHA-256 of `model.safetensors`, lower-case hexadecimal; null where no round was published, which leaves no model.
+    package var modelSHA256: String?
     package var seed: UInt64
     package var workers: Int
     package var version: String
     /// Why the run ended.
     package var finished: String
+    /// What the run should be mistrusted for, such as training that diverges. From exact values of the simulated
+    /// clients: not releasable.
+    package var warnings: [String] = []
     package var baselines: [Baseline]
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case task, epsilon, delta, accountant, adjacency, mechanism, sampling, seed, workers, version,
             finished
-        case baselines
+        case baselines, warnings
         case roundsCompleted = "rounds_completed"
         case roundsAbandoned = "rounds_abandoned"
         case finalAccuracy = "final_accuracy"
@@ -112,6 +115,7 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         try container.encode(workers, forKey: .workers)
         try container.encode(version, forKey: .version)
         try container.encode(finished, forKey: .finished)
+        try container.encode(warnings, forKey: .warnings)
         try container.encode(baselines, forKey: .baselines)
     }
 }

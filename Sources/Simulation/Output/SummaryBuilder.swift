@@ -6,7 +6,7 @@ internal import Privacy
 /// Adds a run up.
 enum SummaryBuilder {
     static func summary(
-        scenario: Scenario, setup: SimulationSetup, progress: Simulator.Progress, model: [UInt8],
+        scenario: Scenario, setup: SimulationSetup, progress: Simulator.Progress, model: [UInt8]?,
         seconds: Double
     ) throws -> SimulationSummary {
         let published = progress.records.filter { $0.abandoned == nil }
@@ -14,7 +14,7 @@ enum SummaryBuilder {
         let privacy = setup.plan.privacy
         let spent = try privacy?.spent(rounds: progress.charged)
         let server = try privacy?.spentAgainstServer(rounds: progress.charged)
-        let digest = try Digest.hexadecimal(model)
+        let digest = try model.map { try Digest.hexadecimal($0) }
         return SimulationSummary(
             task: scenario.task.name, roundsCompleted: progress.published,
             roundsAbandoned: progress.records.count - published.count,

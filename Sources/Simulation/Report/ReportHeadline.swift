@@ -39,6 +39,12 @@ extension SimulationReport {
 
     private var notices: HTML {
         var notices = HTML()
+        for warning in summary.warnings {
+            notices += """
+                <aside class="notice warning"><p><b>Do not trust this model:</b> \(warning).</p></aside>
+
+                """
+        }
         if isWithoutPrivacy {
             notices += """
                 <aside class="notice warning"><p><b>Nothing is private in this run.</b> No noise was added, \
@@ -91,7 +97,8 @@ extension SimulationReport {
                 name: "Peak memory", value: Readable.bytes(summary.peakRSSBytes),
                 detail: "with \(Readable.count(summary.workers, "worker"))"),
             Tile(
-                name: "SHA-256 of the model", value: summary.modelSHA256, detail: "model.safetensors",
+                name: "SHA-256 of the model", value: summary.modelSHA256 ?? "none",
+                detail: summary.modelSHA256 == nil ? "no round was published" : "model.safetensors",
                 kind: " wide"),
         ]
     }

@@ -14,7 +14,7 @@ extension SimulationReport {
         <tr><th scope="row">Workers</th><td>\(Readable.count(summary.workers)); their number does not change \
         the \
         model</td></tr>
-        <tr><th scope="row">Model</th><td class="hash">\(summary.modelSHA256)</td></tr>
+        <tr><th scope="row">Model</th><td class="hash">\(summary.modelSHA256 ?? "none")</td></tr>
         </tbody></table>
         <details open="open"><summary>Resolved configuration</summary>
         <pre class="tall"><code>\(indentedScenario)</code></pre></details></section>

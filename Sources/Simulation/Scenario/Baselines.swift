@@ -30,7 +30,13 @@ enum Baselines {
             model: plan.model, options: plan.configuration.training,
             central: CentralTrainingOptions(epochs: epochs),
             seed: setup.seed)
-        let parameters = try trainer.train(on: setup.training).parameters
+        let parameters: ParameterVector
+        do {
+            parameters = try trainer.train(on: setup.training).parameters
+        } catch is TrainingError {
+            // A baseline that diverges is a poor baseline; the run that it stands beside keeps its results.
+            return .init(name: Scenario.Baseline.central.rawValue, accuracy: nil, loss: nil)
+        }
         let metrics = try HoldoutEvaluator(plan: plan, holdout: holdout, workers: setup.workers).evaluate(
             parameters)
         return .init(name: Scenario.Baseline.central.rawValue, accuracy: metrics.accuracy, loss: metrics.loss)

@@ -36,8 +36,19 @@ package final class ScenarioRun {
     /// What a run ends with.
     package struct Outcome: Sendable {
         package var summary: SimulationSummary
-        /// False when the run was interrupted and can be resumed.
-        package var isComplete: Bool
+        package var ending: Ending
+    }
+
+    /// How a run ended.
+    package enum Ending: Equatable, Sendable {
+        /// As planned: all rounds, the budget, or the target.
+        case complete
+        /// Interrupted; it can be resumed.
+        case interrupted
+        /// Too many rounds in a row released nothing, or no round was ever published; with the reason.
+        case failed(String)
+        /// The budget was spent on rounds that released nothing; with the reason.
+        case refused(String)
     }
 
     private let scenario: Scenario
@@ -75,14 +86,20 @@ package final class ScenarioRun {
         let reason = try simulator.run(observer)
         let progress = simulator.progress
         try journal.checkpoint(progress)
-        let baselines = reason == nil ? [] : try Baselines.run(scenario, setup)
-        let model = ModelFile.encode(
-            progress.parameters, ScenarioLoader.description(scenario, setup, dataset),
-            extra: ["sordino.task": scenario.task.name, "sordino.round": String(progress.round)])
+        let ending = Self.ending(reason, progress, simulator.watch)
+        let baselines = ending == .complete ? try Baselines.run(scenario, setup) : []
+        // Initial weights are no result.
+        let model =
+            reason != nil && progress.published == 0
+            ? nil
+            : ModelFile.encode(
+                progress.parameters, ScenarioLoader.description(scenario, setup, dataset),
+                extra: ["sordino.task": scenario.task.name, "sordino.round": String(progress.round)])
         var summary = try SummaryBuilder.summary(
             scenario: scenario, setup: setup, progress: progress, model: model,
             seconds: began.secondsToNow)
         summary.finished = reason?.rawValue ?? "interrupted; --resume goes on"
+        summary.warnings = simulator.watch.warnings
         summary.baselines = baselines
         try journal.writeResults(model: model, summary: summary)
         try journal.writeReport(
@@ -90,6 +107,17 @@ package final class ScenarioRun {
                 summary: summary, progress: progress, diagnostics: journal.diagnostics, setup: setup,
                 dataset: dataset,
                 resolved: journal.resolvedScenario, command: settings.command))
-        return Outcome(summary: summary, isComplete: reason != nil)
+        return Outcome(summary: summary, ending: ending)
+    }
+
+    private static func ending(
+        _ reason: FinishReason?, _ progress: Simulator.Progress, _ watch: DivergenceWatch
+    ) -> Ending {
+        guard let reason else { return .interrupted }
+        guard progress.published == 0 || reason == .abandonedTooOften else { return .complete }
+        let abandoned = progress.records.filter { $0.abandoned != nil }
+        let why = watch.reason(
+            published: progress.published, abandoned: abandoned.count, last: abandoned.last?.abandoned)
+        return reason == .budget ? .refused(why) : .failed(why)
     }
 }

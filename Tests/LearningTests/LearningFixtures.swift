@@ -59,6 +59,34 @@ func meanLoss(
     try fullBatch(model, options, parameters, data).outcome.meanLoss
 }
 
+/// The error of the analytic gradient against central differences along random directions, relative to its size;
+/// infinite where the gradient is zero everywhere, which no difference would show.
+func relativeGradientError(model: Model, loss: String, seed: UInt64) throws -> Double {
+    let options = try TrainingOptions(json5("{batch_size: 4, loss: \"\(loss)\"}"), path: "training")
+    let data =
+        model.outputCount > 1 && loss != "huber"
+        ? randomExamples(count: 9, shape: model.inputShape, classes: model.outputCount, seed: seed)
+        : randomExamples(
+            count: 9, shape: model.inputShape, valueWidth: model.outputCount,
+            binary: loss == "binary_cross_entropy", seed: seed)
+    let parameters = perturbed(model.initialParameters(seed: seed).values, seed: seed + 10)
+    let analytic = try gradient(model, options, parameters, data)
+    guard analytic.contains(where: { $0 != 0 }) else { return .infinity }
+    var random = SeededGenerator(seed: seed, purpose: .test)
+    var (error, size) = (0.0, 0.0)
+    for _ in 0..<24 {
+        let direction = (0..<parameters.count).map { _ in random.uniform() * 2 - 1 }
+        let step: Float = 8e-3 / Float(parameters.count).squareRoot()
+        let ahead = try meanLoss(model, options, moved(parameters, direction, by: step), data)
+        let behind = try meanLoss(model, options, moved(parameters, direction, by: -step), data)
+        let numeric = (ahead - behind) / (2 * Double(step))
+        let exact = zip(direction, analytic).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        error += (numeric - exact) * (numeric - exact)
+        size += exact * exact
+    }
+    return (error / size).squareRoot()
+}
+
 private func fullBatch(
     _ model: Model, _ options: TrainingOptions, _ parameters: [Float], _ data: Examples
 ) throws -> (gradient: [Float], outcome: TrainingOutcome) {

@@ -1,0 +1,74 @@
+import Foundation
+
+@testable import Learning
+
+/// An example of a layer, and what it computes, written for clarity.
+struct LayerExample: Sendable {
+    /// The layer as a model names it.
+    let text: String
+    let inputShape: [Int]
+    /// The output for one example from its input and the layer's parameters; nil in training too where the layer is
+    /// random then.
+    let naive: @Sendable (_ input: [Double], _ parameters: [Double]) -> [Double]
+    /// Whether training computes the same as evaluation.
+    var isDeterministic = true
+}
+
+/// One example at least of every layer: a kind without one fails the contract suite.
+enum LayerExamples {
+    static let all: [String: [LayerExample]] = [
+        "dense": [
+            LayerExample(text: "{dense: 3}", inputShape: [2, 2]) { dense($0, $1, units: 3, hasBias: true) },
+            LayerExample(text: "{dense: {units: 5, bias: false}}", inputShape: [7]) {
+                dense($0, $1, units: 5, hasBias: false)
+            },
+        ],
+        "relu": [elementwise("{relu: {}}") { max(0, $0) }],
+        "leaky_relu": [elementwise("{leaky_relu: 0.2}") { $0 > 0 ? $0 : 0.2 * $0 }],
+        "sigmoid": [elementwise("{sigmoid: {}}") { 1 / (1 + exp(-$0)) }],
+        "tanh": [elementwise("{tanh: {}}") { tanh($0) }],
+        // x Φ(x), Φ the normal distribution (Hendrycks and Gimpel 2016, section 2).
+        "gelu": [
+            elementwise("{gelu: {}}") { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }
+        ],
+        "softmax": [
+            LayerExample(text: "{softmax: {}}", inputShape: [6]) { input, _ in
+                let powers = input.map { exp($0 - (input.max() ?? 0)) }
+                return powers.map { $0 / powers.reduce(0, +) }
+            }
+        ],
+        "dropout": [
+            LayerExample(
+                text: "{dropout: 0.3}", inputShape: [5], naive: { input, _ in input }, isDeterministic: false)
+        ],
+        "flatten": [LayerExample(text: "{flatten: {}}", inputShape: [2, 3]) { input, _ in input }],
+        "layer_norm": [
+            LayerExample(text: "{layer_norm: {epsilon: 0.01}}", inputShape: [2, 3]) { input, parameters in
+                let mean = input.reduce(0, +) / Double(input.count)
+                let variance = input.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(input.count)
+                return input.indices.map { index in
+                    parameters[index] * (input[index] - mean) / (variance + 0.01).squareRoot()
+                        + parameters[input.count + index]
+                }
+            }
+        ],
+    ]
+
+    private static func elementwise(
+        _ text: String, _ function: @escaping @Sendable (Double) -> Double
+    ) -> LayerExample {
+        LayerExample(text: text, inputShape: [3, 4]) { input, _ in input.map(function) }
+    }
+
+    // y = W x + b, W of [units, inputs], row-major, before b.
+    @Sendable
+    private static func dense(
+        _ input: [Double], _ parameters: [Double], units: Int, hasBias: Bool
+    ) -> [Double] {
+        (0..<units).map { unit in
+            input.indices.reduce(hasBias ? parameters[units * input.count + unit] : 0) {
+                $0 + parameters[unit * input.count + $1] * input[$1]
+            }
+        }
+    }
+}

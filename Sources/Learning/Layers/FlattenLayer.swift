@@ -3,6 +3,7 @@ package import Configuration
 /// Reads each example as one flat row; the values stay as they are.
 package struct FlattenLayer: Layer {
     package static let kind = "flatten"
+    package static let initialRange = InitialRange.ofNextLayer
 
     private var size = 0
 

@@ -10,8 +10,8 @@ package protocol Layer: Sendable {
     static var kind: String { get }
     /// The argument that a bare value stands for: `{dense: 64}` is `{dense: {units: 64}}`. Nil where none does.
     static var shorthand: String? { get }
-    /// Whether weights that feed this layer start with He's range (rectifiers) rather than Glorot's.
-    static var prefersHeInitialization: Bool { get }
+    /// The range that weights which feed this layer start in.
+    static var initialRange: InitialRange { get }
 
     /// Reads the layer's arguments; the caller checks afterwards that no unknown key is left.
     init(_ section: Section) throws
@@ -45,7 +45,7 @@ package protocol Layer: Sendable {
 
 extension Layer {
     package static var shorthand: String? { nil }
-    package static var prefersHeInitialization: Bool { false }
+    package static var initialRange: InitialRange { .glorot }
     package var arguments: [String: JSONValue] { [:] }
     package var tensors: [ParameterTensor] { [] }
     package var scratchPerExample: Int { 0 }
@@ -55,6 +55,16 @@ extension Layer {
     ) {}
     package var hasGradientNormRule: Bool { tensors.isEmpty }
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {}
+}
+
+/// How far from zero weights start, as the layer that they feed wants it.
+package enum InitialRange: Sendable {
+    /// Glorot and Bengio 2010: by fan-in and fan-out.
+    case glorot
+    /// He et al. 2015: by fan-in alone, for rectifiers, which halve what comes.
+    case he
+    /// The layer hands its input on, so that the next one decides.
+    case ofNextLayer
 }
 
 /// Why a layer cannot take a shape; the model adds which layer it was.

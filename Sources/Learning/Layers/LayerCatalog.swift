@@ -4,11 +4,11 @@ package import Configuration
 package enum LayerCatalog {
     package static let all: [any Layer.Type] = [
         DenseLayer.self,
-        ReLULayer.self,
-        LeakyReLULayer.self,
-        SigmoidLayer.self,
-        TanhLayer.self,
-        GELULayer.self,
+        Elementwise<ReLU>.self,
+        Elementwise<LeakyReLU>.self,
+        Elementwise<Sigmoid>.self,
+        Elementwise<Tanh>.self,
+        Elementwise<GELU>.self,
         SoftmaxLayer.self,
         DropoutLayer.self,
         FlattenLayer.self,

@@ -7,6 +7,7 @@ package import Configuration
 /// Parameters as PyTorch's `LayerNorm` has them: weight (the gain), then bias, both of the example's shape.
 package struct LayerNormLayer: Layer {
     package static let kind = "layer_norm"
+    package static let initialRange = InitialRange.ofNextLayer
 
     private let epsilon: Double
     private var shape: [Int] = []

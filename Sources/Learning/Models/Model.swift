@@ -49,7 +49,7 @@ package struct Model: Sendable {
                     path: spec.path, problem: "layer \(index) (\(type(of: layer).kind)): \(error.message)")
             }
             let start = offset
-            let he = Self.feedsRectifier(spec.layers[(index + 1)...])
+            let he = Self.startsInHeRange(spec.layers[(index + 1)...])
             for tensor in layer.tensors {
                 let range = offset..<(offset + tensor.shape.reduce(1, *))
                 tensors.append(("\(index).\(tensor.name)", tensor.shape))
@@ -91,9 +91,15 @@ package struct Model: Sendable {
         return vector
     }
 
-    private static func feedsRectifier(_ following: ArraySlice<any Layer>) -> Bool {
-        let passive = [DropoutLayer.kind, FlattenLayer.kind, LayerNormLayer.kind]
-        let next = following.first { !passive.contains(type(of: $0).kind) }
-        return next.map { type(of: $0).prefersHeInitialization } ?? false
+    /// Whether the first of these layers that does not merely hand its input on asks for He's range.
+    private static func startsInHeRange(_ following: ArraySlice<any Layer>) -> Bool {
+        for layer in following {
+            switch type(of: layer).initialRange {
+            case .he: return true
+            case .glorot: return false
+            case .ofNextLayer: continue
+            }
+        }
+        return false
     }
 }

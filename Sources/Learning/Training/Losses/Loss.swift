@@ -35,7 +35,7 @@ package enum OutputLink: Sendable {
     var layerKind: String? {
         switch self {
         case .identity: nil
-        case .sigmoid: SigmoidLayer.kind
+        case .sigmoid: Sigmoid.kind
         case .softmax: SoftmaxLayer.kind
         }
     }

@@ -34,6 +34,7 @@ let package = Package(
         library("Messages"),
         library("Privacy"),
         library("Configuration"),
+        library("Reporting"),
         // The kernels that need instructions Swift cannot choose at run time; only Compute imports it.
         .target(name: "CKernels"),
         library("Compute", ["COpenBLAS", "CKernels"]),
@@ -50,7 +51,7 @@ let package = Package(
             "Simulation",
             [
                 "Federation", "Messages", "Operations", "Configuration", "Learning", "Datasets",
-                "Compute", "Privacy", "SecureAggregation", "Cryptography",
+                "Compute", "Privacy", "SecureAggregation", "Cryptography", "Reporting",
             ]),
 
         library(
@@ -101,6 +102,7 @@ let package = Package(
         tests("MessagesTests", ["Messages"]),
         tests("PrivacyTests", ["Privacy"]),
         tests("ConfigurationTests", ["Configuration"]),
+        tests("ReportingTests", ["Reporting"]),
         tests("ComputeTests", ["Compute"]),
         tests("CryptographyTests", ["Cryptography"]),
         tests("OperationsTests", ["Operations", "Configuration"]),

@@ -1,3 +1,5 @@
+internal import Reporting
+
 /// The comparison that gives a result its meaning: the same work without privacy, and without federation.
 extension SimulationReport {
     /// One run of the comparison.

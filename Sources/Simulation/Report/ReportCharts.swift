@@ -1,3 +1,5 @@
+internal import Reporting
+
 /// The curves over rounds.
 extension SimulationReport {
     /// All charts, in pairs on a wide page.

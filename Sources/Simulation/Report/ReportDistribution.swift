@@ -1,3 +1,5 @@
+internal import Reporting
+
 /// How the clients' data lie: label skew and sizes.
 extension SimulationReport {
     /// Heat map of classes, where there are classes, and histogram of sizes.

@@ -1,4 +1,5 @@
 internal import Federation
+internal import Reporting
 
 /// The top of the report: what was run, how it ended, what must be known before any number is believed.
 extension SimulationReport {

@@ -1,4 +1,5 @@
 internal import Federation
+internal import Reporting
 
 /// What the run's privacy statement says, on what it rests, and what it leaves out.
 extension SimulationReport {

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Reporting
 
 /// The configuration in full and the way back to the same model.
 extension SimulationReport {

@@ -1,3 +1,5 @@
+internal import Reporting
+
 /// The figures of each round, as far as a page can hold them.
 extension SimulationReport {
     /// Most rows of the table; beyond, `rounds.jsonl` has them.

@@ -1,4 +1,5 @@
 internal import Federation
+internal import Reporting
 
 /// Everything that `report.html` shows of a run, and the page made of it.
 ///

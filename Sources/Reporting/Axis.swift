@@ -1,9 +1,9 @@
 internal import Foundation
 
 /// The range of a chart's axis, its round tick values and their labels.
-struct Axis {
+package struct Axis {
     /// What the values are, for the ticks' labels.
-    enum Unit {
+    package enum Unit: Sendable {
         case plain
         /// Fractions, labelled as percentages.
         case percent
@@ -29,7 +29,7 @@ struct Axis {
     private var step = 1.0
 
     /// True for a value that can be drawn.
-    static func canDraw(_ value: Double) -> Bool {
+    package static func canDraw(_ value: Double) -> Bool {
         value.isFinite && abs(value) < largestDrawable
     }
 

@@ -1,9 +1,9 @@
 import Testing
 
-@testable import Simulation
+@testable import Reporting
 
-@Suite("Parts of the report's drawings")
-struct ReportDrawingTests {
+@Suite("Parts of a drawing")
+struct DrawingTests {
     @Test(
         "Interpolated text is escaped, interpolated markup is not",
         arguments: [
@@ -111,14 +111,6 @@ struct ReportDrawingTests {
         let wide = try #require(BandChart.Spread(round: 2, values: [1, 3, 6, 7, 9]))
         let merged = try #require(BandChart.Spread(merging: [narrow, wide]))
         #expect(merged.least == 1 && merged.greatest == 9 && merged.median == 5)
-    }
-
-    @Test("Even samples keep the ends and never repeat", arguments: [0, 1, 59, 60, 61, 1000, 100_000])
-    func evenSample(count: Int) {
-        let sample = ClientDistribution.evenSample(of: count)
-        #expect(sample.count == min(count, ClientDistribution.shownClients))
-        #expect(zip(sample, sample.dropFirst()).allSatisfy(<))
-        #expect(count == 0 || (sample.first == 0 && sample.last == count - 1))
     }
 }
 

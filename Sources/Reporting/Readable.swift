@@ -3,29 +3,29 @@ internal import Foundation
 /// Quantities as a reader wants them: few digits, a unit, English separators.
 ///
 /// Every function gives an en dash for a value that is absent or not finite.
-enum Readable {
+package enum Readable {
     /// Stands where there is no value.
-    static let absent = "–"
+    package static let absent = "–"
 
     /// Below this, powers of ten leave the range of normal numbers.
     private static let tiniest = 1e-300
 
     /// A fraction as a percentage with one decimal: "87.4 %". No fraction is in the millions:
     /// such are absent.
-    static func percent(_ fraction: Double?) -> String {
+    package static func percent(_ fraction: Double?) -> String {
         guard let fraction, abs(fraction) < 1e6 else { return absent }
         return "\(fixed(fraction * 100, decimals: 1)) %"
     }
 
     /// Difference of two fractions in percentage points, signed: "−2.1 points".
-    static func points(_ difference: Double) -> String {
+    package static func points(_ difference: Double) -> String {
         guard abs(difference) < 1e6 else { return absent }
         let rounded = fixed(abs(difference) * 100, decimals: 1)
         return rounded == "0.0" ? "0.0 points" : "\(difference < 0 ? "−" : "+")\(rounded) points"
     }
 
     /// A number to `digits` significant digits, scientific where it would be long.
-    static func number(_ value: Double?, digits: Int = 4) -> String {
+    package static func number(_ value: Double?, digits: Int = 4) -> String {
         guard let value, value.isFinite else { return absent }
         if abs(value) < tiniest { return "0" }
         let size = abs(value)
@@ -35,7 +35,7 @@ enum Readable {
     }
 
     /// A configured or calibrated number to `digits` significant digits, without superfluous zeros.
-    static func setting(_ value: Double?, digits: Int = 4) -> String {
+    package static func setting(_ value: Double?, digits: Int = 4) -> String {
         let parts = number(value, digits: digits).components(separatedBy: " × ")
         guard let mantissa = parts.first, mantissa.contains(".") else { return number(value, digits: digits) }
         let trimmed = mantissa.reversed().drop { $0 == "0" }.drop { $0 == "." }
@@ -43,7 +43,7 @@ enum Readable {
     }
 
     /// A privacy loss, rounded up so that the text never claims less than was spent.
-    static func epsilon(_ value: Double?) -> String {
+    package static func epsilon(_ value: Double?) -> String {
         guard let value, value.isFinite, value >= 0 else { return absent }
         if value == 0 { return "0" }
         if value < tiniest { return scientific(tiniest, digits: 3) }
@@ -53,13 +53,13 @@ enum Readable {
     }
 
     /// A probability such as δ: "1 × 10⁻⁵".
-    static func probability(_ value: Double?) -> String {
+    package static func probability(_ value: Double?) -> String {
         guard let value, value.isFinite else { return absent }
         return value == 0 ? "0" : setting(value, digits: 3)
     }
 
     /// A whole number with separators: "12,345".
-    static func count(_ value: Int) -> String {
+    package static func count(_ value: Int) -> String {
         let digits = String(value.magnitude)
         var text = ""
         for (index, digit) in digits.enumerated() {
@@ -70,12 +70,12 @@ enum Readable {
     }
 
     /// A count with its noun: "1 round", "30 rounds".
-    static func count(_ value: Int, _ noun: String) -> String {
+    package static func count(_ value: Int, _ noun: String) -> String {
         "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
     }
 
     /// Bytes in decimal units: "1.24 MB".
-    static func bytes(_ value: Int) -> String {
+    package static func bytes(_ value: Int) -> String {
         var size = Double(value)
         for unit in ["B", "kB", "MB", "GB", "TB"] {
             if abs(size) < 999.5 || unit == "TB" {
@@ -87,7 +87,7 @@ enum Readable {
     }
 
     /// A duration: "850 µs", "24.1 ms", "3.42 s", "5 min 12 s", "2 h 7 min".
-    static func duration(_ seconds: Double?) -> String {
+    package static func duration(_ seconds: Double?) -> String {
         guard let seconds, seconds.isFinite, seconds >= 0 else { return absent }
         if seconds == 0 { return "0 s" }
         if seconds < 1e-3 { return "\(number(seconds * 1e6, digits: 3)) µs" }
@@ -101,7 +101,7 @@ enum Readable {
     }
 
     /// Decimal notation with exactly `decimals` places and a true minus sign.
-    static func fixed(_ value: Double, decimals: Int) -> String {
+    package static func fixed(_ value: Double, decimals: Int) -> String {
         let text = String(format: "%.\(max(0, decimals))f", abs(value))
         let isZero = !text.contains { ("1"..."9").contains($0) }
         return value < 0 && !isZero ? "−\(text)" : text

@@ -1,5 +1,5 @@
 /// How many of a list of counts fall into each of some equal bins.
-struct Histogram {
+package struct Histogram {
     var id: String
     var title: String
     var note: String
@@ -8,6 +8,19 @@ struct Histogram {
     /// How often, for the vertical axis.
     var verticalTitle: String
     var values: [Int]
+
+    /// A histogram of `values`; a figure without any says that there are none.
+    package init(
+        id: String, title: String, note: String, horizontalTitle: String, verticalTitle: String,
+        values: [Int]
+    ) {
+        self.id = id
+        self.title = title
+        self.note = note
+        self.horizontalTitle = horizontalTitle
+        self.verticalTitle = verticalTitle
+        self.values = values
+    }
 
     /// Equal bins of a whole width that cover all values.
     struct Bins: Equatable {
@@ -27,7 +40,7 @@ struct Histogram {
     }
 
     /// The histogram as a figure.
-    var html: HTML {
+    package var html: HTML {
         var figure = Figure(
             id: id, title: title, note: note, legend: [], description: "", height: ChartFrame.height,
             content: .nothing(because: "No sizes were recorded in this run."))

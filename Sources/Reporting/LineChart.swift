@@ -1,11 +1,18 @@
 /// Curves over rounds, with level lines to compare them with.
-struct LineChart {
+package struct LineChart {
     /// A level to compare the curves with: a budget, a bound, another run's result.
-    struct Reference {
+    package struct Reference {
         var name: String
         var value: Double
         /// Place in the palette, 1 to 4.
         var style: Int
+
+        /// A level of a name; `style` is its place in the palette, 1 to 4.
+        package init(name: String, value: Double, style: Int) {
+            self.name = name
+            self.value = value
+            self.style = style
+        }
     }
 
     var id: String
@@ -13,22 +20,44 @@ struct LineChart {
     var note: String
     /// Title of the vertical axis, with its unit.
     var verticalTitle: String
-    var unit: Axis.Unit = .plain
+    var unit: Axis.Unit
     /// First and last round of the run: the same for all charts, so that they can be read one above the
     /// other.
     var rounds: ClosedRange<Int>
     var series: [Series]
-    var references: [Reference] = []
+    var references: [Reference]
     /// Rounds that released nothing.
-    var abandoned: [Int] = []
-    var includesZero = false
+    var abandoned: [Int]
+    var includesZero: Bool
     /// Bounds that values cannot pass, such as 0 to 1.
     var limits: ClosedRange<Double>?
     /// Said in place of the chart where there is no value at all.
-    var emptyReason = "No value was recorded in this run."
+    var emptyReason: String
+
+    /// A chart of `series` over `rounds`; `limits` are bounds that the values cannot pass, and `emptyReason`
+    /// stands in place of a chart without values.
+    package init(
+        id: String, title: String, note: String, verticalTitle: String, unit: Axis.Unit = .plain,
+        rounds: ClosedRange<Int>, series: [Series], references: [Reference] = [], abandoned: [Int] = [],
+        includesZero: Bool = false, limits: ClosedRange<Double>? = nil,
+        emptyReason: String = "No value was recorded in this run."
+    ) {
+        self.id = id
+        self.title = title
+        self.note = note
+        self.verticalTitle = verticalTitle
+        self.unit = unit
+        self.rounds = rounds
+        self.series = series
+        self.references = references
+        self.abandoned = abandoned
+        self.includesZero = includesZero
+        self.limits = limits
+        self.emptyReason = emptyReason
+    }
 
     /// The chart as a figure.
-    var html: HTML {
+    package var html: HTML {
         let drawn = series.filter { !$0.points.isEmpty }
         let levels = references.filter { Axis.canDraw($0.value) }
         var figure = Figure(

@@ -6,7 +6,7 @@ struct SeriesPoint: Equatable {
 
 /// A named sequence of values over rounds. Rounds without a value are simply not there: the curve connects
 /// those that were measured.
-struct Series {
+package struct Series {
     /// Place in the palette, 1 to 4; each place also has its own dash pattern, so colour is never the only
     /// sign.
     var style: Int
@@ -15,7 +15,7 @@ struct Series {
     let points: [SeriesPoint]
 
     /// A series of the values that are present and can be drawn.
-    init(_ name: String, style: Int, points: [(round: Int, value: Double?)]) {
+    package init(_ name: String, style: Int, points: [(round: Int, value: Double?)]) {
         self.name = name
         self.style = style
         self.points = points.compactMap { point in
@@ -25,10 +25,10 @@ struct Series {
     }
 
     /// Rounds that a drawing has room for; a longer series is drawn by stretches.
-    static let drawnPoints = 300
+    package static let drawnPoints = 300
 
     /// Most stretches that a long series is cut into.
-    static let stretches = 150
+    package static let stretches = 150
 
     /// Consecutive points of a long series as one.
     struct Stretch: Equatable {
@@ -52,7 +52,7 @@ struct Series {
     }
 
     /// `0..<count` cut into at most ``stretches`` parts that differ in length by at most one, none empty.
-    static func stretches(of count: Int, atMost limit: Int = stretches) -> [Range<Int>] {
+    package static func stretches(of count: Int, atMost limit: Int = stretches) -> [Range<Int>] {
         let parts = min(count, limit)
         return (0..<parts).map { $0 * count / parts..<($0 + 1) * count / parts }
     }

@@ -1,7 +1,7 @@
-/// The report's style sheet: light and dark, wide and narrow, screen and paper.
-enum ReportStyle {
+/// The style sheet of a page of figures: light and dark, wide and narrow, screen and paper.
+package enum ReportStyle {
     /// The whole sheet. It holds no `<`, `&` or quotes that markup would mind.
-    static let sheet: HTML = "\(colours)\(text)\(headline)\(figures)\(tables)\(narrowAndPrint)"
+    package static let sheet: HTML = "\(colours)\(text)\(headline)\(figures)\(tables)\(narrowAndPrint)"
 
     /// Colours are from the palette of Okabe and Ito, darkened or lightened until text in them is readable on
     /// the ground; they stay apart under the common forms of colour blindness.

@@ -1,5 +1,5 @@
 /// A table of shares as shaded cells: clients across, classes down.
-struct HeatMap {
+package struct HeatMap {
     var id: String
     var title: String
     var note: String
@@ -10,11 +10,24 @@ struct HeatMap {
     /// Share of each cell, 0 to 1: `shares[column][row]`.
     var shares: [[Double]]
 
+    /// A heat map of `shares[column][row]`, each 0 to 1, as many columns as numbers and as many rows as names.
+    package init(
+        id: String, title: String, note: String, rowNames: [String], columnNumbers: [Int],
+        shares: [[Double]]
+    ) {
+        self.id = id
+        self.title = title
+        self.note = note
+        self.rowNames = rowNames
+        self.columnNumbers = columnNumbers
+        self.shares = shares
+    }
+
     /// Shades that are told apart; cells of one shade are one path, which keeps the page small.
     static let shades = 10
 
     /// The heat map as a figure.
-    var html: HTML {
+    package var html: HTML {
         var figure = Figure(
             id: id, title: title, note: note, legend: [], description: "", height: 0,
             content: .nothing(because: "No class counts were recorded in this run."))

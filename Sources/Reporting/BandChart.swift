@@ -1,7 +1,7 @@
 /// The spread of a value over rounds: its range, its middle half, its median, and a bound to compare with.
-struct BandChart {
+package struct BandChart {
     /// Five numbers of one round.
-    struct Spread: Equatable {
+    package struct Spread: Equatable {
         var round: Int
         var least: Double
         var lowerQuartile: Double
@@ -11,7 +11,7 @@ struct BandChart {
 
         /// From the values as recorded (least, quartiles, greatest); nil unless there are five that can be
         /// drawn.
-        init?(round: Int, values: [Double]) {
+        package init?(round: Int, values: [Double]) {
             guard values.count == 5, values.allSatisfy(Axis.canDraw) else { return nil }
             let sorted = values.sorted()
             self.round = round
@@ -50,8 +50,24 @@ struct BandChart {
     /// Said in place of the chart where there is no value at all.
     var emptyReason: String
 
+    /// A chart of `spreads` over `rounds`, with a level line at `bound`; `emptyReason` stands in place of a
+    /// chart without values.
+    package init(
+        id: String, title: String, note: String, verticalTitle: String, rounds: ClosedRange<Int>,
+        spreads: [Spread], bound: LineChart.Reference? = nil, emptyReason: String
+    ) {
+        self.id = id
+        self.title = title
+        self.note = note
+        self.verticalTitle = verticalTitle
+        self.rounds = rounds
+        self.spreads = spreads
+        self.bound = bound
+        self.emptyReason = emptyReason
+    }
+
     /// The chart as a figure.
-    var html: HTML {
+    package var html: HTML {
         let bound = bound.flatMap { Axis.canDraw($0.value) ? $0 : nil }
         var figure = Figure(
             id: id, title: title, note: note, legend: legend(bound), description: description(bound),

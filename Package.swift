@@ -35,6 +35,7 @@ let package = Package(
         library("Privacy"),
         library("Configuration"),
         library("Reporting"),
+        library("HTTPWire"),
         // The kernels that need instructions Swift cannot choose at run time; only Compute imports it.
         .target(name: "CKernels"),
         library("Compute", ["COpenBLAS", "CKernels"]),
@@ -43,7 +44,7 @@ let package = Package(
         library("Learning", ["Compute", "Configuration"]),
         library("Datasets", ["Compute", "Configuration"]),
         library("SecureAggregation", ["Cryptography", "Messages"]),
-        library("Transport", ["COpenSSL", "Operations"]),
+        library("Transport", ["HTTPWire", "COpenSSL", "Operations"]),
         library(
             "Federation",
             ["Learning", "Privacy", "SecureAggregation", "Compute", "Messages", "Configuration"]),
@@ -57,18 +58,20 @@ let package = Package(
         library(
             "AggregationServer",
             [
-                "Federation", "Transport", "Messages", "Operations", "Configuration", "Learning",
+                "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
                 "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
             ]),
 
         // The authority is a process of its own and links nothing of the server that it does not trust.
         library(
-            "CertificateService", ["Cryptography", "Transport", "Messages", "Operations", "Configuration"]),
+            "CertificateService",
+            ["Cryptography", "Transport", "HTTPWire", "Messages", "Operations", "Configuration"]),
 
         command(
             "sordino",
             [
                 "CertificateService", "AggregationServer", "Simulation", "Federation", "Transport",
+                "HTTPWire",
                 "Messages", "Operations",
                 "Configuration", "Learning",
                 "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
@@ -77,7 +80,7 @@ let package = Package(
         library(
             "ClientAgent",
             [
-                "Federation", "Transport", "Messages", "Operations", "Configuration", "Learning",
+                "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
                 "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
             ]),
         // The edge binary: nothing of the server or of the simulator is linked in.
@@ -86,7 +89,8 @@ let package = Package(
         command(
             "sordino-bench",
             [
-                "Simulation", "Federation", "Transport", "Operations", "Learning", "Datasets", "Compute",
+                "Simulation", "Federation", "Transport", "HTTPWire", "Operations", "Learning", "Datasets",
+                "Compute",
                 "Privacy", "SecureAggregation", "Cryptography", "Configuration",
             ]),
 
@@ -94,7 +98,8 @@ let package = Package(
         .executableTarget(
             name: "sordino-measure",
             dependencies: [
-                "AggregationServer", "ClientAgent", "Federation", "Transport", "Messages", "Operations",
+                "AggregationServer", "ClientAgent", "Federation", "Transport", "HTTPWire", "Messages",
+                "Operations",
                 "Configuration", "Learning", "Datasets", "Compute", "SecureAggregation", "Cryptography",
             ], path: "Tests/Measurements/programs", swiftSettings: settings),
 
@@ -109,7 +114,8 @@ let package = Package(
         tests("LearningTests", ["Learning", "Compute", "Configuration"]),
         tests("DatasetsTests", ["Datasets", "Compute", "Configuration"]),
         tests("SecureAggregationTests", ["SecureAggregation", "Cryptography", "Messages"]),
-        tests("TransportTests", ["Transport", "Operations"]),
+        tests("HTTPWireTests", ["HTTPWire"]),
+        tests("TransportTests", ["Transport", "HTTPWire", "Operations"]),
         tests(
             "FederationTests",
             [
@@ -119,7 +125,7 @@ let package = Package(
         tests(
             "ClientAgentTests",
             [
-                "ClientAgent", "Simulation", "Federation", "Transport", "Messages", "Operations",
+                "ClientAgent", "Simulation", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
                 "Configuration", "Learning", "Datasets", "Compute", "Privacy", "SecureAggregation",
                 "Cryptography",
             ]),
@@ -127,6 +133,7 @@ let package = Package(
             "CertificateServiceTests",
             [
                 "CertificateService", "AggregationServer", "ClientAgent", "Cryptography", "Transport",
+                "HTTPWire",
                 "Messages", "Operations", "Configuration",
             ]),
         tests(
@@ -138,7 +145,8 @@ let package = Package(
         tests(
             "AggregationServerTests",
             [
-                "AggregationServer", "Federation", "Transport", "Messages", "Operations", "Configuration",
+                "AggregationServer", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
+                "Configuration",
                 "Learning", "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
             ]),
         // Spawns the built binaries; imports nothing of ours.

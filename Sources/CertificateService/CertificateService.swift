@@ -1,5 +1,6 @@
 internal import Cryptography
 package import Foundation
+internal import HTTPWire
 package import Operations
 package import Transport
 

@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+internal import HTTPWire
 import Synchronization
 import Transport
 

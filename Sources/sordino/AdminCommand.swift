@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Foundation
+internal import HTTPWire
 internal import Operations
 internal import Transport
 

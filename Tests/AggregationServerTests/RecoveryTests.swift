@@ -1,6 +1,7 @@
 import Configuration
 import Federation
 import Foundation
+import HTTPWire
 import Learning
 import Messages
 import Operations

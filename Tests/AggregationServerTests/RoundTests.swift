@@ -1,5 +1,6 @@
 import Federation
 import Foundation
+import HTTPWire
 import Learning
 import Messages
 import SecureAggregation

@@ -3,6 +3,7 @@ import Configuration
 import Cryptography
 import Federation
 import Foundation
+import HTTPWire
 import Messages
 import Operations
 import SecureAggregation

@@ -4,6 +4,7 @@ import Cryptography
 import Datasets
 import Federation
 import Foundation
+import HTTPWire
 import Learning
 import Messages
 import Synchronization

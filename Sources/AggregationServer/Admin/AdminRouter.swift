@@ -1,4 +1,5 @@
 internal import Foundation
+internal import HTTPWire
 internal import Messages
 internal import Operations
 internal import Transport

@@ -1,4 +1,5 @@
 internal import Federation
+internal import HTTPWire
 internal import Messages
 internal import Operations
 internal import Privacy

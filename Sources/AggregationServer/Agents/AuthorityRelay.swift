@@ -1,3 +1,4 @@
+internal import HTTPWire
 internal import Messages
 internal import Operations
 internal import Transport

@@ -1,5 +1,6 @@
 internal import Federation
 internal import Foundation
+internal import HTTPWire
 internal import Messages
 internal import Operations
 internal import SecureAggregation

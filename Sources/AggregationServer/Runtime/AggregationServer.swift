@@ -1,4 +1,5 @@
 internal import Foundation
+internal import HTTPWire
 package import Operations
 internal import Synchronization
 internal import Transport

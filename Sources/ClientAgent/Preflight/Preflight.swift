@@ -4,6 +4,7 @@ internal import Cryptography
 internal import Datasets
 internal import FoundationEssentials
 internal import Glibc
+internal import HTTPWire
 internal import Messages
 package import Operations
 internal import Privacy

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import HTTPWire
 package import Messages
 package import Operations
 package import Transport

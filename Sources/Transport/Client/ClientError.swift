@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// Why a request has no usable answer.
 package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The network or the other process failed; another attempt may succeed.

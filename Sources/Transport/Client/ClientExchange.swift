@@ -1,3 +1,5 @@
+internal import HTTPWire
+
 /// One request and its answer on one connection.
 final class ClientExchange {
     /// A body up to this size leaves with its head in one record.

@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// What a request carries.
 package enum ClientBody: Sendable {
     /// Nothing.

@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// Where a resumable download goes, in memory or in a file that outlives the process.
 package protocol DownloadTarget: AnyObject {
     /// Bytes that are there already, from the beginning.

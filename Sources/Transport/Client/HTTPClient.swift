@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// Where a client connects, and how patiently.
 package struct HTTPClientConfiguration: Sendable {
     /// The server. Its host must be in its certificate.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import HTTPWire
 
 /// A tunnel through an HTTP proxy by `CONNECT` (RFC 9110, section 9.3.6), in the clear; what goes through it is
 /// TLS to the server. The server's name is all that the proxy learns.

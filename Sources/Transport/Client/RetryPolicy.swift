@@ -1,3 +1,5 @@
+internal import HTTPWire
+
 /// When and how often to try again: exponential back-off with full jitter (Brooker, "Exponential Backoff And
 /// Jitter", 2015), so that clients that failed together do not return together.
 package struct RetryPolicy: Sendable, Equatable {

@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// What a response carries.
 package enum HTTPBody: Sendable {
     /// Nothing.
@@ -51,5 +53,17 @@ package struct HTTPResponse: Sendable {
     package static func retry(_ status: Int = 503, afterSeconds seconds: Int, _ line: String) -> HTTPResponse
     {
         text(status, line, headers: ["Retry-After": String(max(0, seconds))])
+    }
+}
+
+extension HTTPSerializer {
+    /// The head of a response; see ``head(status:headers:length:keepAlive:date:)``.
+    /// - Throws: `HTTPFieldError` for a field that must not be sent.
+    package static func head(
+        of response: HTTPResponse, length: BodyLength, keepAlive: Bool, date: Int64
+    ) throws(HTTPFieldError) -> [UInt8] {
+        try head(
+            status: response.status, headers: response.headers, length: length, keepAlive: keepAlive,
+            date: date)
     }
 }

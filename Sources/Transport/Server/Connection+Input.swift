@@ -1,3 +1,5 @@
+internal import HTTPWire
+
 extension Connection {
     /// Records read in one turn before other connections are served.
     private static let recordsPerTurn = 16

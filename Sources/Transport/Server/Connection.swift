@@ -1,3 +1,5 @@
+internal import HTTPWire
+
 /// One client's connection on its loop: handshake, then requests one at a time. This file holds its life,
 /// `Connection+Input` reading and dispatch, `Connection+Output` answering.
 final class Connection {

@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// A request whose head is complete.
 package struct HTTPRequest: Sendable {
     /// Method, target and fields.

@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// How long a server waits for whom. All in milliseconds.
 package struct ServerTimeouts: Sendable, Equatable {
     /// From accepting a connection to the end of the handshake.

@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// What a server has to tell, for logs and counters. Reported on event loops: the observer must not block.
 package enum TransportEvent: Sendable, Equatable {
     /// A connection was accepted.

@@ -1,3 +1,5 @@
+internal import HTTPWire
+
 /// A host and a port, as in "127.0.0.1:8443", "[::1]:0" or "server.example:443".
 package struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// DNS name or IP address, without brackets.

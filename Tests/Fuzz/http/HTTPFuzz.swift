@@ -1,7 +1,7 @@
 // Fuzzes the HTTP parsers with libFuzzer. Built by Tests/Fuzz/run and by nothing else. A trap, a hang, an address
 // error or a broken property ends the run.
 
-@testable import Transport
+@testable import HTTPWire
 
 /// What a parser said, in a form that can be compared.
 private enum Said: Equatable {

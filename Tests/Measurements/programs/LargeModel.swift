@@ -1,6 +1,7 @@
 internal import Cryptography
 internal import Foundation
 internal import Glibc
+internal import HTTPWire
 internal import Messages
 internal import Operations
 internal import SecureAggregation

@@ -1,6 +1,7 @@
 // Measures the transport on loopback; built and run by the script `run` beside this file. Reads the certificates
 // from the current directory. The server runs in a child process, so that its memory is its own.
 import Foundation
+import HTTPWire
 import Synchronization
 
 /// Counts what it is given, and keeps long polls waiting.

@@ -1,4 +1,4 @@
-@testable import Transport
+@testable import HTTPWire
 
 /// Requests that the parser must accept, and requests that it must refuse with the reason: framing attacks
 /// known from proxies and servers (request smuggling), and every rule of the subset.

@@ -49,8 +49,8 @@ package enum HTTPDate {
         return (year, month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
     }
 
-    /// The inverse of `civil`; also used for the dates of certificates.
-    static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
+    /// The inverse of `civil`.
+    private static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let era = shifted / 400
         let yearOfEra = shifted % 400

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Transport
+@testable import HTTPWire
 
 @Suite struct HTTPParserTests {
     @Test func readsAHeadInFull() throws {

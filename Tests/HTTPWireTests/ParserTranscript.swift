@@ -1,4 +1,4 @@
-@testable import Transport
+@testable import HTTPWire
 
 /// All that a parser said about some input, with body ranges joined, so that transcripts of the same bytes in
 /// other pieces must be equal.

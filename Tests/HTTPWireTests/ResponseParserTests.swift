@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Transport
+@testable import HTTPWire
 
 @Suite struct ResponseParserTests {
     static let accepted = [

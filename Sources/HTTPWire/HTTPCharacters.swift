@@ -1,5 +1,5 @@
 /// The character classes of RFC 9110 and RFC 3986 that the parser and the serializer share.
-enum HTTPCharacters {
+package enum HTTPCharacters {
     /// RFC 9110 `tchar`: letters, digits and !#$%&'*+-.^_`|~.
     static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
@@ -10,7 +10,7 @@ enum HTTPCharacters {
     }
 
     /// Visible ASCII, space and tab: stricter than RFC 9110, which also lets bytes above 0x7F pass.
-    static func isFieldValue(_ byte: UInt8) -> Bool { (0x20...0x7E).contains(byte) || byte == 0x09 }
+    package static func isFieldValue(_ byte: UInt8) -> Bool { (0x20...0x7E).contains(byte) || byte == 0x09 }
 
     /// RFC 3986 `pchar` without percent, and the slash.
     static func isPath(_ byte: UInt8) -> Bool {
@@ -22,7 +22,7 @@ enum HTTPCharacters {
     }
 
     /// `host [":" port]` including IPv6 literals: letters, digits and . - _ : [ ].
-    static func isHost(_ byte: UInt8) -> Bool {
+    package static func isHost(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x3A, 0x5B, 0x5D, 0x5F: true
         default: false
@@ -43,7 +43,7 @@ enum HTTPCharacters {
     static func lowercased(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
 
     /// A plain decimal number of at most 18 digits (so it cannot overflow), or nil.
-    static func decimal(_ bytes: some Collection<UInt8>) -> Int? {
+    package static func decimal(_ bytes: some Collection<UInt8>) -> Int? {
         guard !bytes.isEmpty, bytes.count <= 18 else { return nil }
         var value = 0
         for byte in bytes {

@@ -16,22 +16,23 @@ package enum HTTPSerializer {
 
     /// The head of a response.
     /// - Parameters:
+    ///   - headers: fields beside those that the serializer adds.
     ///   - length: how the body will be framed; `.none` writes `Content-Length: 0` where a length belongs.
     ///   - date: seconds since 1970 for `Date`.
     /// - Throws: `HTTPFieldError` for a field that must not be sent.
     package static func head(
-        of response: HTTPResponse, length: BodyLength, keepAlive: Bool, date: Int64
+        status: Int, headers: HTTPHeaders, length: BodyLength, keepAlive: Bool, date: Int64
     ) throws(HTTPFieldError) -> [UInt8] {
-        var lines = "HTTP/1.1 \(response.status) \(reason(response.status))\r\n"
+        var lines = "HTTP/1.1 \(status) \(reason(status))\r\n"
         lines += "Date: \(HTTPDate.format(date))\r\n"
         switch length {
         case .chunked: lines += "Transfer-Encoding: chunked\r\n"
         case .fixed(let count): lines += "Content-Length: \(count)\r\n"
-        case .none where response.status == 204 || response.status == 304: break
+        case .none where status == 204 || status == 304: break
         case .none: lines += "Content-Length: 0\r\n"
         }
         if !keepAlive { lines += "Connection: close\r\n" }
-        return Array(try append(response.headers, to: &lines).utf8)
+        return Array(try append(headers, to: &lines).utf8)
     }
 
     /// The head of a request.
@@ -65,7 +66,9 @@ package enum HTTPSerializer {
     }
 
     /// The size line before a chunk of `count` bytes; the chunk is followed by CRLF.
-    static func chunkHeader(_ count: Int) -> [UInt8] { Array((String(count, radix: 16) + "\r\n").utf8) }
+    package static func chunkHeader(_ count: Int) -> [UInt8] {
+        Array((String(count, radix: 16) + "\r\n").utf8)
+    }
 
     private static func append(
         _ headers: HTTPHeaders, to lines: inout String

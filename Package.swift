@@ -43,23 +43,24 @@ let package = Package(
         library("Operations", ["Configuration"]),
         library("Learning", ["Compute", "Configuration"]),
         library("Datasets", ["Compute", "Configuration"]),
-        library("SecureAggregation", ["Cryptography", "Messages"]),
+        library("Encoding", ["Compute"]),
+        library("SecureAggregation", ["Encoding", "Cryptography"]),
         library("Transport", ["HTTPWire", "COpenSSL", "Operations"]),
         library(
             "Federation",
-            ["Learning", "Privacy", "SecureAggregation", "Compute", "Messages", "Configuration"]),
+            ["Learning", "Privacy", "Encoding", "SecureAggregation", "Compute", "Messages", "Configuration"]),
         library(
             "Simulation",
             [
                 "Federation", "Messages", "Operations", "Configuration", "Learning", "Datasets",
-                "Compute", "Privacy", "SecureAggregation", "Cryptography", "Reporting",
+                "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography", "Reporting",
             ]),
 
         library(
             "AggregationServer",
             [
                 "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
-                "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
+                "Datasets", "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography",
             ]),
 
         // The authority is a process of its own and links nothing of the server that it does not trust.
@@ -71,17 +72,15 @@ let package = Package(
             "sordino",
             [
                 "CertificateService", "AggregationServer", "Simulation", "Federation", "Transport",
-                "HTTPWire",
-                "Messages", "Operations",
-                "Configuration", "Learning",
-                "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
+                "HTTPWire", "Messages", "Operations", "Configuration", "Learning", "Datasets", "Compute",
+                "Privacy", "Cryptography",
             ]),
 
         library(
             "ClientAgent",
             [
                 "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
-                "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
+                "Datasets", "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography",
             ]),
         // The edge binary: nothing of the server or of the simulator is linked in.
         command("sordino-agent", ["ClientAgent", "Transport", "Compute", "Configuration", "Operations"]),
@@ -91,7 +90,7 @@ let package = Package(
             [
                 "Simulation", "Federation", "Transport", "HTTPWire", "Operations", "Learning", "Datasets",
                 "Compute",
-                "Privacy", "SecureAggregation", "Cryptography", "Configuration",
+                "Privacy", "Encoding", "SecureAggregation", "Cryptography", "Configuration",
             ]),
 
         // What the measurements under Tests/Measurements need beside the product's own commands; never installed.
@@ -100,7 +99,8 @@ let package = Package(
             dependencies: [
                 "AggregationServer", "ClientAgent", "Federation", "Transport", "HTTPWire", "Messages",
                 "Operations",
-                "Configuration", "Learning", "Datasets", "Compute", "SecureAggregation", "Cryptography",
+                "Configuration", "Learning", "Datasets", "Compute", "Encoding",
+                "Cryptography",
             ], path: "Tests/Measurements/programs", swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
@@ -113,20 +113,22 @@ let package = Package(
         tests("OperationsTests", ["Operations", "Configuration"]),
         tests("LearningTests", ["Learning", "Compute", "Configuration"]),
         tests("DatasetsTests", ["Datasets", "Compute", "Configuration"]),
-        tests("SecureAggregationTests", ["SecureAggregation", "Cryptography", "Messages"]),
+        tests("EncodingTests", ["Encoding"]),
+        tests("SecureAggregationTests", ["SecureAggregation", "Encoding", "Cryptography"]),
         tests("HTTPWireTests", ["HTTPWire"]),
         tests("TransportTests", ["Transport", "HTTPWire", "Operations"]),
         tests(
             "FederationTests",
             [
-                "Federation", "Learning", "Privacy", "SecureAggregation", "Compute", "Messages",
+                "Federation", "Learning", "Privacy", "Encoding", "SecureAggregation", "Compute", "Messages",
                 "Configuration",
             ]),
         tests(
             "ClientAgentTests",
             [
                 "ClientAgent", "Simulation", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
-                "Configuration", "Learning", "Datasets", "Compute", "Privacy", "SecureAggregation",
+                "Configuration", "Learning", "Datasets", "Compute", "Privacy", "Encoding",
+                "SecureAggregation",
                 "Cryptography",
             ]),
         tests(
@@ -140,14 +142,14 @@ let package = Package(
             "SimulationTests",
             [
                 "Simulation", "Federation", "Messages", "Operations", "Configuration", "Learning",
-                "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
+                "Datasets", "Compute", "Privacy", "Encoding", "Cryptography",
             ]),
         tests(
             "AggregationServerTests",
             [
                 "AggregationServer", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
                 "Configuration",
-                "Learning", "Datasets", "Compute", "Privacy", "SecureAggregation", "Cryptography",
+                "Learning", "Datasets", "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography",
             ]),
         // Spawns the built binaries; imports nothing of ours.
         tests("EndToEndTests", ["sordino", "sordino-agent"]),

@@ -1,5 +1,5 @@
-internal import SecureAggregation
 internal import Compute
+internal import Encoding
 internal import Federation
 internal import Learning
 internal import Privacy

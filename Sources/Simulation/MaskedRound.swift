@@ -1,7 +1,8 @@
 internal import Cryptography
 internal import Dispatch
+package import Encoding
 package import Federation
-package import SecureAggregation
+internal import SecureAggregation
 internal import Synchronization
 
 /// One round of secure aggregation with every member in this process: the state machines that agents and server

@@ -1,6 +1,7 @@
 package import Compute
 internal import Cryptography
 package import Datasets
+internal import Encoding
 package import Federation
 internal import Foundation
 internal import Learning

@@ -1,5 +1,6 @@
 import Compute
 import Cryptography
+import Encoding
 import Federation
 import Foundation
 import SecureAggregation

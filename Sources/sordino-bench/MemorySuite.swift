@@ -1,6 +1,7 @@
 import Compute
 import Configuration
 import Datasets
+internal import Encoding
 import Federation
 import Learning
 import Operations

@@ -1,4 +1,5 @@
 import Compute
+import Encoding
 import Federation
 import Foundation
 import Privacy

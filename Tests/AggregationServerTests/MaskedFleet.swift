@@ -1,5 +1,6 @@
 import Configuration
 import Cryptography
+import Encoding
 import Federation
 import Foundation
 import HTTPWire

@@ -1,9 +1,9 @@
+import Encoding
 import Federation
 import Foundation
 import HTTPWire
 import Learning
 import Messages
-import SecureAggregation
 import Testing
 import Transport
 

@@ -1,12 +1,12 @@
 import Compute
 import Configuration
 import Cryptography
+import Encoding
 import Federation
 import Foundation
 import HTTPWire
 import Messages
 import Operations
-import SecureAggregation
 import Synchronization
 import Transport
 

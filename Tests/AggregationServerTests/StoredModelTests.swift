@@ -1,11 +1,11 @@
 import Compute
 import Configuration
+import Encoding
 import Federation
 import Foundation
 import Learning
 import Messages
 import Operations
-import SecureAggregation
 import Testing
 
 @testable import AggregationServer

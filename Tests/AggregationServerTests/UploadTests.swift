@@ -1,8 +1,8 @@
+import Encoding
 import Federation
 import Foundation
 import Learning
 import Messages
-import SecureAggregation
 import Testing
 import Transport
 

@@ -1,11 +1,11 @@
 import Compute
 import Configuration
 import Datasets
+import Encoding
 import Federation
 import Foundation
 import Messages
 import Privacy
-import SecureAggregation
 import Synchronization
 import Testing
 

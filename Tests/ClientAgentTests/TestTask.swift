@@ -2,6 +2,7 @@ import Compute
 import Configuration
 import Cryptography
 import Datasets
+import Encoding
 import Federation
 import Foundation
 import Learning

@@ -1,9 +1,9 @@
 import Compute
 import Configuration
+import Encoding
 import Federation
 import Learning
 import Privacy
-import SecureAggregation
 import Testing
 
 /// A model that is moved piece by piece is, bit for bit, the one that is moved at once.

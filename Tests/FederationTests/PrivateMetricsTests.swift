@@ -1,5 +1,6 @@
 import Compute
 import Configuration
+import Encoding
 import Federation
 import Learning
 import Privacy

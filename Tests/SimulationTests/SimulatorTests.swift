@@ -1,11 +1,11 @@
 import Compute
 import Configuration
 import Datasets
+import Encoding
 import Federation
 import Foundation
 import Learning
 import Privacy
-import SecureAggregation
 @testable import Simulation
 import Testing
 

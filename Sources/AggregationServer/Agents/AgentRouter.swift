@@ -1,3 +1,4 @@
+internal import Encoding
 internal import Federation
 internal import HTTPWire
 internal import Messages

@@ -1,8 +1,8 @@
 internal import Cryptography
+internal import Encoding
 internal import Federation
 internal import Glibc
 internal import Messages
-internal import SecureAggregation
 internal import Transport
 
 /// What an update must look like.

@@ -1,11 +1,11 @@
 internal import Cryptography
+internal import Encoding
 internal import Federation
 internal import Foundation
 internal import Learning
 internal import Messages
 internal import Operations
 internal import Privacy
-internal import SecureAggregation
 internal import Transport
 
 /// From the closing of a round to its model: sum → charge → noise → settle → publish. Each step is durable before

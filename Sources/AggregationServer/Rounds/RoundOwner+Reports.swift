@@ -1,9 +1,9 @@
+internal import Encoding
 internal import Federation
 internal import Foundation
 internal import Glibc
 internal import Messages
 internal import Operations
-internal import SecureAggregation
 internal import Transport
 
 /// Reports: each is counted once, whatever is sent again and whenever the process ends.

@@ -1,11 +1,11 @@
 internal import Compute
+internal import Encoding
 internal import Federation
 internal import Foundation
 internal import Glibc
 internal import Messages
 internal import Operations
 internal import Privacy
-internal import SecureAggregation
 internal import Transport
 
 /// Owns the round engine and everything that changes with it, on one thread. Event loops hand it mail; nobody

@@ -1,6 +1,6 @@
 internal import Cryptography
+internal import Encoding
 internal import Messages
-internal import SecureAggregation
 internal import Transport
 
 /// SHA-256 in the form that files and messages show.

@@ -1,7 +1,7 @@
+internal import Encoding
 internal import Foundation
 internal import Glibc
 internal import Operations
-internal import SecureAggregation
 internal import Transport
 
 /// The server's state on disk. Every write is to a temporary name, synced, renamed, and the folder synced: after

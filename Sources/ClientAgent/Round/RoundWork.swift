@@ -2,10 +2,10 @@ package import Compute
 internal import Configuration
 internal import Cryptography
 package import Datasets
+internal import Encoding
 package import Federation
 internal import Learning
 package import Messages
-internal import SecureAggregation
 package import Transport
 
 /// A plan that the agent cannot follow: it contradicts itself, or this version does not know it.

@@ -1,7 +1,7 @@
 package import Compute
+package import Encoding
 internal import Learning
 package import Privacy
-package import SecureAggregation
 
 /// Why a client's update cannot be reported.
 package enum UpdateRefusal: Error, Equatable, CustomStringConvertible {

@@ -1,3 +1,4 @@
+package import Encoding
 package import SecureAggregation
 
 /// The server's side of one masked round as bytes in and bytes out, with one deadline a step, without sockets or

@@ -1,3 +1,4 @@
+package import Encoding
 package import SecureAggregation
 
 /// A member's side of one masked round as bytes in and bytes out: what an agent sends over the network and a

@@ -1,4 +1,5 @@
 internal import Compute
+package import Encoding
 internal import Privacy
 package import SecureAggregation
 

@@ -1,5 +1,5 @@
 package import Compute
-package import SecureAggregation
+package import Encoding
 
 /// The model that a federation publishes, in memory, and what server and strategy remember between rounds.
 package struct GlobalModel: Sendable {

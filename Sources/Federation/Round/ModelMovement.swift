@@ -1,5 +1,5 @@
+package import Encoding
 internal import Privacy
-package import SecureAggregation
 
 /// How the published model moves from round to round: the strategy, and the clipping norm where it adapts. All that
 /// a server needs between rounds besides the parameters and what the strategy remembers of each.

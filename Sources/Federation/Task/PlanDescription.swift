@@ -1,4 +1,5 @@
 package import Configuration
+internal import Encoding
 internal import Privacy
 internal import SecureAggregation
 

@@ -1,6 +1,6 @@
 internal import Configuration
+package import Encoding
 package import Privacy
-package import SecureAggregation
 
 /// A plan that privacy forbids: the budget affords not even one round.
 package struct PrivacyRefusal: Error, Equatable, CustomStringConvertible {

@@ -1,9 +1,9 @@
+package import Encoding
 internal import Glibc
 internal import Compute
 internal import Configuration
 package import Learning
 package import Privacy
-package import SecureAggregation
 
 /// A task, resolved against its model and its population: everything that a round needs, nothing left to decide.
 package struct TaskPlan: Sendable {

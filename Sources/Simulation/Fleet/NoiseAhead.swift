@@ -1,5 +1,5 @@
+internal import Encoding
 internal import Federation
-internal import SecureAggregation
 internal import Synchronization
 
 /// The server's noise of one round, drawn by whichever worker is free while the others train: ahead of the sum that

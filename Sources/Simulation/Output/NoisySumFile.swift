@@ -1,6 +1,6 @@
 internal import Configuration
+internal import Encoding
 internal import Foundation
-internal import SecureAggregation
 
 /// The noisy sum of the open round, kept until its model is published: the round number, then the wire form.
 enum NoisySumFile {

@@ -2,11 +2,11 @@ package import Compute
 internal import Configuration
 internal import Cryptography
 internal import Datasets
+package import Encoding
 internal import Federation
 internal import Foundation
 package import Operations
 internal import Privacy
-package import SecureAggregation
 
 /// The output folder of a run: `rounds.jsonl`, `diagnostics.jsonl`, `ledger.jsonl`, a checkpoint, and at the end
 /// model, summary and report.

@@ -1,5 +1,5 @@
 internal import Cryptography
-package import SecureAggregation
+package import Encoding
 
 /// Writes nothing down: for baselines, which release nothing and spend nothing, and for tests.
 package final class SilentJournal: SimulationJournal {

@@ -1,4 +1,4 @@
-package import SecureAggregation
+package import Encoding
 
 /// What a simulation writes down while it runs: the privacy ledger, the round records, the checkpoints.
 ///

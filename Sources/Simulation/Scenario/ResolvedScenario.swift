@@ -1,4 +1,5 @@
 internal import Datasets
+internal import Encoding
 internal import SecureAggregation
 internal import Configuration
 internal import Federation

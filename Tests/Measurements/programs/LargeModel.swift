@@ -1,10 +1,10 @@
 internal import Cryptography
+internal import Encoding
 internal import Foundation
 internal import Glibc
 internal import HTTPWire
 internal import Messages
 internal import Operations
-internal import SecureAggregation
 internal import Synchronization
 internal import Transport
 

@@ -1,9 +1,9 @@
 internal import Dispatch
+internal import Encoding
 internal import Foundation
 internal import HTTPWire
 internal import Messages
 internal import Operations
-internal import SecureAggregation
 internal import Synchronization
 internal import Transport
 

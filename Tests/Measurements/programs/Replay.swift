@@ -3,12 +3,12 @@ internal import ClientAgent
 internal import Compute
 internal import Configuration
 internal import Cryptography
+internal import Encoding
 internal import Federation
 internal import Foundation
 internal import Learning
 internal import Messages
 internal import Operations
-internal import SecureAggregation
 internal import Transport
 
 /// Computes every round of a finished run again, from the models that were published and the clients' own data, and

@@ -1,4 +1,4 @@
-import SecureAggregation
+import Encoding
 import Testing
 
 @Suite struct RingVectorTests {

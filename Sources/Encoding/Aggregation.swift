@@ -1,5 +1,4 @@
 internal import Compute
-package import SecureAggregation
 
 /// The running sum of a round: integers of a ring, so that neither order nor grouping matters. The individual
 /// update is gone once it is added. Without updates it takes no memory.

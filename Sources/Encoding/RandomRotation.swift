@@ -1,7 +1,4 @@
-internal import Cryptography
-internal import Glibc
-
-/// A random rotation that everybody computes from a public seed: it spreads a vector's energy evenly over its
+/// A random rotation: it spreads a vector's energy evenly over its
 /// coordinates, so that few bits a coordinate suffice (randomised Hadamard transform: Ailon and Chazelle 2009;
 /// Suresh et al. 2017, section 3; Kairouz, Liu, Steinke 2021, section 4).
 ///
@@ -20,22 +17,23 @@ package struct RandomRotation: Sendable {
     /// Random signs, one bit a coordinate: m for the first transform, m for the second.
     private let signs: [UInt32]
 
-    /// The rotation of a seed, public and the same for all members of a round; throws only when the cipher
-    /// fails.
-    package init(count: Int, seed: [UInt8]) throws(SecureAggregationError) {
-        precondition(count > 0, "a rotation of no coordinates")
+    /// The rotation of random signs, ``signWordCount(count:)`` words of uniform bits; where they come from is the
+    /// caller's.
+    package init(count: Int, signs: [UInt32]) {
+        precondition(signs.count == Self.signWordCount(count: count), "\(signs.count) words of signs")
         self.count = count
-        let blockCount = 1 << (Int.bitWidth - 1 - count.leadingZeroBitCount)
-        self.blockCount = blockCount
-        signs = try cryptographic { () throws(CryptographyError) in
-            let key = try SHA256.hash([UInt8]("sordino rotation v1\u{0}".utf8) + seed)
-            var stream = try PseudorandomStream(key: SecretBytes(copying: key))
-            let words = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: 2 * ((blockCount + 31) / 32))
-            defer { words.deallocate() }
-            words.initialize(repeating: 0)
-            try stream.fill(UnsafeMutableRawBufferPointer(words))
-            return words.map { UInt32(littleEndian: $0) }
-        }
+        blockCount = Self.blockCount(count: count)
+        self.signs = signs
+    }
+
+    /// Words of signs that a rotation of `count` coordinates takes.
+    package static func signWordCount(count: Int) -> Int {
+        2 * ((blockCount(count: count) + 31) / 32)
+    }
+
+    private static func blockCount(count: Int) -> Int {
+        precondition(count > 0, "a rotation of no coordinates")
+        return 1 << (Int.bitWidth - 1 - count.leadingZeroBitCount)
     }
 
     /// Rotates in place. The buffer has `count` coordinates.

@@ -74,7 +74,6 @@ static inline const char *transport_error_reason(unsigned long code) {
 // one C module, and a module of their own would be another arrow in the house.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 
 static inline int transport_event_descriptor(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 static inline void transport_event_signal(int descriptor) { (void)eventfd_write(descriptor, 1); }
@@ -82,7 +81,6 @@ static inline void transport_event_clear(int descriptor) {
     eventfd_t count;
     (void)eventfd_read(descriptor, &count);
 }
-static inline void transport_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 // ---- end of Transport ----
 

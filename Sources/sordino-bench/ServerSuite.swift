@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 internal import HTTPWire
+internal import Operations
 import Synchronization
 import Transport
 

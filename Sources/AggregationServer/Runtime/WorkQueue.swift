@@ -1,6 +1,6 @@
 internal import Dispatch
+internal import Operations
 internal import Synchronization
-internal import Transport
 
 /// A bounded queue of values that a few threads of its own take one by one.
 final class WorkQueue<Value: Sendable>: Sendable {

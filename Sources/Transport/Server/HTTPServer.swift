@@ -1,3 +1,4 @@
+internal import Operations
 internal import Synchronization
 
 /// An HTTPS server on one address: event loops on threads of their own, all accepting from one listening socket.
@@ -35,7 +36,7 @@ package final class HTTPServer: Sendable {
         self.shared = shared
         var threads: [WorkerThread] = []
         for (index, mailbox) in mailboxes.enumerated() {
-            let thread = try WorkerThread(name: "http-\(port)-\(index)") {
+            let thread = try Self.thread(named: "http-\(port)-\(index)") {
                 do {
                     try EventLoop(shared: shared, mailbox: mailbox, isFirst: index == 0).run()
                 } catch {
@@ -45,6 +46,16 @@ package final class HTTPServer: Sendable {
             threads.append(thread)
         }
         self.threads = threads
+    }
+
+    private static func thread(
+        named name: String, _ body: @escaping @Sendable () -> Void
+    ) throws(SocketError) -> WorkerThread {
+        do throws(ThreadError) {
+            return try WorkerThread(name: name, body)
+        } catch {
+            throw SocketError(doing: "start a thread", code: error.code)
+        }
     }
 
     /// Connections open now.

@@ -2,6 +2,7 @@
 // from the current directory. The server runs in a child process, so that its memory is its own.
 import Foundation
 import HTTPWire
+import Operations
 import Synchronization
 
 /// Counts what it is given, and keeps long polls waiting.

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPWire
+import Operations
 import Synchronization
 import Testing
 

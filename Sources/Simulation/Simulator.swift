@@ -331,7 +331,8 @@ package final class Simulator {
         guard wasOpened else { return }
         var record = RoundRecord(
             round: round, accuracy: nil, loss: nil, epsilon: try journal.epsilon(charged: engine.charged),
-            epsilonServer: try journal.epsilonServer(charged: engine.charged), clientsSelected: selected,
+            epsilonServer: try journal.epsilonServer(charged: engine.charged),
+            epsilonMembers: try journal.epsilonMembers(charged: engine.charged), clientsSelected: selected,
             clientsReported: reported, seconds: seconds, evaluationSeconds: 0,
             bytesUp: reported * plan.reportBytes, bytesDown: selected * plan.modelBytes,
             virtualSeconds: progress.virtualTime.seconds, abandoned: abandoned)

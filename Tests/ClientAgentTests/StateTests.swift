@@ -99,7 +99,7 @@ import Testing
         try ledgers.charge(run: run, round: 1, task: task.plan, taskDigest: "d", examples: 50)
         #expect(try ledgers.spent(delta: 1e-5) == .infinity)
         let text = try String(contentsOfFile: "\(folder)/runs/\(run)/ledger.jsonl", encoding: .utf8)
-        let event = try #require(task.plan.example?.event(examples: 50, rounds: 1))
+        let event = try #require(task.plan.example?.event(rounds: 1))
         #expect(text.contains("events_example"))
         #expect(text.contains(#""steps":\#(event.steps)"#))
     }

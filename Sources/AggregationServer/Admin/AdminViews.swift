@@ -31,6 +31,9 @@ struct StatusView: Encodable, Sendable {
     var loss: Double?
     var epsilon: Double?
     var epsilonServer: Double?
+    var epsilonMembers: Double?
+    /// ε of a single record after all rounds so far, where clients train with per-example noise.
+    var epsilonExample: Double?
     var targetEpsilon: Double?
     var delta: Double?
     var adjacency: String?
@@ -51,6 +54,7 @@ struct RoundView: Encodable, Sendable {
     var loss: Double?
     var epsilon: Double?
     var epsilonServer: Double?
+    var epsilonMembers: Double?
     var clientsSelected: Int
     var clientsReported: Int
     var failures: [String: Int]
@@ -69,6 +73,7 @@ struct RoundView: Encodable, Sendable {
         loss = file.loss
         epsilon = file.epsilon
         epsilonServer = file.epsilonServer
+        epsilonMembers = file.epsilonMembers
         clientsSelected = file.invited.count
         clientsReported = file.reports.count
         failures = file.failures

@@ -88,6 +88,9 @@ extension Dashboard {
             ["ε allowed", isNumber(status.target_epsilon) ? number(status.target_epsilon, 2) : "–"],
             ["ε against the server", isPrivate && isNumber(status.epsilon_server)
               ? number(status.epsilon_server) : "unbounded"],
+            ["ε against members", isPrivate && isNumber(status.epsilon_members)
+              ? number(status.epsilon_members) : "unbounded"],
+            ...(isNumber(status.epsilon_example) ? [["ε of a record", number(status.epsilon_example)]] : []),
             ["Privacy", status.privacy_mode + (isPrivate ? ", δ " + Number(status.delta).toExponential() : "")],
             ["Agents here", status.agents_present + " of " + status.agents_known],
             ["Storage", status.healthy ? "good" : "failing", status.healthy ? "good" : "bad"],

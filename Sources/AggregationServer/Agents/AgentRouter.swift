@@ -154,7 +154,7 @@ final class AgentRouter: HTTPHandler {
         let privacy = plan.privacy
         let form = UpdateForm(
             run: run, round: round, count: plan.reportDimension, bits: plan.codec.bits,
-            isUniform: privacy != nil,
+            isUniform: plan.weighsUniformly,
             squaredNormBound: privacy?.configuration.mode == .central
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil,
             floatScale: plan.sendsFloats ? plan.codec.scale : nil)

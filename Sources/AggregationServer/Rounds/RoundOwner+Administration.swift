@@ -125,6 +125,7 @@ extension RoundOwner {
             roundsPublished: engine.published, lastRound: run.round, open: open,
             accuracy: evaluated?.accuracy,
             loss: evaluated?.loss, epsilon: last?.epsilon, epsilonServer: last?.epsilonServer,
+            epsilonMembers: last?.epsilonMembers, epsilonExample: last?.epsilonExample,
             targetEpsilon: privacy?.configuration.targetEpsilon, delta: privacy?.configuration.targetDelta,
             adjacency: privacy?.configuration.adjacency.rawValue,
             privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: registry.records.count,

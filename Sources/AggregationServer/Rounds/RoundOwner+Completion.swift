@@ -163,6 +163,8 @@ extension RoundOwner {
         file.examplesPerClient = finite(next.metrics?.examples)
         file.epsilon = finite(try? ledger.spent(rounds: engine.charged))
         file.epsilonServer = finite(try? ledger.spentAgainstServer(rounds: engine.charged))
+        file.epsilonMembers = finite(try? ledger.spentAgainstMembers(rounds: engine.charged))
+        file.epsilonExample = finite(try? ledger.spentByExample(rounds: engine.charged))
         try state.write(file)
         try state.writeLatest(number)
         (model, movement) = (published, next)

@@ -67,6 +67,10 @@ struct RoundFile: Codable, Equatable, Sendable {
     var examplesPerClient: Double?
     var epsilon: Double?
     var epsilonServer: Double?
+    /// Against other members of the cohorts.
+    var epsilonMembers: Double?
+    /// Of a single record, where clients train with per-example noise.
+    var epsilonExample: Double?
     var seconds: Double = 0
     var evaluationSeconds: Double = 0
     var bytesUp = 0
@@ -80,6 +84,8 @@ struct RoundFile: Codable, Equatable, Sendable {
         case noisySumSHA256 = "noisy_sum_sha256"
         case modelSHA256 = "model_sha256"
         case epsilonServer = "epsilon_server"
+        case epsilonMembers = "epsilon_members"
+        case epsilonExample = "epsilon_example"
         case evaluationSeconds = "evaluation_seconds"
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"

@@ -46,7 +46,7 @@ package final class ClientTraining {
         if let example {
             let (delta, steps) = try trainer.privateDelta(
                 from: model, on: examples, indices: indices, stream: stream,
-                plan: example.training(examples: indices.count), rateFactor: rateFactor,
+                plan: example.training, rateFactor: rateFactor,
                 privatizer: ExamplePrivatizer(example, source: try source()))
             return (
                 UnsafeBufferPointer(delta),

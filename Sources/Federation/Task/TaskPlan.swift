@@ -57,6 +57,9 @@ package struct TaskPlan: Sendable {
     /// Whether reports travel as floating-point numbers, to be rounded where they are added: nothing is clipped,
     /// hidden or masked.
     package var sendsFloats: Bool { privacy == nil }
+    /// Whether every client weighs the same: a weight by examples tells how many there are, which privacy of clients or
+    /// of single records forbids.
+    package var weighsUniformly: Bool { privacy != nil || example != nil }
     /// Bytes of one published model, its header apart.
     package var modelBytes: Int { dimension * 4 }
 

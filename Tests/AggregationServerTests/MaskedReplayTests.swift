@@ -51,14 +51,17 @@ import Transport
                             ? try? fleet.message(member, step) : try fleet.message(member, step)
                     else { continue }
                     messages.append(message)
-                    func held(_ body: [UInt8], round: Int) throws -> HeldRequest {
+                    // A request whose head has not left is none yet; sealed bytes that come in a round's own time
+                    // cannot be told from others.
+                    func held(_ body: [UInt8], round: Int, afterHead: Bool = false) throws -> HeldRequest {
                         let request = put(step, body, run, round: round)
                         let whole = try HeldRequest.bytes(member.http, request).count
+                        let cut = generator.index(below: afterHead ? body.count : whole)
                         return try HeldRequest(
-                            member.http, request, first: generator.index(below: whole))
+                            member.http, request, first: cut + (afterHead ? whole - body.count : 0))
                     }
                     for _ in 0..<12 {
-                        nextEarly.append(try held(message, round: round + 1))
+                        nextEarly.append(try held(message, round: round + 1, afterHead: true))
                         if step != .unmask { twice.append(try held(message, round: round)) }
                         if let old = last[step], old.indices.contains(place) {
                             late.append(try held(old[place], round: round - 1))

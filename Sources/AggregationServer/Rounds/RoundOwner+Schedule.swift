@@ -54,8 +54,8 @@ extension RoundOwner {
         return late - missed <= schedule.quantum / Self.openingShare ? due.advanced(bySeconds: missed) : nil
     }
 
-    /// A round opens within this part of a quantum, or waits for the next.
-    private static let openingShare = 4.0
+    /// A round opens within this part of a quantum, the time that its predecessor's books take, or waits for the next.
+    private static let openingShare = 2.0
 
     /// Seconds until a round may open by the schedule; nil where none does.
     var secondsToOpening: Double? {

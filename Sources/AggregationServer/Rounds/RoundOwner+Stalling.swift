@@ -43,6 +43,14 @@ extension RoundOwner {
         )
     }
 
+    /// After a restart: a run that was stalled still is, and tries again at once.
+    func takeUpStall() {
+        guard engine.isStalled, !isFinished else { return }
+        log.warning("the run is still stalled", ["why": .text(trouble ?? "")])
+        stall = Stall(since: now, nextAttempt: now, attempts: 0)
+        metrics.stalled.set(1)
+    }
+
     /// Stalls, waits longer or goes on, after a concluded round.
     func considerStalling(_ file: RoundFile) {
         guard engine.isStalled else {

@@ -127,6 +127,7 @@ final class RoundOwner {
         )
         try takeUpEnded()
         try recover()
+        if stall == nil { takeUpStall() }
         if let last = history.last(where: { $0.state == .published }) { metrics.show(last) }
         evaluateAgain()
         publishBoard()

@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import Messages
 import Operations
+import SecureAggregation
 import TestSupport
 import Testing
 import Transport
@@ -149,6 +150,46 @@ import Transport
         #expect((line["why"] as? String)?.contains("x data") == true)
         #expect(try status(fixture)["trouble"] as? String == line["why"] as? String)
         #expect(fixture.end() == .nothingPublished(isBudget: false))
+    }
+
+    /// A published model that is far off is warned about in its round, in private modes too; others are not.
+    @Test(arguments: [1.0, 1e6], [false, true]) func divergenceIsWarnedAbout(size: Double, isPrivate: Bool)
+        throws
+    {
+        let data = NSTemporaryDirectory() + "sordino-holdout-\(UUID().uuidString).csv"
+        try AtomicFile.write("1,0,0,0\n0,1,0,1\n0,0,1,1\n1,1,0,0\n", to: data)
+        let privacy =
+            "{mode:'local',clipping_norm:\(size * 10),noise_multiplier:1,target_delta:1e-5}"
+        let fixture = try ServerFixture(
+            [
+                "task.rounds=1", "server.input_shape=null", "task.evaluation={holdout:'server'}",
+                "server.data={path:\"\(data)\",format:'csv',header:false,label:3}",
+                "task.training.loss='softmax_cross_entropy'",
+            ] + (isPrivate ? ["task.privacy=\(privacy)"] : []))
+        let agents = try (0..<3).map { try TestAgent($0, fixture) }
+        for agent in agents { _ = try agent.checkIn() }
+        for agent in agents {
+            let plan = try agent.plan()
+            // All agree on what is wrong for half of the rows.
+            let unit = Int64(plan.report.scale * size)
+            let values = (0..<plan.report.count).map { $0 % 2 == 0 ? unit : -unit }
+            var vector = RingVector(zeros: plan.report.count, bits: plan.report.bits)
+            values.withUnsafeBufferPointer { vector.add(integers: $0) }
+            let header = try #require(
+                UpdateHeader(
+                    run: plan.run, round: 1, weight: 1, count: plan.report.count, bits: plan.report.bits))
+            #expect(try agent.send(header.encoded() + vector.packed(), round: 1).status == 202)
+        }
+        #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
+        let trouble = try status(fixture)["trouble"] as? String
+        let isFarOff = size > 1
+        #expect(trouble?.contains("training has diverged") == (isFarOff ? true : nil))
+        let warned = try fixture.logged.lines().contains {
+            $0["level"] as? String == "warning"
+                && ($0["message"] as? String)?.contains("training has diverged") == true
+        }
+        #expect(warned == isFarOff)
+        #expect(fixture.end() == .finished)
     }
 
     @Test func pausesDoubleUpToTheLongest() {

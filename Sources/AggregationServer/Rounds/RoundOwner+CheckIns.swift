@@ -76,7 +76,9 @@ extension RoundOwner {
     /// The plan that the client is to serve now; nil when it is not its turn.
     private func assignment(_ client: Int, lastRound: Int) -> RoundPlan? {
         // Whoever has no keys in a masked round when that step ends cannot be in it any more.
-        guard masking.map({ $0.collection.step == .keys && $0.outcome == nil }) ?? true else { return nil }
+        if plan.masksReports {
+            guard let masking, masking.collection.step == .keys, masking.outcome == nil else { return nil }
+        }
         guard engine.phase == .collecting, let round, lastRound < round.round,
             engine.standing(of: client) == .invited
         else { return nil }

@@ -169,7 +169,7 @@ extension RoundOwner {
         file.state = .published
         file.modelSHA256 = digest
         file.publication = next.shownAt?.seconds
-        file.seconds = (next.shownAt?.seconds ?? now) - file.opened
+        file.seconds = seconds(of: file, until: next.shownAt?.seconds)
         file.accuracy = finite(metrics?.accuracy)
         file.loss = finite(metrics?.loss)
         file.examplesPerClient = finite(metrics?.examples)
@@ -182,6 +182,12 @@ extension RoundOwner {
         run.modelSHA256 = digest
         round = file
         offer(model)
+    }
+
+    /// How long a round took; on a schedule what that says, free of the rounding of times since 1970.
+    func seconds(of file: RoundFile, until scheduled: Double?) -> Double {
+        guard let scheduled else { return now - file.opened }
+        return ((scheduled - file.opened) * 1e4).rounded() / 1e4
     }
 
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
@@ -225,7 +231,7 @@ extension RoundOwner {
                 run: run.run, round: number, state: .abandoned, opened: now, deadline: now, invited: [])
         file.state = .abandoned
         file.abandoned = reason.text
-        file.seconds = (file.publication ?? now) - file.opened
+        file.seconds = seconds(of: file, until: file.publication)
         try state.write(file)
         try spool.removeReports(round: number)
         log.warning("round abandoned", ["round": .integer(number), "reason": .text(reason.text)])

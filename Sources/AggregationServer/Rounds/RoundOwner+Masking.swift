@@ -327,7 +327,7 @@ extension RoundOwner {
         try ledger.abandon(round: file.round, reason: reason)
         file.state = .abandoned
         file.abandoned = reason
-        file.seconds = max(0, now - file.opened)
+        file.seconds = seconds(of: file, until: file.publication)
         try state.write(file)
         let charged = run.charged + (ledger.isCharged(file.round) ? 1 : 0)
         engine = engine(round: file.round, charged: charged, abandoned: 1)

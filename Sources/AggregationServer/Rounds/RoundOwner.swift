@@ -369,10 +369,14 @@ final class RoundOwner {
                 endedMasking.taken.values.joined().map(\.key))
         }
         if let masking { rounds[masking.key, default: .init()].members = Set(masking.identities.keys) }
+        // Anybody may ask for readiness: the agents' reasons are for those who may see the status.
+        let stalled =
+            engine.isStalled
+            ? "\(engine.abandonedInARow) rounds abandoned in a row; status and log say why" : nil
         board.change { board in
             board.run = run.run
             board.rounds = rounds
-            board.stalled = engine.isStalled ? trouble : nil
+            board.stalled = stalled
             board.revoked = Set(registry.records.filter(\.isRevoked).map(\.name))
             board.isHealthy = true
         }

@@ -44,7 +44,7 @@ final class RoundBoard: Sendable {
         /// Whether the owner works: storage answers and the state is loaded.
         var isHealthy = true
         var isReady = false
-        /// Why the run is stalled; nil where it is not.
+        /// That the run is stalled, in words for anybody; nil where it is not.
         var stalled: String?
         /// The newest round whose model is shown.
         var shownRound = 0

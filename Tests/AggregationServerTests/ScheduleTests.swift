@@ -76,7 +76,7 @@ import Transport
     }
 
     @Test(arguments: Behaviour.allCases) func modelsAppearByTheClock(behaviour: Behaviour) throws {
-        let rounds = 4
+        let rounds = 3
         let fixture = try fixture(rounds: rounds)
         let ended = Ended()
         let agents = try (0..<3).map { try TestAgent($0, fixture) }
@@ -90,15 +90,23 @@ import Transport
         for thread in threads { try thread.join() }
         let files = try (1...rounds).map { try #require(try fixture.state.round($0)) }
         #expect(files.allSatisfy { $0.state == .published })
-        let start = try #require(files.first).opened
+        var opened = try #require(files.first).opened
         for file in files {
-            let opened = start + Double(file.round - 1) * 2.5
-            #expect(abs(file.opened - opened) < 1e-5 && abs(file.deadline - opened - 2) < 1e-5)
-            #expect(abs(try #require(file.publication) - opened - 2.5) < 1e-5)
-            #expect(abs(file.seconds - 2.5) < 1e-5)
-            let late = try #require(seen[file.round]) - opened - 2.5
-            #expect(late > -0.01 && late < 0.5, "round \(file.round): \(late) s late")
+            // A busy machine may be late, by whole quanta; nobody's doing makes a round shorter.
+            #expect(Self.isOnGrid(file.opened - opened, of: 1))
+            #expect(abs(file.deadline - file.opened - 2) < 1e-5)
+            let publication = try #require(file.publication)
+            #expect(Self.isOnGrid(publication - file.opened - 3, of: 1))
+            #expect(abs(file.seconds - (publication - file.opened)) < 1e-3)
+            let late = try #require(seen[file.round]) - publication
+            #expect(late > -0.01, "round \(file.round) showed \(-late) s early")
+            opened = publication
         }
+    }
+
+    /// Whether a time is a whole number of quanta, 0 or more.
+    private static func isOnGrid(_ seconds: Double, of quantum: Double) -> Bool {
+        seconds > -1e-5 && abs(seconds / quantum - (seconds / quantum).rounded()) < 1e-4
     }
 
     /// A model that is durable is offered to nobody before its instant: not by the agents' listener, not to
@@ -137,11 +145,12 @@ import Transport
         #expect(try visible() == [false, false, false])
         #expect(Date().timeIntervalSince1970 < publication)
         #expect(try fixture.eventually { try visible() == [true, true, true] })
-        #expect(abs(Date().timeIntervalSince1970 - publication) < 0.5)
+        #expect(Date().timeIntervalSince1970 > publication - 0.01)
         #expect(try fixture.eventually { try fixture.state.round(2) != nil })
         let next = try #require(try fixture.state.round(2))
-        #expect(abs(next.opened - publication) < 1e-5)
-        #expect(abs(try #require(try fixture.state.round(1)?.publication) - publication) < 1e-5)
+        #expect(Self.isOnGrid(next.opened - publication, of: 1))
+        #expect(
+            Self.isOnGrid(try #require(try fixture.state.round(1)?.publication) - publication, of: 1))
     }
 
     /// How far the members of a masked round come.
@@ -162,8 +171,8 @@ import Transport
             try #require(try fleet.fixture.state.round(1)), try #require(try fleet.fixture.state.round(2))
         )
         #expect(first.state == (missing == .finished ? .published : .abandoned))
-        #expect(abs(second.opened - first.opened - 7) < 1e-5, "\(second.opened - first.opened)")
-        #expect(abs(first.seconds - 7) < 1e-5)
+        #expect(Self.isOnGrid(second.opened - first.opened - 7, of: 1), "\(second.opened - first.opened)")
+        #expect(Self.isOnGrid(first.seconds - 7, of: 1), "\(first.seconds)")
     }
 }
 

@@ -145,8 +145,11 @@ import Transport
             _ = try turn(agent, isMended: false)
         }
         #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })
-        let line = try #require(
-            try fixture.logged.lines().first { $0["message"] as? String == "the run published nothing" })
+        func said() throws -> [String: Any]? {
+            try fixture.logged.lines().first { $0["message"] as? String == "the run published nothing" }
+        }
+        #expect(try fixture.eventually { try said() != nil })
+        let line = try #require(try said())
         #expect((line["why"] as? String)?.contains("x data") == true)
         #expect(try status(fixture)["trouble"] as? String == line["why"] as? String)
         #expect(fixture.end() == .nothingPublished(isBudget: false))
@@ -190,6 +193,18 @@ import Transport
         }
         #expect(warned == isFarOff)
         #expect(fixture.end() == .finished)
+    }
+
+    /// The limit is the server's own: agents, also those that do not know the key, see the same task, and a run goes on
+    /// with another limit.
+    @Test func theLimitIsNoPartOfWhatAgentsAgreeTo() throws {
+        let plain = try ServerFixture().setup
+        let limited = try ServerFixture(["task.abandon_limit=3"]).setup
+        #expect(plain.taskText == limited.taskText && plain.taskDigest == limited.taskDigest)
+        #expect(plain.plan.rules.abandonLimit == 10 && limited.plan.rules.abandonLimit == 3)
+        for wrong in ["0", "-1", "1.5", "'3'"] {
+            #expect(throws: (any Error).self) { try ServerFixture(["task.abandon_limit=\(wrong)"]) }
+        }
     }
 
     @Test func pausesDoubleUpToTheLongest() {

@@ -351,6 +351,7 @@ private func scheduled(minimum: Int = 2, cohort: Int = 4, masks: Bool = false) -
         let schedule = RoundSchedule(reportDeadline: 8, masksReports: false)
         #expect(schedule.publicationSeconds == 10 && schedule.quantum == 2)
         #expect(RoundSchedule(reportDeadline: 8, masksReports: true).publicationSeconds == 14)
+        #expect(RoundSchedule(reportDeadline: 2, masksReports: true).publicationSeconds == 4)
         let planned = Instant(seconds: 100)
         for (now, expected) in [(0.0, 100.0), (100, 100), (100.001, 102), (102, 102), (109.5, 110)] {
             #expect(

@@ -9,11 +9,14 @@ package struct RoundSchedule: Equatable, Sendable {
     /// Seconds by which whatever is late moves on, as a whole number of times: how late it would have been does not show.
     package let quantum: Double
 
-    /// The reports' time; of masked rounds as much as a half of it for signing and unmasking; a quarter of it for
-    /// summing, noise and storing.
+    /// Seconds that summing, noise and storing have at least.
+    private static let leastQuantum = 1.0
+
+    /// The reports' time; of masked rounds a half of it more, for signing and unmasking; a quarter of it, and at least a
+    /// second, for summing, noise and storing.
     package init(reportDeadline: Double, masksReports: Bool) {
-        quantum = reportDeadline / 4
-        publicationSeconds = reportDeadline + (masksReports ? 3 : 1) * quantum
+        quantum = max(reportDeadline / 4, Self.leastQuantum)
+        publicationSeconds = reportDeadline * (masksReports ? 1.5 : 1) + quantum
     }
 
     /// The first instant, of `planned` and those that lie whole quanta after it, that is not before `now`.

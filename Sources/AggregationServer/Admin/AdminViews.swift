@@ -16,8 +16,13 @@ struct StatusView: Encodable, Sendable {
     var run: String
     var task: String
     var taskSHA256: String
-    /// `active`, `paused` or `finished`.
+    /// `active`, `stalled`, `paused` or `finished`.
     var state: String
+    /// Why nothing is published, or nothing good; nil where all is well.
+    var trouble: String?
+    /// Since when the run is stalled and when it tries again, seconds since 1970.
+    var stalledSince: Double?
+    var nextAttempt: Double?
     var finished: String?
     var stopping: Bool
     /// Reports that a round wants, and those that it needs.

@@ -34,13 +34,17 @@ extension Dashboard {
           const state = byId("state");
           state.textContent = status.finished ? "finished: " + status.finished : status.stopping
             ? "stopping" : status.state;
-          state.className = "pill " + (status.finished ? "" : status.state === "paused"
+          state.className = "pill " + (status.finished ? "" : status.state !== "active"
             || status.stopping ? "warn" : "good");
+          byId("trouble").hidden = !status.trouble;
+          byId("trouble").textContent = (status.trouble || "")
+            + (status.next_attempt && !status.finished
+              ? "; next attempt in " + span(Math.max(0, status.next_attempt - Date.now() / 1000)) : "");
           for (const button of document.querySelectorAll("[data-action]")) {
             const action = button.dataset.action;
             button.disabled = !!status.finished || (action === "stop" && status.stopping)
               || (action === "pause" && (status.state === "paused" || status.stopping))
-              || (action === "resume" && status.state !== "paused");
+              || (action === "resume" && status.state !== "paused" && status.state !== "stalled");
           }
         }
 

@@ -27,6 +27,7 @@ struct ServerMetrics: Sendable {
     let agentsKnown: Metrics.Gauge
     let agentsPresent: Metrics.Gauge
     let openReports: Metrics.Gauge
+    let stalled: Metrics.Gauge
     private let serverEpsilon: Metrics.Gauge
     private let membersEpsilon: Metrics.Gauge
     private let bytesIn: Metrics.Counter
@@ -68,6 +69,8 @@ struct ServerMetrics: Sendable {
             "sordino_connections_refused_total", help: "What was turned away, by cause.", labels: ["cause"])
         agentsKnown = registry.gauge("sordino_agents_known", help: "Agents that ever checked in.")
         agentsPresent = registry.gauge("sordino_agents_present", help: "Agents that could serve a round.")
+        stalled = registry.gauge(
+            "sordino_run_stalled", help: "1 while too many rounds in a row were abandoned, else 0.")
         openReports = registry.gauge("sordino_open_reports", help: "Reports taken in the open round.")
         serverEpsilon = registry.gauge(
             "sordino_epsilon_server_spent", help: "Epsilon spent against the server; +Inf where unbounded.")

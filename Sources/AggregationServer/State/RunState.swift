@@ -52,6 +52,8 @@ struct RoundFile: Codable, Equatable, Sendable {
     /// Seconds since 1970.
     var opened: Double
     var deadline: Double
+    /// When the round's model is shown, seconds since 1970, where that follows a schedule; nil: as soon as it exists.
+    var publication: Double?
     /// Places in the roster. Secret where amplification by sampling is claimed.
     var invited: [Int]
     var survivors: [Int] = []
@@ -78,7 +80,8 @@ struct RoundFile: Codable, Equatable, Sendable {
     var abandoned: String?
 
     enum CodingKeys: String, CodingKey {
-        case run, round, state, opened, deadline, invited, survivors, reports, failures, accuracy, loss,
+        case run, round, state, opened, deadline, publication, invited, survivors, reports, failures,
+            accuracy, loss,
             epsilon, seconds, abandoned
         case examplesPerClient = "examples_per_client"
         case noisySumSHA256 = "noisy_sum_sha256"

@@ -20,6 +20,8 @@ package struct TaskConfiguration: Sendable {
     package var minimumReports: Int?
     /// Seconds from invitation to the closing of a round.
     package var reportDeadline: Double
+    /// Rounds abandoned in a row after which a deployed run stalls and a simulated one ends.
+    package var abandonLimit: Int
     package var privacy: PrivacyConfiguration
     package var secureAggregation: SecureAggregationConfiguration
     /// Evaluate every so many rounds; the last is always evaluated.
@@ -29,6 +31,9 @@ package struct TaskConfiguration: Sendable {
     package var metrics: MetricsPlan?
     /// End early at this hold-out accuracy; nil: never.
     package var targetAccuracy: Double?
+
+    /// The key of ``abandonLimit``: the one that agents need not know.
+    package static let abandonLimitKey = "abandon_limit"
 
     /// Reads and checks the section; refuses unknown keys.
     package init(_ section: Section) throws {
@@ -56,6 +61,7 @@ package struct TaskConfiguration: Sendable {
             ?? 1
         minimumReports = try section.integer("min_reports", in: 1...100_000_000)
         reportDeadline = try section.seconds("report_deadline") ?? 600
+        abandonLimit = try section.integer(Self.abandonLimitKey, in: 1...1_000_000) ?? 10
         privacy = try PrivacyConfiguration(section.section("privacy"))
         let evaluation = try section.section("evaluation")
         evaluateEvery = try evaluation?.integer("every", in: 1...10_000_000) ?? 1

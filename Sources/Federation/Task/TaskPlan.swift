@@ -101,10 +101,15 @@ package struct TaskPlan: Sendable {
         var rules = RoundEngine.Rules(
             rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
             minimumReports: try cohort.minimumReports(configuration),
-            deadlineSeconds: configuration.reportDeadline,
+            deadlineSeconds: configuration.reportDeadline, abandonLimit: configuration.abandonLimit,
             affordableRounds: privacy?.affordableRounds, participationWindow: cohort.roundsPerTree,
             chargesBeforeSum: configuration.privacy.mode == .distributed)
         rules.minimumShare = privacy?.minimumShare ?? 0
+        if privacy != nil, configuration.privacy.sampling != .none {
+            rules.schedule = RoundSchedule(
+                reportDeadline: configuration.reportDeadline,
+                masksReports: configuration.privacy.mode == .distributed)
+        }
         self.rules = rules
     }
 }

@@ -55,6 +55,9 @@ package struct ExamplePlan: Sendable {
     /// Chance of each of a client's examples to be in a batch.
     package func probability(examples: Int) -> Double { min(1, Double(batchSize) / Double(max(1, examples))) }
 
+    /// Examples that a client is taken to have where its own may not tell: a function of the task.
+    package var expectedExamples: Int { 100 * batchSize }
+
     /// Steps of one round for a client with this many examples.
     package func steps(examples: Int) -> Int { epochs * max(1, (examples + batchSize - 1) / batchSize) }
 

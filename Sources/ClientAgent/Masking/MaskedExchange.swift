@@ -48,7 +48,7 @@ final class MaskedExchange {
         }
     }
 
-    /// Steps `masked`, `consistency` and `unmask`. The report leaves masked only, after `wait`. Throws as ``join()``
+    /// Steps `masked`, `consistency` and `unmask`. The report leaves masked only, and nothing before `wait`. Throws as ``join()``
     /// does; once the report is in the sum, the server's closing of the round is no error.
     func deliver(_ report: RingVector, before wait: () throws -> Void) throws {
         try guarded {
@@ -56,9 +56,10 @@ final class MaskedExchange {
                 let header = UpdateHeader(
                     run: message.run, round: message.round, weight: 1, count: report.count, bits: report.bits)
             else { throw Ended(reason: "the run has no identity") }
+            // Already the question for this step would tell when local work was done.
+            try wait()
             var masked = report
             try member.mask(&masked, delivery: ask(.masked))
-            try wait()
             try send(.masked, header.encoded() + masked.packed())
             try send(.consistency, member.answer(.consistency, to: ask(.consistency)))
             // Others' shares may do already; the round is then over for everybody.

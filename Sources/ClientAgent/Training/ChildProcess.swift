@@ -86,14 +86,14 @@ package struct ChildProcess {
             var last: Int32 = 0
             while waitpid(process, &last, 0) < 0, errno == EINTR {}
         }
-        endGroup()
+        endGroup(wait: grace == 0 ? 50 : 1_000)
     }
 
-    /// Kills what is left of the group and waits until it is gone, at most a second: what remains after that has
-    /// died and waits only to be reaped by its new parent.
-    private func endGroup() {
+    /// Kills what is left of the group and waits until it is gone, at most `wait` milliseconds: what remains after that
+    /// has died and waits only to be reaped by its new parent.
+    private func endGroup(wait: Int = 1_000) {
         var elapsed = 0
-        while kill(-process, SIGKILL) == 0, elapsed < 1_000 {
+        while kill(-process, SIGKILL) == 0, elapsed < wait {
             usleep(5_000)
             elapsed += 5
         }

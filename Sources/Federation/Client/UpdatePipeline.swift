@@ -55,11 +55,14 @@ package struct UpdatePipeline {
     private var weight = 0
     private var factor = 0.0
     private let roundsWhenAdded: Bool
+    /// The weight of a client whose number of records is protected, and so not told; nil: its examples.
+    private let publicWeight: Int?
 
     /// Allocates the buffers for reports of the plan. `onlyAdds` says that reports will be added here, to a sum in
     /// memory, and no ``report(bits:)`` asked for: then a plain clipped update needs one pass less.
     package init(plan: TaskPlan, onlyAdds: Bool = false) {
         scale = plan.codec.scale
+        publicWeight = plan.example?.expectedExamples
         privacy = plan.privacy
         parameterCount = plan.dimension
         dimension = plan.vectorDimension
@@ -80,7 +83,8 @@ package struct UpdatePipeline {
     }
 
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
-    /// weighs 1; without, it is weighted by `examples`.
+    /// weighs 1; without, it is weighted by `examples`, or, where single records are protected, by what the plan takes
+    /// every client to have.
     ///
     /// `share` is the noise to add where that follows the round's members (``PrivacyPlan/clientNoise(members:)``).
     /// `said` are the client's metrics, where the plan has them ride along.
@@ -124,11 +128,11 @@ package struct UpdatePipeline {
         let norm = squared.squareRoot()
         guard let privacy else {
             // No coordinate is larger than the norm.
-            guard norm * scale * Double(examples) < Aggregation.largestUnclipped else {
+            weight = publicWeight ?? examples
+            guard norm * scale * Double(weight) < Aggregation.largestUnclipped else {
                 throw UpdateRefusal.outOfRange
             }
-            weight = examples
-            return (examples, UpdateDiagnostics(norm: norm, wasClipped: false))
+            return (weight, UpdateDiagnostics(norm: norm, wasClipped: false))
         }
         weight = 1
         let ownNorm = clippingNorm * (metrics?.updateShare ?? 1)

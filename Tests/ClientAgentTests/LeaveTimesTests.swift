@@ -67,7 +67,7 @@ import Testing
 
     @Test func looksAtUnsuitableDataGrowRare() {
         var pacing = Pacing()
-        #expect((0..<8).map { _ in pacing.unsuitable() } == [60, 120, 240, 480, 960, 1920, 3600, 3600])
+        #expect((0..<8).map { _ in pacing.unsuitable() } == [60, 120, 240, 480, 600, 600, 600, 600])
     }
 
     @Test func aServerCannotTryManyTasksOnOneSite() {

@@ -6,7 +6,7 @@ struct Pacing: Sendable {
     /// Least pause after the end of the run, in seconds, whatever the server asks for.
     private static let afterTheEnd = 60.0
     /// Pauses while the agent's data do not fit the task, in seconds: the first and the longest, doubling.
-    private static let unsuitable = 60.0...3600.0
+    private static let unsuitable = 60.0...600.0
 
     private var nextIdle = idle.lowerBound
     private var nextUnsuitable = unsuitable.lowerBound

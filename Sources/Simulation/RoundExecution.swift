@@ -4,6 +4,8 @@ internal import Federation
 package struct ClientResult: Sendable {
     /// Nil when the report is in its worker's sum; otherwise why there is none.
     package var failure: String?
+    /// Why local work failed where nobody may see that it did: the report in the sum is then one of noise alone.
+    package var hiddenFailure: String?
     /// L2 norm of the update before clipping.
     package var norm: Double
     package var wasClipped: Bool

@@ -386,17 +386,20 @@ package final class Simulator {
     }
 
     private static func diagnostics(_ round: Int, _ outcome: RoundExecution.Outcome) -> RoundDiagnostics {
-        let norms = outcome.results.map(\.result.norm).sorted()
-        let count = outcome.results.count
+        // What a private round hides is seen here, in the one file that may not leave.
+        let trained = outcome.results.map(\.result).filter { $0.hiddenFailure == nil }
+        let hidden = outcome.results.compactMap(\.result.hiddenFailure)
+        let failures = hidden.reduce(into: outcome.failures) { $0[$1, default: 0] += 1 }
+        let norms = trained.map(\.norm).sorted()
+        let count = trained.count
         func quantile(_ share: Double) -> Double { norms[Int((Double(norms.count - 1) * share).rounded())] }
-        let clipped = outcome.results.count { $0.result.wasClipped }
-        let loss = outcome.results.reduce(0) { $0 + $1.result.loss }
+        let clipped = trained.count { $0.wasClipped }
+        let loss = trained.reduce(0) { $0 + $1.loss }
         return RoundDiagnostics(
             round: round, updateNorms: norms.isEmpty ? [] : [0, 0.25, 0.5, 0.75, 1].map(quantile),
             clippedFraction: count == 0 ? 0 : Double(clipped) / Double(count),
             clientLoss: count == 0 || !loss.isFinite ? nil : loss / Double(count),
-            clientsFailed: outcome.failures.values.reduce(0, +),
-            failures: outcome.failures)
+            clientsFailed: failures.values.reduce(0, +), failures: failures)
     }
 }
 

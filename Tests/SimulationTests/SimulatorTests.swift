@@ -322,6 +322,29 @@ private enum Fixture {
         #expect(progress.records.allSatisfy { $0.clientsReported <= 12 && $0.clientsReported > 8 })
     }
 
+    /// In a private mode a client whose local work fails reports noise alone, and only the diagnostics tell; masked or
+    /// not, the sums are the same.
+    @Test(
+        arguments: [
+            Fixture.central, "{mode: 'local', clipping_norm: 0.5, noise_multiplier: 0.2}",
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 1}",
+        ])
+    func aFailureDoesNotShowWhereAnythingIsPrivate(privacy: String) throws {
+        var setup = try Fixture.setup(privacy: privacy)
+        setup.partition = Partition(
+            clients: (0..<40).map { $0 % 4 == 0 ? [] : [Int32($0), Int32($0) + 1] })
+        let journal = try DiagnosticJournal()
+        let simulator = try Simulator(setup, journal: journal)
+        _ = try simulator.run()
+        #expect(simulator.progress.records.allSatisfy { $0.clientsReported == 12 && $0.abandoned == nil })
+        #expect(journal.diagnostics.contains { $0.clientsFailed > 0 })
+        #expect(journal.diagnostics.allSatisfy { !$0.releasable && $0.updateNorms.allSatisfy { $0 > 0 } })
+        #expect(simulator.progress.parameters.values.allSatisfy { $0.isFinite })
+        guard privacy.contains("distributed") else { return }
+        setup.masks = true
+        #expect(try Fixture.run(setup).progress.parameters == simulator.progress.parameters)
+    }
+
     /// Real keys, shares and masks give the bits of the plain integer sum, drop-outs or not.
     @Test(arguments: [0, 0.2], ["skellam", "discrete_gaussian"])
     func masksChangeNothing(dropoutRate: Double, mechanism: String) throws {
@@ -484,4 +507,30 @@ private final class Stopper: SimulationObserver {
     func roundEnded(_ record: RoundRecord, of rounds: Int) { left -= 1 }
     func warned(_ warning: String) {}
     var wantsToStop: Bool { left <= 0 }
+}
+
+/// Keeps what each round's diagnostics say.
+private final class DiagnosticJournal: SimulationJournal {
+    private(set) var diagnostics: [RoundDiagnostics] = []
+    private let silent: SilentJournal
+
+    init() throws { silent = try SilentJournal() }
+
+    func cohortGenerator(round: Int) throws -> SecretCohortGenerator { try silent.cohortGenerator(round: round) }
+
+    func treeNoiseSource(step: Int) throws -> SecretNoiseSource { try silent.treeNoiseSource(step: step) }
+
+    func diagnose(_ diagnostics: RoundDiagnostics) { self.diagnostics.append(diagnostics) }
+
+    func charge(round: Int, charge: Int) {}
+    func storedNoisySum(round: Int, like sum: RingVector) -> RingVector? { nil }
+    func storeNoisySum(round: Int, _ sum: RingVector) {}
+    var keepsLedger: Bool { false }
+    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) {}
+    func release(round: Int, modelDigest: String) {}
+    func abandon(round: Int, reason: String) {}
+    func epsilon(charged: Int) -> Double? { nil }
+    func epsilonServer(charged: Int) -> Double? { nil }
+    func epsilonMembers(charged: Int) -> Double? { nil }
+    func record(_ record: RoundRecord, _ progress: Simulator.Progress) {}
 }

@@ -11,7 +11,8 @@ final class AgentRouter: HTTPHandler {
     let mailbox: OwnerMailbox
     let board: RoundBoard
     let reader: MaskedReportReader
-    let plan: TaskPlan
+    let setup: ServerSetup
+    var plan: TaskPlan { setup.plan }
     private let spool: Spool
     private let keeper: UpdateKeeper
     private let memory: UpdateMemory
@@ -20,7 +21,7 @@ final class AgentRouter: HTTPHandler {
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
-        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, plan: TaskPlan, log: Logger
+        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, setup: ServerSetup, log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
@@ -29,7 +30,7 @@ final class AgentRouter: HTTPHandler {
         self.memory = memory
         self.reader = reader
         self.relay = relay
-        self.plan = plan
+        self.setup = setup
         self.log = log
     }
 
@@ -54,6 +55,7 @@ final class AgentRouter: HTTPHandler {
         let route = segments.dropFirst().map(String.init)
         switch (route.count, route.first, route.dropFirst().first.flatMap { Int($0) }) {
         case (1, "check-in", _): return only(.post, request) { checkIn(agent, responder) }
+        case (1, "task", _): return only(.get, request) { task() }
         case (1, "renew", _): return only(.post, request) { renew(agent, responder) }
         case (2, "models", let round?): return only(.get, request) { model(round, request) }
         case (3, "rounds", let round?) where route[2] == "update":

@@ -34,13 +34,21 @@ package struct PolicyGate: Sendable {
     /// What of a resolved round is outside the policy.
     /// - Parameter epsilonAfter: the agent's ε against the server with the round charged, at `delta`.
     package func judge(_ work: RoundWork, epsilonAfter: Double, roundsToday: Int) -> [PolicyViolation] {
-        let task = work.task.configuration
+        judge(
+            work.plan, clippingNorm: work.clippingNorm, epsilonAfter: epsilonAfter, roundsToday: roundsToday)
+    }
+
+    /// What of a resolved task is outside the policy, its updates clipped to `clippingNorm`.
+    package func judge(
+        _ plan: TaskPlan, clippingNorm: Double, epsilonAfter: Double, roundsToday: Int
+    ) -> [PolicyViolation] {
+        let task = plan.configuration
         return applicable(
             PolicyPlan(
                 task: task.name, model: Self.name(of: task.model.json), mode: Self.mode(task.privacy.mode),
-                isMasked: task.privacy.mode == .distributed, clippingNorm: work.clippingNorm,
-                guaranteedNoiseMultiplier: work.plan.privacy?.noiseMultiplier ?? 0,
-                minimalCohort: work.plan.rules.minimumReports,
+                isMasked: task.privacy.mode == .distributed, clippingNorm: clippingNorm,
+                guaranteedNoiseMultiplier: plan.privacy?.noiseMultiplier ?? 0,
+                minimalCohort: plan.rules.minimumReports,
                 adversarialRate: task.secureAggregation.adversarialRate,
                 dropOutRate: task.secureAggregation.dropoutRate,
                 rosterDigest: Self.stated(rosterDigest, task),
@@ -51,6 +59,9 @@ package struct PolicyGate: Sendable {
     private static func stated(_ digest: String?, _ task: TaskConfiguration) -> String? {
         task.privacy.mode == .distributed ? digest : nil
     }
+
+    /// Greatest magnitude of a published model's values that is trained from.
+    package var maximalWeight: Double { policy.maximalWeight }
 
     /// δ at which the agent states its ε.
     package var delta: Double { policy.maximalDelta }

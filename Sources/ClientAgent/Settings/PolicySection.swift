@@ -46,6 +46,7 @@ enum PolicySection {
         policy.maximalRoundsPerDay =
             try section.integer("maximal_rounds_per_day", in: 0...1_000_000) ?? policy.maximalRoundsPerDay
         policy.trustsServer = try section.bool("trust_server") ?? policy.trustsServer
+        policy.maximalWeight = try section.positive("maximal_weight") ?? policy.maximalWeight
         try section.finish()
         return policy
     }

@@ -61,7 +61,7 @@ package final class AgentLedgers {
     ///
     /// With per-example noise the ledger also says what the round costs a single record.
     package func charge(
-        run: String, round: Int, task: TaskPlan, taskDigest: String, examples: Int
+        run: String, round: Int, task: TaskPlan, taskDigest: String
     ) throws {
         let open = try ledger(run: run, task: task, taskDigest: taskDigest)
         let privacy = task.privacy

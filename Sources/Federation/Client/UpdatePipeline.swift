@@ -160,6 +160,19 @@ package struct UpdatePipeline {
         return (1, UpdateDiagnostics(norm: norm, wasClipped: wasClipped))
     }
 
+    /// The update of a client whose local work failed where nobody may see that it did: no change, and metrics of a
+    /// fixed value, encoded and noised as any other. `nothing` is as many zeros as the model has parameters.
+    package mutating func encodeNothing(
+        _ nothing: UnsafeBufferPointer<Float>, examples: Int, clippingNorm: Double,
+        rotation: RandomRotation? = nil, share: (any PrivacyMechanism)? = nil,
+        rounding: inout SeededGenerator, noise source: inout some NoiseSource
+    ) throws -> Int {
+        try encode(
+            nothing, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
+            metrics: metrics == nil ? nil : .nothing, rounding: &rounding, noise: &source
+        ).weight
+    }
+
     /// Fills `extended` with the update times `factor` and the metrics' coordinates.
     private mutating func extend(
         _ delta: UnsafeBufferPointer<Float>, by factor: Double, _ coordinates: [Float]

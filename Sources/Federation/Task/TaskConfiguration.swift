@@ -22,6 +22,9 @@ package struct TaskConfiguration: Sendable {
     package var reportDeadline: Double
     /// Rounds abandoned in a row after which a deployed run stalls and a simulated one ends.
     package var abandonLimit: Int
+    /// Seconds after which a report leaves the agent, whatever its data: at once when local work is done where nothing
+    /// is hidden from the server, on a grid where this is nil.
+    package var reportAfter: Double?
     package var privacy: PrivacyConfiguration
     package var secureAggregation: SecureAggregationConfiguration
     /// Evaluate every so many rounds; the last is always evaluated.
@@ -62,6 +65,7 @@ package struct TaskConfiguration: Sendable {
         minimumReports = try section.integer("min_reports", in: 1...100_000_000)
         reportDeadline = try section.seconds("report_deadline") ?? 600
         abandonLimit = try section.integer(Self.abandonLimitKey, in: 1...1_000_000) ?? 10
+        reportAfter = try section.seconds("report_after")
         privacy = try PrivacyConfiguration(section.section("privacy"))
         let evaluation = try section.section("evaluation")
         evaluateEvery = try evaluation?.integer("every", in: 1...10_000_000) ?? 1
@@ -79,6 +83,11 @@ package struct TaskConfiguration: Sendable {
     private func check(_ section: Section) throws {
         if let minimumReports, minimumReports > cohortSize {
             throw section.error("min_reports", "is \(minimumReports), above the cohort_size of \(cohortSize)")
+        }
+        if let reportAfter {
+            guard reportAfter > 0, reportAfter < reportDeadline else {
+                throw section.error("report_after", "must be above 0 and below report_deadline")
+            }
         }
         if holdout == .federated, privacy.mode == .none {
             throw ConfigurationError(

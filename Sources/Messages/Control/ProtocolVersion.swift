@@ -12,6 +12,8 @@ package enum AgentProtocol {
 
     /// `POST`: a ``CheckInRequest``; `200` a ``RoundPlan``, or `204` with `Retry-After`.
     package static let checkInPath = "/v1/check-in"
+    /// `GET`: a ``TaskOffer``; 404 from a server that does not tell its task.
+    package static let taskPath = "/v1/task"
     /// `POST`: an ``EnrolmentRequest``, answered by a ``CertificateAnswer``.
     package static let enrolmentPath = "/v1/enroll"
     /// `POST`: a ``RenewalRequest``, answered by a ``CertificateAnswer``.

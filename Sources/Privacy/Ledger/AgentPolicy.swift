@@ -99,6 +99,9 @@ package struct AgentPolicy: Hashable, Sendable {
     package var maximalRoundsPerDay = 1000
     /// Whether the server may see this agent's exact update.
     package var trustsServer = false
+    /// Greatest magnitude of a published model's values that is trained from where anything is private. Beyond it
+    /// training would overflow: the round is served with noise alone, whatever the data.
+    package var maximalWeight = 1e4
 
     package init() {}
 

@@ -20,6 +20,7 @@ enum SordinoMain {
         (["evaluate"], EvaluateCommand.self),
         (["predict"], PredictCommand.self),
         (["check"], CheckCommand.self),
+        (["schema"], SchemaCommand.self),
         (["privacy", "epsilon"], PrivacyEpsilonCommand.self),
         (["privacy", "calibrate"], PrivacyCalibrateCommand.self),
         (["privacy", "sample"], PrivacySampleCommand.self),

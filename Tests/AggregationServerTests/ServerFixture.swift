@@ -42,7 +42,7 @@ final class ServerFixture {
                 privacy: { mode: "none" }, evaluation: { holdout: "none" } },
               server: {
                 listen: "127.0.0.1:0", admin: "127.0.0.1:0", state_directory: "state", population: 4, seed: 7,
-                input_shape: [3], gather: "2s", admin_tokens: "tokens.json5", loops: 1,
+                input_shape: [3], preprocessing: { kind: "images", classes: [] }, gather: "2s", admin_tokens: "tokens.json5", loops: 1,
                 tls: { certificate: "\(authority.path("server.crt"))", key: "\(authority.path("server.key"))",
                        ca: "\(authority.path("authority.crt"))" } } }
             """

@@ -165,7 +165,8 @@ import Transport
             "{mode:'local',clipping_norm:\(size * 10),noise_multiplier:1,target_delta:1e-5}"
         let fixture = try ServerFixture(
             [
-                "task.rounds=1", "server.input_shape=null", "task.evaluation={holdout:'server'}",
+                "task.rounds=1", "server.input_shape=null", "server.preprocessing=null",
+                "task.evaluation={holdout:'server'}",
                 "server.data={path:\"\(data)\",format:'csv',header:false,label:3}",
                 "task.training.loss='softmax_cross_entropy'",
             ] + (isPrivate ? ["task.privacy=\(privacy)"] : []))

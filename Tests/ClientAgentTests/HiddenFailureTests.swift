@@ -1,4 +1,5 @@
 import Compute
+import Datasets
 import Configuration
 import Federation
 import Foundation
@@ -95,7 +96,8 @@ private final class FailingTrainer: RoundTrainer {
         let bodies = [1, 2].compactMap { state.updates[$0]?.first }
         let weights = try bodies.map { try $0.withUnsafeBytes { try UpdateHeader(decoding: $0).weight } }
         #expect(weights == [1, 1], "no number of records is told")
-        #expect(bodies.map(\.count) == [Int](repeating: UpdateHeader.byteCount + task.plan.reportBytes, count: 2))
+        #expect(
+            bodies.map(\.count) == [Int](repeating: UpdateHeader.byteCount + task.plan.reportBytes, count: 2))
         // Noise of single records is the trainer's own: this one adds none.
         let isNoised = privacy != TestTask.records || agent.log.text.contains("local work failed")
         let rests = bodies.map { Array($0[UpdateHeader.byteCount...]) }
@@ -127,7 +129,9 @@ private final class FailingTrainer: RoundTrainer {
 
     /// The built-in trainer on two tables that differ in one column, under a model with a weight of 1e38 on it: one
     /// would overflow and the other would not.
-    @Test("A lying server sees no difference", arguments: [TestTask.local, TestTask.records], [Float(1e38), 9e3])
+    @Test(
+        "A lying server sees no difference", arguments: [TestTask.local, TestTask.records],
+        [Float(1e38), 9e3])
     func lyingServer(privacy: String, weight: Float) throws {
         defer { federation.shutdown() }
         var task = try TestTask(privacy: privacy, folder: authority.folder)
@@ -175,13 +179,17 @@ private final class FailingTrainer: RoundTrainer {
     /// Reports leave at `report_after`, whatever local work did until then; what is not ready is abandoned.
     @Test(
         "A report leaves when its frame is over",
-        arguments: ["cp \"$SORDINO_MODEL_IN\" \"$SORDINO_MODEL_OUT\"", "exit 1", "sleep 100", "trap '' TERM; sleep 100"])
+        arguments: [
+            "cp \"$SORDINO_MODEL_IN\" \"$SORDINO_MODEL_OUT\"", "exit 1", "sleep 100",
+            "trap '' TERM; sleep 100",
+        ])
     func frame(script: String) throws {
         defer { federation.shutdown() }
         let task = try TestTask(privacy: TestTask.local, reportAfter: "1s", folder: authority.folder)
         federation.state.withLock { $0.models[0] = task.file }
         let agent = try TestAgent(federation)
-        let command = TrainerCommand(command: ["/bin/sh", "-c", script], folder: authority.folder)
+        let command = TrainerCommand(
+            command: ["/bin/sh", "-c", script], schema: task.dataset.preprocessing, folder: authority.folder)
         let folder = authority.path("trainer")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let runner = try agent.runner(trainer: ExternalTrainer(command, folder: folder) { false })

@@ -71,6 +71,7 @@ package struct ServerConfiguration: Sendable {
 
     /// Reads a server's file; a `simulation` section beside it is left alone. Throws ``ConfigurationError``.
     package init(_ document: ConfigurationDocument) throws {
+        let document = try document.withSchemaRead()
         let root = try Section(document.root, path: "")
         guard let task = try root.section("task"), let taskSection = root.value("task") else {
             throw root.error("task", "is missing")
@@ -125,9 +126,6 @@ package struct ServerConfiguration: Sendable {
                 "is missing: task.privacy.sampling \"\(task.privacy.sampling.rawValue)\" claims amplification, "
                     + "which holds only for cohorts drawn from the whole enrolled roster; name it, or use \"none\""
             )
-        }
-        if data == nil, inputShape == nil {
-            throw server.error("data", "is missing; without data of its own the server needs input_shape")
         }
         if data != nil, inputShape != nil {
             throw server.error("input_shape", "follows from the data; remove one of the two")

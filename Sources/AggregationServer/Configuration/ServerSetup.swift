@@ -15,6 +15,8 @@ package struct ServerSetup: Sendable {
     package let taskText: String
     /// SHA-256 of `taskText`, lower-case hexadecimal.
     package let taskDigest: String
+    /// SHA-256 of the schema's canonical JSON text, lower-case hexadecimal.
+    let schemaDigest: String
     let description: ModelFile.Description
     let holdout: Examples?
     let loss: any Loss
@@ -31,11 +33,12 @@ package struct ServerSetup: Sendable {
         plan = try TaskPlan(configuration.task, model: model, population: configuration.population)
         taskText = Self.resolved(configuration.taskSection, plan).text()
         taskDigest = try Hash.text(Array(taskText.utf8))
+        schemaDigest = try Hash.text(Array(data.preprocessing.text().utf8))
         holdout = configuration.task.holdout == .server ? data.holdout : nil
         divergedLoss = holdout.map { 1000 * Self.ignorantLoss($0.targets) } ?? .infinity
         description = ModelFile.Description(
             model: configuration.task.model.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
-            data: data.preprocessing)
+            data: data.preprocessing, label: data.labelName)
         try checkMasking()
     }
 
@@ -61,6 +64,8 @@ package struct ServerSetup: Sendable {
         guard case .object(var members) = task else { return task }
         // The server's own affair, which may change within a run and which agents of earlier versions do not know.
         members[TaskConfiguration.abandonLimitKey] = nil
+        // The schema travels in every published model, whose digest agents sign; agents of version 0.1.0 know it there.
+        members[TaskConfiguration.schemaKey] = nil
         guard let privacy = plan.privacy else { return .object(members) }
         var section: [String: JSONValue] = [:]
         if case .object(let given)? = members["privacy"] { section = given }
@@ -78,17 +83,17 @@ private struct ServerData {
     let inputShape: [Int]
     let holdout: Examples?
     let preprocessing: JSONValue
+    var labelName: String?
     private let targets: Examples.Targets?
 
     init(_ configuration: ServerConfiguration) throws {
         guard let section = configuration.data else {
-            inputShape = configuration.inputShape ?? []
+            let schema = try ServerSchema(configuration)
+            inputShape = schema.inputShape
+            preprocessing = schema.preprocessing.json
+            let names = schema.preprocessing.classNames
+            targets = names.isEmpty ? nil : .classes([], count: names.count)
             holdout = nil
-            targets = nil
-            preprocessing =
-                try configuration.preprocessing.map {
-                    try Preprocessing($0, path: "server.preprocessing").json
-                } ?? .null
             guard configuration.task.holdout != .server else {
                 throw ConfigurationError(
                     path: "task.evaluation.holdout",
@@ -97,16 +102,24 @@ private struct ServerData {
             return
         }
         let source = try DataSource(section, path: "server.data", folder: configuration.folder)
-        let dataset = try source.load(seed: configuration.seed)
+        // A schema that is written out holds for the server's own data too.
+        let schema = try ServerSchema.stated(configuration)
+        let dataset = try source.load(seed: configuration.seed, preprocessing: schema)
         inputShape = dataset.train.featureShape
         // Data that are not divided are the hold-out as a whole.
         holdout = dataset.test ?? dataset.train
         targets = dataset.train.targets
         preprocessing = dataset.preprocessing.json
+        labelName = dataset.labelName
     }
 
     func loss(_ task: TaskConfiguration, _ model: Model) throws -> any Loss {
         if let loss = task.training.loss {
+            if targets == nil, type(of: loss).link != .identity {
+                throw ConfigurationError(
+                    path: "task.schema",
+                    problem: "names no classes, but loss \"\(type(of: loss).name)\" compares with classes")
+            }
             if let targets { try LossCatalog.check(loss, model: model, targets: targets) }
             return loss
         }

@@ -84,7 +84,7 @@ extension RoundOwner {
         else { return nil }
         return RoundPlan(
             run: run.run, round: round.round, client: client, seed: run.seed, population: run.population,
-            task: setup.taskText, taskSHA256: setup.taskDigest,
+            task: setup.taskText, taskSHA256: setup.taskDigest, schemaSHA256: setup.schemaDigest,
             model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: model.buffer.count),
             privacy: facts,
             report: ReportShape(

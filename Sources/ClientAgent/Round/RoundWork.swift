@@ -73,6 +73,12 @@ package struct RoundWork {
         preprocessing =
             description.data == .null
             ? nil : try Preprocessing(description.data, path: "\(name): sordino.data")
+        if let stated = message.schemaSHA256 {
+            let digest = Digest.text(of: try SHA256.hash(Array(description.data.text().utf8)))
+            guard digest == stated else {
+                throw UnusablePlan("the published model carries another schema than the assignment states")
+            }
+        }
     }
 
     /// A hostile shape must not overflow a product before its model is refused.

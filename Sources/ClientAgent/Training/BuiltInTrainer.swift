@@ -13,6 +13,7 @@ package final class BuiltInTrainer: RoundTrainer {
     private let source: DataSource
     /// The owner's log.
     private let log: Logger?
+    private var saidPassedOver: [String] = []
     private var loaded: (preprocessing: Preprocessing?, examples: Examples, indices: [Int32])?
     /// The buffers of one task, by the task's digest.
     private var prepared: (task: String, work: ClientTraining)?
@@ -79,8 +80,14 @@ package final class BuiltInTrainer: RoundTrainer {
     private func load(_ job: TrainingJob) throws -> (Examples, [Int32]) {
         if let loaded, loaded.preprocessing == job.preprocessing { return (loaded.examples, loaded.indices) }
         loaded = nil
-        let examples =
-            try job.preprocessing.map { try source.examples(using: $0) } ?? source.load(seed: job.seed).train
+        guard let schema = job.preprocessing else { throw TaskWithoutSchema() }
+        let (examples, passedOver) = try source.examples(using: schema, requiresLabel: true)
+        if !passedOver.isEmpty, passedOver != saidPassedOver {
+            saidPassedOver = passedOver
+            log?.info(
+                "columns that the task does not know are left out",
+                ["columns": .text(passedOver.prefix(20).joined(separator: ", "))])
+        }
         let indices = Array(0..<Int32(examples.count))
         loaded = (job.preprocessing, examples, indices)
         return (examples, indices)

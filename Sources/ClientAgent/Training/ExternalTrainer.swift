@@ -35,6 +35,16 @@ package final class ExternalTrainer: RoundTrainer {
         guard job.plan.metrics == nil else {
             throw TrainerFailure("the task wants metrics of its model, which only the built-in trainer gives")
         }
+        // What the program's data mean cannot be seen from here: its owner says it, in the schema's own words.
+        guard let wanted = job.preprocessing else { throw TaskWithoutSchema() }
+        guard let schema = command.schema else {
+            throw ConfigurationError(
+                path: "trainer.schema",
+                problem: "is missing: the schema that the program's data follow, as sordino schema prints it")
+        }
+        if let difference = schema.difference(from: wanted) {
+            throw ConfigurationError(path: "trainer.schema", problem: "is not the task's: \(difference)")
+        }
     }
 
     package func withUpdate<Result>(
@@ -104,7 +114,8 @@ package final class ExternalTrainer: RoundTrainer {
         // A frame of time that nobody may see anything in leaves none for tidying up.
         let frame = mustEnd.map { (ContinuousClock.now.duration(to: $0)).inSeconds } ?? .infinity
         let ending = child.wait(
-            seconds: max(0, min(command.timeout, frame)), grace: mustEnd == nil ? nil : 0, isStopped: isStopped)
+            seconds: max(0, min(command.timeout, frame)), grace: mustEnd == nil ? nil : 0,
+            isStopped: isStopped)
         switch ending {
         case .exited(0): return
         case .exited(let status):
@@ -115,7 +126,8 @@ package final class ExternalTrainer: RoundTrainer {
             throw TrainerFailure(
                 "\(name) was ended by signal \(signal) (\(reason)); its output is in \(log)")
         case .timedOut:
-            throw TrainerFailure("\(name) did not end within \(Quantity.decimal(min(command.timeout, frame), places: 1)) s")
+            throw TrainerFailure(
+                "\(name) did not end within \(Quantity.decimal(min(command.timeout, frame), places: 1)) s")
         case .interrupted: throw TrainerFailure("interrupted")
         }
     }

@@ -41,6 +41,14 @@ package struct TrainerFailure: Error, Equatable, Sendable, CustomStringConvertib
     package init(_ description: String) { self.description = description }
 }
 
+/// A task that does not say what columns and classes mean: each site would number its own.
+package struct TaskWithoutSchema: Error, Equatable, CustomStringConvertible {
+    package let description =
+        "the server's task has no schema: it does not say what columns and classes mean, and sites could differ unseen"
+
+    package init() {}
+}
+
 /// Trains on the agent's private data.
 package protocol RoundTrainer: AnyObject {
     /// Throws what keeps this agent from ever serving the job's task: its data have other columns or classes, or its

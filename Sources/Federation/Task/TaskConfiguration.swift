@@ -35,6 +35,12 @@ package struct TaskConfiguration: Sendable {
     /// End early at this hold-out accuracy; nil: never.
     package var targetAccuracy: Double?
 
+    /// What columns and classes mean at every site, as published models carry it (`Preprocessing` of Datasets); nil: the
+    /// server's or the scenario's data say it.
+    package var schema: JSONValue?
+
+    /// The key of ``schema``, which agents find in the published model.
+    package static let schemaKey = "schema"
     /// The key of ``abandonLimit``: the one that agents need not know.
     package static let abandonLimitKey = "abandon_limit"
 
@@ -66,6 +72,7 @@ package struct TaskConfiguration: Sendable {
         reportDeadline = try section.seconds("report_deadline") ?? 600
         abandonLimit = try section.integer(Self.abandonLimitKey, in: 1...1_000_000) ?? 10
         reportAfter = try section.seconds("report_after")
+        schema = section.value(Self.schemaKey)
         privacy = try PrivacyConfiguration(section.section("privacy"))
         let evaluation = try section.section("evaluation")
         evaluateEvery = try evaluation?.integer("every", in: 1...10_000_000) ?? 1

@@ -26,6 +26,9 @@ extension TaskPlan {
             "epsilon": Self.finite(spent?.epsilon),
             "epsilon_server": Self.finite(server?.epsilon),
         ]
+        if let schedule = rules.schedule {
+            members["seconds_per_round"] = .number(schedule.publicationSeconds)
+        }
         if let privacy, let spent {
             members["delta"] = .number(spent.delta)
             members["accountant"] = .string(spent.accountant.rawValue)

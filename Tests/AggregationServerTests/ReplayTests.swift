@@ -184,6 +184,29 @@ import Transport
         }
     }
 
+    /// A report that was on its way when its agent was shut out does not count.
+    @Test func whoIsShutOutMeanwhileDoesNotCount() throws {
+        let fixture = try ServerFixture(["task.rounds=1"])
+        let agents = try (0..<3).map { try TestAgent($0, fixture) }
+        for agent in agents { _ = try agent.checkIn() }
+        let plans = try agents.map { try $0.plan() }
+        let content = try agents[2].body(plans[2])
+        let whole = try HeldRequest.bytes(agents[2].client, put(content, round: 1)).count
+        let held = try HeldRequest(agents[2].client, put(content, round: 1), first: whole - 1)
+        let order = "/api/agents/\(plans[2].client)/revoke"
+        #expect(
+            try fixture.admin(.post, order, token: ServerFixture.operatorToken).status == 200)
+        #expect(try held.finish()?.status == 403)
+        for index in 0..<2 {
+            #expect(try agents[index].send(agents[index].body(plans[index]), round: 1).status == 202)
+        }
+        let failure = FailureReport(run: plans[2].run, reason: .other, detail: "")
+        let gaveUp = try agents[2].client.exchange(
+            ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(failure.encoded())))
+        #expect(gaveUp.status == 403)
+        #expect(try Spool(fixture.state).clients(round: 1) == plans[..<2].map(\.client).sorted())
+    }
+
     /// Whatever is held back, and whichever byte is missing, a round ends its collection at its deadline and says so.
     @Test func deadlinesHoldWhateverIsHeldBack() throws {
         let fixture = try ServerFixture([

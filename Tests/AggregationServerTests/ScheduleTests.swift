@@ -153,6 +153,25 @@ import Transport
             Self.isOnGrid(try #require(try fixture.state.round(1)?.publication) - publication, of: 1))
     }
 
+    /// A clock that was set back, or a damaged file, makes nobody wait for an instant that is far away.
+    @Test func instantsFarAheadAreNotWaitedFor() throws {
+        let fixture = try fixture(rounds: 2, sampling: "fixed-size", deadline: "1s")
+        _ = try TestAgent(0, fixture).checkIn()
+        #expect(try fixture.eventually { try fixture.state.round(1) != nil })
+        fixture.stop()
+        var file = try #require(try fixture.state.round(1))
+        for far in [file.opened + 3600, 1e300] {
+            file.deadline = far
+            file.publication = far
+            try fixture.state.write(file)
+            try fixture.start()
+            if far > 1e100 {
+                #expect(try fixture.eventually { try fixture.state.run()?.round ?? 0 >= 1 })
+            }
+            fixture.stop()
+        }
+    }
+
     /// How far the members of a masked round come.
     @Test(arguments: [ProtocolStep.finished, .keys, .masked, .consistency])
     func maskedRoundsEndByTheClock(missing: ProtocolStep) throws {

@@ -347,6 +347,17 @@ private func scheduled(minimum: Int = 2, cohort: Int = 4, masks: Bool = false) -
                     : [.abandoned(round: 1, .tooFewReports(received: 0, required: 3))]))
     }
 
+    /// Times of damaged files and of absurd plans neither trap nor wrap.
+    @Test func timesBeyondReasonStayInOrder() {
+        for seconds in [1e30, Double.greatestFiniteMagnitude, .infinity] {
+            let late = Instant(seconds: seconds)
+            #expect(late > Instant(seconds: 2e9) && late.advanced(bySeconds: seconds) >= late)
+            #expect(Instant(seconds: -seconds) < Instant(seconds: 0))
+        }
+        #expect(Instant(nanoseconds: .max).advanced(bySeconds: 1) == Instant(nanoseconds: .max))
+        #expect(Instant(seconds: 1.5).advanced(bySeconds: -0.5) == Instant(seconds: 1))
+    }
+
     @Test func whatIsLateMovesOnByWholeQuanta() {
         let schedule = RoundSchedule(reportDeadline: 8, masksReports: false)
         #expect(schedule.publicationSeconds == 10 && schedule.quantum == 2)

@@ -249,7 +249,7 @@ extension RoundOwner {
         prepared = nil
         uploadMemory.trim()
         round = nil
-        nextOpening = file.publication.map { Instant(seconds: $0) }
+        nextOpening = scheduled(file.publication).map { Instant(seconds: $0) }
         history.append(file)
         if history.count > 1000 { history.removeFirst() }
         run.round = file.round

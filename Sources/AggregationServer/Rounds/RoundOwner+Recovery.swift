@@ -19,7 +19,7 @@ extension RoundOwner {
         engine = engine(
             round: run.round, charged: run.charged, participants: try participants(),
             isFinished: isFinished)
-        nextOpening = history.last?.publication.map { Instant(seconds: $0) }
+        nextOpening = scheduled(history.last?.publication).map { Instant(seconds: $0) }
         offer(model)
         let number = run.round + 1
         guard run.finished == nil, let file = try state.round(number), file.run == run.run else {
@@ -77,6 +77,8 @@ extension RoundOwner {
         // What was not invited was never accepted, whoever put it there.
         let clients = (isOpen ? try spool.clients(round: file.round) : file.survivors)
             .filter(Set(file.invited).contains)
+        file.deadline = min(file.deadline, now + plan.rules.deadlineSeconds)
+        file.publication = scheduled(file.publication)
         begin(file)
         for client in clients {
             if !isNoisy { try add(client, round: file.round) }
@@ -89,6 +91,13 @@ extension RoundOwner {
             publication: file.publication.map { Instant(seconds: $0) })
         dispatch(engine.resume(ResumedRound(invitation, accepted: clients, isClosed: !isOpen)))
         publishBoard()
+    }
+
+    /// An instant of a file, seconds since 1970, as far as it can be true: a clock that was set back makes nobody wait
+    /// for longer than a round takes.
+    func scheduled(_ publication: Double?) -> Double? {
+        guard let publication, let schedule = plan.rules.schedule else { return nil }
+        return min(publication, now + schedule.publicationSeconds)
     }
 
     /// The engine after a concluded round: `abandoned` more rounds than the files tell of were abandoned at last.

@@ -14,6 +14,11 @@ extension RoundOwner {
             turnAway(report, 403, "not_registered", "check in first")
             return
         }
+        guard !registry.records[client].isRevoked else {
+            // It was shut out while its report was on the way.
+            turnAway(report, 403, "revoked", "an operator has shut this agent out")
+            return
+        }
         if let known = knownDigest(client, report.key) {
             if known == report.digest {
                 discard(report)

@@ -28,6 +28,9 @@ extension TaskPlan {
             "epsilon_server": Self.finite(server?.epsilon),
             "epsilon_members": Self.finite(others?.epsilon),
         ]
+        if let schedule = rules.schedule {
+            members["seconds_per_round"] = .number(schedule.publicationSeconds)
+        }
         if let privacy, let spent {
             members["delta"] = .number(spent.delta)
             members["accountant"] = .string(spent.accountant.rawValue)

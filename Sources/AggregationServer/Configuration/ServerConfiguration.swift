@@ -64,6 +64,8 @@ package struct ServerConfiguration: Sendable {
     /// Seconds for which a finished run is still there for agents that have not heard of its end, before the process
     /// ends.
     package var lingerSeconds: Double
+    /// Pauses of a stalled run; no key of the file.
+    package var stallPauses = StallPauses()
     /// Folder that relative paths start from.
     package var folder: String
 

@@ -3,6 +3,7 @@ internal import Configuration
 internal import Cryptography
 internal import Datasets
 package import Federation
+internal import Glibc
 internal import Learning
 internal import Messages
 
@@ -17,6 +18,9 @@ package struct ServerSetup: Sendable {
     let description: ModelFile.Description
     let holdout: Examples?
     let loss: any Loss
+    /// A loss on the hold-out above which training has diverged: a thousand times that of a model that knows nothing.
+    /// Infinite where there is no hold-out.
+    let divergedLoss: Double
 
     /// Loads the data and resolves the plan. Throws for the first thing that is not right.
     package init(_ configuration: ServerConfiguration) throws {
@@ -28,6 +32,7 @@ package struct ServerSetup: Sendable {
         taskText = Self.resolved(configuration.taskSection, plan).text()
         taskDigest = try Hash.text(Array(taskText.utf8))
         holdout = configuration.task.holdout == .server ? data.holdout : nil
+        divergedLoss = holdout.map { 1000 * Self.ignorantLoss($0.targets) } ?? .infinity
         description = ModelFile.Description(
             model: configuration.task.model.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
             data: data.preprocessing)
@@ -41,9 +46,22 @@ package struct ServerSetup: Sendable {
             extra: ["sordino.task": configuration.task.name, "sordino.round": String(round)])
     }
 
+    /// The loss of a model that says the same of every example: of all classes alike, or zero.
+    private static func ignorantLoss(_ targets: Examples.Targets) -> Double {
+        switch targets {
+        case .classes(_, let count): return log(Double(max(2, count)))
+        case .values(let values, _):
+            let squares = values.reduce(0) { $0 + Double($1) * Double($1) }
+            return max(squares / Double(max(1, values.count)), .leastNormalMagnitude)
+        }
+    }
+
     /// The task with what calibration found, so that no agent needs to search for it.
     private static func resolved(_ task: JSONValue, _ plan: TaskPlan) -> JSONValue {
-        guard case .object(var members) = task, let privacy = plan.privacy else { return task }
+        guard case .object(var members) = task else { return task }
+        // The server's own affair, which may change within a run and which agents of earlier versions do not know.
+        members[TaskConfiguration.abandonLimitKey] = nil
+        guard let privacy = plan.privacy else { return .object(members) }
         var section: [String: JSONValue] = [:]
         if case .object(let given)? = members["privacy"] { section = given }
         section["mode"] = .string(privacy.configuration.mode.rawValue)

@@ -76,9 +76,11 @@ extension RoundOwner {
     /// The plan that the client is to serve now; nil when it is not its turn.
     private func assignment(_ client: Int, lastRound: Int) -> RoundPlan? {
         // Whoever has no keys in a masked round when that step ends cannot be in it any more.
-        guard masking.map({ $0.collection.step == .keys }) ?? true else { return nil }
+        if plan.masksReports {
+            guard let masking, masking.collection.step == .keys, masking.outcome == nil else { return nil }
+        }
         guard engine.phase == .collecting, let round, lastRound < round.round,
-            round.invited.contains(client), round.reports[String(client)] == nil, !gaveUp.contains(client)
+            engine.standing(of: client) == .invited
         else { return nil }
         return RoundPlan(
             run: run.run, round: round.round, client: client, seed: run.seed, population: run.population,
@@ -138,8 +140,10 @@ extension RoundOwner {
         metrics.heldCheckIns.set(Double(held.count))
     }
 
-    /// `active`, `paused` or `finished`.
-    var runStateWord: String { isFinished ? "finished" : run.isPaused ? "paused" : "active" }
+    /// `active`, `stalled`, `paused` or `finished`. Agents heed only the last; what else they do not know is harmless.
+    var runStateWord: String {
+        isFinished ? "finished" : run.isPaused ? "paused" : engine.isStalled ? "stalled" : "active"
+    }
 
     /// 204 with a `Retry-After` that spreads the agents so that they come at the wanted rate.
     private func comeBack(_ client: Int, _ responder: Responder) {

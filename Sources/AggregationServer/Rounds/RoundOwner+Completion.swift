@@ -19,17 +19,17 @@ extension RoundOwner {
     func advance() {
         while isStepDue, let action = pending.first, now >= retryAt {
             do {
-                guard try !waitsForMembers(action) else { return }
+                guard try !waitsForMembers(action), try !waitsForSchedule(action) else { return }
                 let event = try carryOut(action)
                 pending.removeFirst()
                 guard let event else { continue }
-                let actions = engine.handle(event, at: instant, using: &cohortGenerator)
+                let actions = engine.handle(event)
                 if case .published = event { concludePublished() }
                 dispatch(actions)
             } catch let error as LedgerError where !Self.isStorage(error) {
                 log.error("the ledger refuses; the round is abandoned", ["error": .text("\(error)")])
                 pending = []
-                dispatch(engine.handle(.failed("\(error)"), at: instant, using: &cohortGenerator))
+                dispatch(engine.handle(.failed("\(error)")))
             } catch {
                 storageFailed("complete round \(engine.round)", error)
                 retryAt = now + Self.retrySeconds
@@ -71,7 +71,6 @@ extension RoundOwner {
         case .finished(let reason):
             try finish(reason)
             return nil
-        case .invite, .accept, .refuse: return nil
         }
     }
 
@@ -146,30 +145,51 @@ extension RoundOwner {
         return SharedSecret(key)
     }
 
-    private func publish(_ number: Int) throws {
-        guard let noisySum, var file = round else { throw Failure(.internalFault, "a round without its sum") }
+    /// The round's model, made once: on disk, and shown to nobody yet.
+    func prepare(_ number: Int) throws -> PreparedModel {
+        if let prepared, prepared.model.round == number { return prepared }
+        guard let noisySum, let file = round else { throw Failure(.internalFault, "a round without its sum") }
         var next = movement
         let mean = next.advance(
             noisySum: noisySum.sum, weight: noisySum.weight,
             rotation: try plan.rotation(seed: run.seed, round: number))
         let digest = try writeNextModel(number, mean, next)
-        let published = try StoredModel(number, digest: digest, in: state, layout: plan.model.layout)
+        let made = PreparedModel(
+            model: try StoredModel(number, digest: digest, in: state, layout: plan.model.layout),
+            movement: next, shownAt: showing(file))
+        prepared = made
+        return made
+    }
+
+    private func publish(_ number: Int) throws {
+        let next = try prepare(number)
+        guard var file = round else { throw Failure(.internalFault, "a round without its file") }
+        let (digest, metrics) = (next.model.digest, next.movement.metrics)
         try ledger.release(round: number, modelDigest: digest)
         file.state = .published
         file.modelSHA256 = digest
-        file.seconds = now - file.opened
-        file.accuracy = finite(next.metrics?.accuracy)
-        file.loss = finite(next.metrics?.loss)
-        file.examplesPerClient = finite(next.metrics?.examples)
+        file.publication = next.shownAt?.seconds
+        file.seconds = seconds(of: file, until: next.shownAt?.seconds)
+        file.accuracy = finite(metrics?.accuracy)
+        file.loss = finite(metrics?.loss)
+        file.examplesPerClient = finite(metrics?.examples)
         file.epsilon = finite(try? ledger.spent(rounds: engine.charged))
         file.epsilonServer = finite(try? ledger.spentAgainstServer(rounds: engine.charged))
+        file.epsilonMembers = finite(try? ledger.spentAgainstMembers(rounds: engine.charged))
+        file.epsilonExample = finite(try? ledger.spentByExample(rounds: engine.charged))
         try state.write(file)
         try state.writeLatest(number)
-        (model, movement) = (published, next)
+        (model, movement) = (next.model, next.movement)
         run.modelRound = number
         run.modelSHA256 = digest
         round = file
         offer(model)
+    }
+
+    /// How long a round took; on a schedule what that says, free of the rounding of times since 1970.
+    func seconds(of file: RoundFile, until scheduled: Double?) -> Double {
+        guard let scheduled else { return now - file.opened }
+        return ((scheduled - file.opened) * 1e4).rounded() / 1e4
     }
 
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
@@ -213,7 +233,7 @@ extension RoundOwner {
                 run: run.run, round: number, state: .abandoned, opened: now, deadline: now, invited: [])
         file.state = .abandoned
         file.abandoned = reason.text
-        file.seconds = now - file.opened
+        file.seconds = seconds(of: file, until: file.publication)
         try state.write(file)
         try spool.removeReports(round: number)
         log.warning("round abandoned", ["round": .integer(number), "reason": .text(reason.text)])
@@ -226,8 +246,10 @@ extension RoundOwner {
         endMasking()
         aggregation.release()
         noisySum = nil
+        prepared = nil
         uploadMemory.trim()
         round = nil
+        nextOpening = file.publication.map { Instant(seconds: $0) }
         history.append(file)
         if history.count > 1000 { history.removeFirst() }
         run.round = file.round
@@ -235,6 +257,7 @@ extension RoundOwner {
         run.charged = engine.charged
         unbooked = file
         retryAt = 0
+        considerStalling(file)
         publishBoard()
         keepBooks()
         announce()
@@ -266,6 +289,9 @@ extension RoundOwner {
         try state.write(ended)
         run = ended
         log.info("run finished", ["reason": .text(reason.rawValue), "published": .integer(run.published)])
+        if run.published == 0 {
+            log.error("the run published nothing", ["why": .text(trouble ?? reason.rawValue)])
+        }
         publishBoard()
         announce()
     }
@@ -273,6 +299,7 @@ extension RoundOwner {
     /// Lets agents download a model; the one before stays for those who are still at it.
     func offer(_ model: StoredModel) {
         board.change { board in
+            board.shownRound = model.round
             board.models[model.round] = model
             for old in board.models.keys.sorted().dropLast(2) { board.models[old] = nil }
         }

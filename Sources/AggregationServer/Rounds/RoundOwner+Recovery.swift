@@ -16,25 +16,22 @@ extension RoundOwner {
         for number in try state.roundNumbers().filter({ $0 <= run.round }).suffix(Self.remembered) {
             if let file = try state.round(number) { history.append(file) }
         }
-        engine = RoundEngine(
-            rules: plan.rules, round: run.round, published: run.published, charged: run.charged,
-            participants: try participants())
+        engine = engine(
+            round: run.round, charged: run.charged, participants: try participants(),
+            isFinished: isFinished)
+        nextOpening = history.last?.publication.map { Instant(seconds: $0) }
         offer(model)
         let number = run.round + 1
         guard run.finished == nil, let file = try state.round(number), file.run == run.run else {
             try spool.keepOnly(round: nil)
-            if let finished = run.finished.flatMap(FinishReason.init(rawValue:)) {
-                _ = engine.handle(.stop(finished), at: instant, using: &cohortGenerator)
-            }
             return
         }
         log.info(
             "round taken up again", ["round": .integer(number), "state": .text(file.state.rawValue)])
         if file.state == .abandoned {
             let isCharged = ledger.isCharged(number)
-            engine = RoundEngine(
-                rules: plan.rules, round: number, published: run.published,
-                charged: run.charged + (isCharged ? 1 : 0),
+            engine = engine(
+                round: number, charged: run.charged + (isCharged ? 1 : 0), abandoned: 1,
                 participants: try participants().union(isCharged ? file.survivors : []))
             try spool.keepOnly(round: nil)
             round = file
@@ -77,23 +74,38 @@ extension RoundOwner {
             return
         }
         let isOpen = file.state == .open
-        let clients = isOpen ? try spool.clients(round: file.round) : file.survivors
-        var actions = engine.handle(
-            .resume(clients: file.invited, deadline: Instant(seconds: file.deadline)), at: instant,
-            using: &cohortGenerator)
+        // What was not invited was never accepted, whoever put it there.
+        let clients = (isOpen ? try spool.clients(round: file.round) : file.survivors)
+            .filter(Set(file.invited).contains)
         begin(file)
         for client in clients {
             if !isNoisy { try add(client, round: file.round) }
             if isOpen { try note(client, in: &file) }
-            actions += engine.handle(
-                .reportOffered(client: client, round: file.round), at: instant, using: &cohortGenerator)
         }
         round = file
-        if !isOpen, engine.phase == .collecting {
-            let late = Instant(seconds: max(now, file.deadline) + 1)
-            actions += engine.handle(.tick, at: late, using: &cohortGenerator)
-        }
-        dispatch(actions)
+        let invitation = Invitation(
+            clients: file.invited, round: file.round, opened: Instant(seconds: file.opened),
+            deadline: Instant(seconds: file.deadline),
+            publication: file.publication.map { Instant(seconds: $0) })
+        dispatch(engine.resume(ResumedRound(invitation, accepted: clients, isClosed: !isOpen)))
+        publishBoard()
+    }
+
+    /// The engine after a concluded round: `abandoned` more rounds than the files tell of were abandoned at last.
+    func engine(
+        round: Int, charged: Int, abandoned: Int = 0, participants: Set<Int> = [], isFinished: Bool = false
+    ) -> RoundEngine {
+        let last = history.reversed().prefix { $0.state == .abandoned }.count
+        return RoundEngine(
+            rules: Self.rules(plan), round: round, published: run.published, charged: charged,
+            participants: participants, abandonedInARow: last + abandoned, isFinished: isFinished)
+    }
+
+    /// A deployed run may heal while it waits: it never ends because rounds were abandoned.
+    static func rules(_ plan: TaskPlan) -> RoundEngine.Rules {
+        var rules = plan.rules
+        rules.stalls = true
+        return rules
     }
 
     /// Reads the digest of a kept report back.

@@ -52,6 +52,8 @@ struct RoundFile: Codable, Equatable, Sendable {
     /// Seconds since 1970.
     var opened: Double
     var deadline: Double
+    /// When the round's model is shown, seconds since 1970, where that follows a schedule; nil: as soon as it exists.
+    var publication: Double?
     /// Places in the roster. Secret where amplification by sampling is claimed.
     var invited: [Int]
     var survivors: [Int] = []
@@ -67,6 +69,10 @@ struct RoundFile: Codable, Equatable, Sendable {
     var examplesPerClient: Double?
     var epsilon: Double?
     var epsilonServer: Double?
+    /// Against other members of the cohorts.
+    var epsilonMembers: Double?
+    /// Of a single record, where clients train with per-example noise.
+    var epsilonExample: Double?
     var seconds: Double = 0
     var evaluationSeconds: Double = 0
     var bytesUp = 0
@@ -74,12 +80,15 @@ struct RoundFile: Codable, Equatable, Sendable {
     var abandoned: String?
 
     enum CodingKeys: String, CodingKey {
-        case run, round, state, opened, deadline, invited, survivors, reports, failures, accuracy, loss,
+        case run, round, state, opened, deadline, publication, invited, survivors, reports, failures,
+            accuracy, loss,
             epsilon, seconds, abandoned
         case examplesPerClient = "examples_per_client"
         case noisySumSHA256 = "noisy_sum_sha256"
         case modelSHA256 = "model_sha256"
         case epsilonServer = "epsilon_server"
+        case epsilonMembers = "epsilon_members"
+        case epsilonExample = "epsilon_example"
         case evaluationSeconds = "evaluation_seconds"
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"

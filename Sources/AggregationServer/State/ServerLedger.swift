@@ -14,9 +14,12 @@ final class ServerLedger {
     private var ledger: PrivacyLedger?
     private let privacy: PrivacyPlan?
     private let serverEvents: [LedgerEvent]
+    private let exampleEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let epsilonOfRounds: (Int) throws -> Double
     private let epsilonAgainstServer: (Int) throws -> Double
+    private let epsilonAgainstMembers: (Int) throws -> Double
+    private let epsilonOfExample: (Int) throws -> Double?
 
     /// Opens the ledger, or takes it up again; a torn last line is cut off, any other fault is refused.
     init(path: String, run: String, taskDigest: String, plan: TaskPlan) throws {
@@ -26,7 +29,8 @@ final class ServerLedger {
         // A server that sees exact sums learns without bound; the ledger must not read as if nothing was spent.
         serverEvents = try Self.events(
             privacy.map { [$0.serverEvent ?? PrivacyPlan.unprotected($0.configuration.adjacency)] } ?? [])
-        let delta = configuration?.targetDelta ?? 1e-5
+        exampleEvents = try Self.events([plan.example?.event(rounds: 1)].compactMap(\.self))
+        let delta = plan.configuration.privacy.targetDelta
         // The engine stops at the affordable rounds; the ledger's own limit allows for rounding.
         budget = PrivacyBudget(
             epsilon: configuration?.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity, delta: delta)
@@ -37,6 +41,8 @@ final class ServerLedger {
         let spending = Spending(plan)
         epsilonOfRounds = spending.epsilon(rounds:)
         epsilonAgainstServer = spending.epsilonAgainstServer(rounds:)
+        epsilonAgainstMembers = spending.epsilonAgainstMembers(rounds:)
+        epsilonOfExample = spending.epsilonOfExample(rounds:)
         open = {
             try PrivacyLedger(
                 run: run, opening: opening, time: Self.now, hash: LedgerDigest(), signer: signer,
@@ -99,6 +105,12 @@ final class ServerLedger {
     /// The same against the server, which no sampling hides from.
     func spentAgainstServer(rounds: Int) throws -> Double { try epsilonAgainstServer(rounds) }
 
+    /// The same against other members of the cohorts, to whom a masked round's roster is told.
+    func spentAgainstMembers(rounds: Int) throws -> Double { try epsilonAgainstMembers(rounds) }
+
+    /// ε of a single record that was in every round; nil where clients add no noise for each example.
+    func spentByExample(rounds: Int) throws -> Double? { try epsilonOfExample(rounds) }
+
     private func write(_ body: (inout PrivacyLedger) throws -> Void) throws {
         if ledger == nil { ledger = try open() }
         guard var current = ledger.take() else { throw LedgerError.failedBefore }
@@ -114,7 +126,8 @@ final class ServerLedger {
 
     private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
         LedgerEntry.RoundCosts(
-            released: try Self.events(privacy?.events(charge: charge) ?? []), server: serverEvents)
+            released: try Self.events(privacy?.events(charge: charge) ?? []), server: serverEvents,
+            example: exampleEvents, members: try Self.events(privacy?.membersEvents(charge: charge) ?? []))
     }
 
     /// Every event of this ledger is one of the plan's two: which and how many says it all.

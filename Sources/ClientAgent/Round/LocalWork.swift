@@ -53,7 +53,6 @@ package struct LocalWork {
     private func nothing<Report>(
         _ job: TrainingJob, _ body: (UnsafeBufferPointer<Float>, Int, ClientMetrics?) throws -> Report
     ) throws -> Report {
-        let examples = job.plan.example?.expectedExamples ?? 1
         let metrics = job.plan.metrics.map { _ in ClientMetrics.nothing }
         if job.plan.example != nil {
             let training = ClientTraining(plan: job.plan)
@@ -61,10 +60,10 @@ package struct LocalWork {
             let change = try job.model.values.withUnsafeBufferPointer { model in
                 try training.updateWithoutExamples(of: model, stream: stream) { try SecureNoise() }
             }
-            if let report = try? body(change, examples, metrics) { return report }
+            if let report = try? body(change, 1, metrics) { return report }
         }
         let zeros = [Float](repeating: 0, count: job.plan.dimension)
-        return try zeros.withUnsafeBufferPointer { try body($0, examples, metrics) }
+        return try zeros.withUnsafeBufferPointer { try body($0, 1, metrics) }
     }
 }
 

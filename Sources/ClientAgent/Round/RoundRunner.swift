@@ -236,8 +236,7 @@ package final class RoundRunner {
             }
         }
         try ledgers.charge(
-            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest,
-            examples: work.plan.example?.expectedExamples ?? 1)
+            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest)
         try reached(.charged)
         return .charged
     }

@@ -59,9 +59,9 @@ package final class AgentLedgers {
     /// Charges a round at its full cost, durably; a round that is charged already is left as it is. Throws
     /// ``LedgerError`` or a storage ``Failure``; the update must then not leave.
     ///
-    /// With per-example noise the ledger also says what the round costs one of the `examples` trained on.
+    /// With per-example noise the ledger also says what the round costs a single record.
     package func charge(
-        run: String, round: Int, task: TaskPlan, taskDigest: String, examples: Int
+        run: String, round: Int, task: TaskPlan, taskDigest: String
     ) throws {
         let open = try ledger(run: run, task: task, taskDigest: taskDigest)
         let privacy = task.privacy
@@ -71,9 +71,9 @@ package final class AgentLedgers {
         let server = privacy?.serverEvent ?? PrivacyPlan.unprotected(task.configuration.privacy.adjacency)
         let costs = LedgerEntry.RoundCosts(
             released: try released.map(Self.ledgerEvent), server: [try Self.ledgerEvent(server)],
-            example: try [task.example?.event(examples: examples, rounds: 1)].compactMap {
+            example: try [task.example?.event(rounds: 1)].compactMap {
                 try $0.map(Self.ledgerEvent)
-            })
+            }, members: try (privacy?.membersEvents(charge: 1) ?? []).map(Self.ledgerEvent))
         // The limit is the policy's, over all runs; this ledger only records.
         try open.ledger.charge(
             round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: Self.delta(task)),

@@ -169,7 +169,7 @@ package final class ExternalTrainer: RoundTrainer {
             }
             model.values.replaceSubrange(entry.range, with: tensor.values)
         }
-        if job.plan.privacy != nil { return (model, 1) }
+        if job.plan.weighsUniformly { return (model, 1) }
         guard let text = file.metadata["examples"], let examples = Int(text), (1...1 << 30).contains(examples)
         else {
             throw TrainerFailure(

@@ -53,7 +53,7 @@ package final class ClientTraining {
         if let example {
             let (delta, steps) = try trainer.privateDelta(
                 from: model, on: examples, indices: indices, stream: stream,
-                plan: example.training(examples: indices.count), rateFactor: rateFactor,
+                plan: example.training, rateFactor: rateFactor,
                 privatizer: ExamplePrivatizer(example, source: try source()))
             return (
                 UnsafeBufferPointer(delta),
@@ -83,7 +83,7 @@ package final class ClientTraining {
     ) throws -> UnsafeBufferPointer<Float> {
         guard let example else { return UnsafeBufferPointer(trainer.noDelta()) }
         let delta = try trainer.privateDelta(
-            from: model, plan: example.training(examples: example.expectedExamples),
+            from: model, plan: example.training,
             rateFactor: trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds),
             privatizer: ExamplePrivatizer(example, source: try source()))
         return UnsafeBufferPointer(delta)

@@ -17,7 +17,7 @@ package final class ExamplePrivatizer<Source: NoiseSource>: GradientPrivatizer {
 
     /// Each position joins on its own with the accounted probability, or up to 2^-32 less, which only adds privacy.
     package func nextBatch(of count: Int, into positions: UnsafeMutableBufferPointer<Int32>) throws -> Int {
-        let probability = plan.probability(examples: count)
+        let probability = plan.probability
         var chosen = 0
         if probability >= 1 {
             for position in 0..<count { positions[position] = Int32(position) }

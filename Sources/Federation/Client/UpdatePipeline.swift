@@ -39,6 +39,7 @@ package struct UpdatePipeline {
     private let parameterCount: Int
     private let dimension: Int
     private let metrics: MetricsPlan?
+    private let weighsUniformly: Bool
     /// The clipped update with the client's metrics behind it; empty where none ride along.
     private var extended: [Float]
     /// The encoded report: the update's coordinates, then the clipping indicator where clipping adapts.
@@ -55,18 +56,16 @@ package struct UpdatePipeline {
     private var weight = 0
     private var factor = 0.0
     private let roundsWhenAdded: Bool
-    /// The weight of a client whose number of records is protected, and so not told; nil: its examples.
-    private let publicWeight: Int?
 
     /// Allocates the buffers for reports of the plan. `onlyAdds` says that reports will be added here, to a sum in
     /// memory, and no ``report(bits:)`` asked for: then a plain clipped update needs one pass less.
     package init(plan: TaskPlan, onlyAdds: Bool = false) {
         scale = plan.codec.scale
-        publicWeight = plan.example?.expectedExamples
         privacy = plan.privacy
         parameterCount = plan.dimension
         dimension = plan.vectorDimension
         metrics = plan.metrics
+        weighsUniformly = plan.weighsUniformly
         extended = [Float](repeating: 0, count: plan.metrics == nil ? 0 : plan.vectorDimension)
         encoded = [Int32](repeating: 0, count: plan.privacy == nil ? 0 : plan.reportDimension)
         rotated = [Float](repeating: 0, count: plan.privacy?.rotates == true ? plan.vectorDimension : 0)
@@ -83,8 +82,7 @@ package struct UpdatePipeline {
     }
 
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
-    /// weighs 1; without, it is weighted by `examples`, or, where single records are protected, by what the plan takes
-    /// every client to have.
+    /// weighs 1; without, it is weighted by `examples`, unless single records are protected.
     ///
     /// `share` is the noise to add where that follows the round's members (``PrivacyPlan/clientNoise(members:)``).
     /// `said` are the client's metrics, where the plan has them ride along.
@@ -127,8 +125,8 @@ package struct UpdatePipeline {
         guard squared.isFinite else { throw UpdateRefusal.notFinite }
         let norm = squared.squareRoot()
         guard let privacy else {
+            weight = weighsUniformly ? 1 : examples
             // No coordinate is larger than the norm.
-            weight = publicWeight ?? examples
             guard norm * scale * Double(weight) < Aggregation.largestUnclipped else {
                 throw UpdateRefusal.outOfRange
             }

@@ -8,7 +8,7 @@ package struct Instant: Comparable, Hashable, Sendable {
     /// The instant `seconds` after the clock's start.
     package init(seconds: Double) { nanoseconds = Int64(seconds * 1e9) }
 
-    package var seconds: Double { Double(nanoseconds) * 1e-9 }
+    package var seconds: Double { Double(nanoseconds) / 1e9 }
 
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 

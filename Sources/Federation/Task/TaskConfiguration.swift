@@ -20,6 +20,8 @@ package struct TaskConfiguration: Sendable {
     package var minimumReports: Int?
     /// Seconds from invitation to the closing of a round.
     package var reportDeadline: Double
+    /// Rounds abandoned in a row after which a deployed run stalls and a simulated one ends.
+    package var abandonLimit: Int
     /// Seconds after which a report leaves the agent, whatever its data: at once when local work is done where nothing
     /// is hidden from the server, on a grid where this is nil.
     package var reportAfter: Double?
@@ -32,6 +34,9 @@ package struct TaskConfiguration: Sendable {
     package var metrics: MetricsPlan?
     /// End early at this hold-out accuracy; nil: never.
     package var targetAccuracy: Double?
+
+    /// The key of ``abandonLimit``: the one that agents need not know.
+    package static let abandonLimitKey = "abandon_limit"
 
     /// Reads and checks the section; refuses unknown keys.
     package init(_ section: Section) throws {
@@ -59,6 +64,7 @@ package struct TaskConfiguration: Sendable {
             ?? 1
         minimumReports = try section.integer("min_reports", in: 1...100_000_000)
         reportDeadline = try section.seconds("report_deadline") ?? 600
+        abandonLimit = try section.integer(Self.abandonLimitKey, in: 1...1_000_000) ?? 10
         reportAfter = try section.seconds("report_after")
         privacy = try PrivacyConfiguration(section.section("privacy"))
         let evaluation = try section.section("evaluation")

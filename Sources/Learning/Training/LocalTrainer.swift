@@ -241,7 +241,8 @@ package final class LocalTrainer {
             preconditionFailure("parameters do not fill the model's layout")
         }
         precondition(examples.featureCount == model.inputShape.reduce(1, *), "examples do not fit the model")
-        guard !indices.isEmpty else { throw TrainingError.noExamples }
+        // Whether there are examples must not show in private training: it yields noise without any.
+        guard !indices.isEmpty || isPrivate else { throw TrainingError.noExamples }
         let loss = options.loss ?? LossCatalog.standard(for: model, targets: examples.targets)
         try LossCatalog.check(loss, model: model, targets: examples.targets)
         return (weights, loss)

@@ -4,7 +4,8 @@ package enum AgentProtocol {
     package static let version = 1
     /// Longest time that a check-in may ask to wait.
     package static let longestWaitSeconds = 60
-    /// Header of every answer to a check-in: `active`, `paused` or `finished`.
+    /// Header of every answer to a check-in: `active`, `stalled`, `paused` or `finished`. Of words that it does not know an
+    /// agent makes nothing.
     package static let runStateHeader = "Sordino-Run-State"
     /// Bytes of a run's identity; written as twice as many lower-case hexadecimal digits.
     package static let runBytes = 16

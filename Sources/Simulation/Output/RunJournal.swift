@@ -80,21 +80,11 @@ package final class RunJournal: SimulationJournal {
             return
         }
         ledger = try RunLedger(
-            path: folder.file("ledger.jsonl"), plan: setup.plan, exampleEvent: Self.exampleEvent(setup),
+            path: folder.file("ledger.jsonl"), plan: setup.plan,
             scenarioDigest: digest, isDurable: setup.noise == .secure
         ) { rounds, isServer in
             try isServer ? spending.epsilonAgainstServer(rounds: rounds) : spending.epsilon(rounds: rounds)
         }
-    }
-
-    /// What a round costs a single record of any client at most; nil without per-example privacy.
-    private static func exampleEvent(_ setup: SimulationSetup) -> PrivacyEvent? {
-        guard let example = setup.plan.example else { return nil }
-        let sizes = (0..<setup.partition.clientCount).lazy.map { setup.partition.count(of: $0) }.filter {
-            $0 > 0
-        }
-        guard let least = sizes.min(), let most = sizes.max() else { return nil }
-        return example.bound(least: least, most: most)
     }
 
     /// Where an interrupted run stood at its last checkpoint; nil when there is none.
@@ -193,6 +183,11 @@ package final class RunJournal: SimulationJournal {
 
     package func epsilonServer(charged: Int) throws -> Double? {
         let spent = try spending.epsilonAgainstServer(rounds: charged)
+        return spent.isFinite ? spent : nil
+    }
+
+    package func epsilonMembers(charged: Int) throws -> Double? {
+        let spent = try spending.epsilonAgainstMembers(rounds: charged)
         return spent.isFinite ? spent : nil
     }
 

@@ -18,7 +18,7 @@ final class RunLedger {
 
     /// Opens the ledger, or takes it up again; a torn last line is cut off, any other fault is refused.
     init(
-        path: String, plan task: TaskPlan, exampleEvent: PrivacyEvent?, scenarioDigest: String,
+        path: String, plan task: TaskPlan, scenarioDigest: String,
         isDurable: Bool,
         epsilonOfRounds: @escaping (_ rounds: Int, _ isServer: Bool) throws -> Double
     ) throws {
@@ -30,7 +30,7 @@ final class RunLedger {
         serverEvents = try Self.events([
             task.privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)
         ])
-        exampleEvents = try Self.events([exampleEvent].compactMap(\.self))
+        exampleEvents = try Self.events([task.example?.event(rounds: 1)].compactMap(\.self))
         // The engine stops at the planned number of rounds; the ledger's own limit allows for rounding.
         let limit = configuration.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity
         budget = PrivacyBudget(epsilon: limit, delta: configuration.targetDelta)
@@ -75,7 +75,8 @@ final class RunLedger {
     private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
         LedgerEntry.RoundCosts(
             released: try plan.map { try Self.events($0.events(charge: charge)) } ?? serverEvents,
-            server: serverEvents, example: exampleEvents)
+            server: serverEvents, example: exampleEvents,
+            members: try plan.map { try Self.events($0.membersEvents(charge: charge)) } ?? [])
     }
 
     /// Every event of this ledger is one of the plan's two: which and how many says it all.

@@ -5,6 +5,7 @@ import Foundation
 import Learning
 import Messages
 import Operations
+import Privacy
 import SecureAggregation
 import Synchronization
 import Testing
@@ -95,7 +96,8 @@ private final class FailingTrainer: RoundTrainer {
         let bodies = [1, 2].compactMap { state.updates[$0]?.first }
         let weights = try bodies.map { try $0.withUnsafeBytes { try UpdateHeader(decoding: $0).weight } }
         #expect(weights == [1, 1], "no number of records is told")
-        #expect(bodies.map(\.count) == [Int](repeating: UpdateHeader.byteCount + task.plan.reportBytes, count: 2))
+        #expect(
+            bodies.map(\.count) == [Int](repeating: UpdateHeader.byteCount + task.plan.reportBytes, count: 2))
         // Noise of single records is the trainer's own: this one adds none.
         let isNoised = privacy != TestTask.records || agent.log.text.contains("local work failed")
         let rests = bodies.map { Array($0[UpdateHeader.byteCount...]) }
@@ -127,7 +129,9 @@ private final class FailingTrainer: RoundTrainer {
 
     /// The built-in trainer on two tables that differ in one column, under a model with a weight of 1e38 on it: one
     /// would overflow and the other would not.
-    @Test("A lying server sees no difference", arguments: [TestTask.local, TestTask.records], [Float(1e38), 9e3])
+    @Test(
+        "A lying server sees no difference", arguments: [TestTask.local, TestTask.records],
+        [Float(1e38), 9e3])
     func lyingServer(privacy: String, weight: Float) throws {
         defer { federation.shutdown() }
         var task = try TestTask(privacy: privacy, folder: authority.folder)
@@ -172,10 +176,39 @@ private final class FailingTrainer: RoundTrainer {
         #expect(finite)
     }
 
+    /// The budgets of single records and against other members hold over all runs, as that against the server does.
+    @Test(
+        "Every budget of the policy ends the agent's part",
+        arguments: [
+            (TestTask.records, "maximal_epsilon_example", ["policy.modes=[\"none\"]"]),
+            (TestTask.local, "maximal_epsilon_members", []),
+        ])
+    func budgets(privacy: String, key: String, set: [String]) throws {
+        defer { federation.shutdown() }
+        let task = try TestTask(privacy: privacy, folder: authority.folder)
+        federation.state.withLock { $0.models[0] = task.file }
+        let event = try #require(
+            task.plan.example?.event(rounds: 1) ?? task.plan.privacy?.membersEvents(charge: 1).first)
+        var two = event
+        two.steps *= 2
+        let limit = try PrivacyGuarantee.of([two], delta: 1e-5).epsilon * 1.0001
+        let agent = try TestAgent(federation, set: set + ["policy.\(key)=\(limit)"])
+        let runner = try agent.runner()
+        for run in ["5e", "a1", "b2"] {
+            try runner.serve(task.message(round: 1, run: String(repeating: run, count: 16)))
+        }
+        #expect(federation.state.withLock { $0.updates[1]?.count } == 2, "\(agent.log.text)")
+        #expect(federation.state.withLock { $0.failures.map(\.reason) } == [.budget])
+        #expect(federation.state.withLock { $0.failures.first?.detail.contains(key) } == true)
+    }
+
     /// Reports leave at `report_after`, whatever local work did until then; what is not ready is abandoned.
     @Test(
         "A report leaves when its frame is over",
-        arguments: ["cp \"$SORDINO_MODEL_IN\" \"$SORDINO_MODEL_OUT\"", "exit 1", "sleep 100", "trap '' TERM; sleep 100"])
+        arguments: [
+            "cp \"$SORDINO_MODEL_IN\" \"$SORDINO_MODEL_OUT\"", "exit 1", "sleep 100",
+            "trap '' TERM; sleep 100",
+        ])
     func frame(script: String) throws {
         defer { federation.shutdown() }
         let task = try TestTask(privacy: TestTask.local, reportAfter: "1s", folder: authority.folder)

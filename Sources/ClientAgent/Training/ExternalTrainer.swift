@@ -104,7 +104,8 @@ package final class ExternalTrainer: RoundTrainer {
         // A frame of time that nobody may see anything in leaves none for tidying up.
         let frame = mustEnd.map { (ContinuousClock.now.duration(to: $0)).inSeconds } ?? .infinity
         let ending = child.wait(
-            seconds: max(0, min(command.timeout, frame)), grace: mustEnd == nil ? nil : 0, isStopped: isStopped)
+            seconds: max(0, min(command.timeout, frame)), grace: mustEnd == nil ? nil : 0,
+            isStopped: isStopped)
         switch ending {
         case .exited(0): return
         case .exited(let status):
@@ -115,7 +116,8 @@ package final class ExternalTrainer: RoundTrainer {
             throw TrainerFailure(
                 "\(name) was ended by signal \(signal) (\(reason)); its output is in \(log)")
         case .timedOut:
-            throw TrainerFailure("\(name) did not end within \(Quantity.decimal(min(command.timeout, frame), places: 1)) s")
+            throw TrainerFailure(
+                "\(name) did not end within \(Quantity.decimal(min(command.timeout, frame), places: 1)) s")
         case .interrupted: throw TrainerFailure("interrupted")
         }
     }

@@ -48,7 +48,8 @@ package final class Agent {
         }
         gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
         runner = try RoundRunner(
-            state: state, gate: gate, masking: MaskingSettings(configuration), trainer: trainer, link: link, stop: stop,
+            state: state, gate: gate, masking: MaskingSettings(configuration), trainer: trainer, link: link,
+            stop: stop,
             log: log)
         renewal = CertificateRenewal(configuration, log: log)
     }
@@ -141,7 +142,8 @@ package final class Agent {
     /// the owner is told, once, and nothing is asked of the server until the next look.
     private func isSuitable() throws -> Bool {
         guard !isExamined else { return true }
-        guard let task = try offeredTask(), gate.judge(task: task.configuration, roundsToday: 0).isEmpty else {
+        guard let task = try offeredTask(), gate.judge(task: task.configuration, roundsToday: 0).isEmpty
+        else {
             // What cannot be read or is against the policy is refused round by round, and no data are looked at.
             isExamined = true
             return true

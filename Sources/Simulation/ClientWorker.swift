@@ -94,7 +94,7 @@ final class ClientWorker {
                 failure: nil, hiddenFailure: outcome.diverged ? "training diverged in its noise" : nil,
                 norm: encoded.diagnostics.norm, wasClipped: encoded.diagnostics.wasClipped,
                 loss: outcome.meanLoss, weight: encoded.weight, examples: job.indices.count * work.epochs)
-        } catch where hidesFailures {
+        } catch  where hidesFailures {
             return try nothing(job, because: error)
         }
     }

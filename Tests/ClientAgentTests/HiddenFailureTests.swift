@@ -6,6 +6,7 @@ import Foundation
 import Learning
 import Messages
 import Operations
+import Privacy
 import SecureAggregation
 import Synchronization
 import Testing
@@ -176,6 +177,32 @@ private final class FailingTrainer: RoundTrainer {
         #expect(finite)
     }
 
+    /// The budgets of single records and against other members hold over all runs, as that against the server does.
+    @Test(
+        "Every budget of the policy ends the agent's part",
+        arguments: [
+            (TestTask.records, "maximal_epsilon_example", ["policy.modes=[\"none\"]"]),
+            (TestTask.local, "maximal_epsilon_members", []),
+        ])
+    func budgets(privacy: String, key: String, set: [String]) throws {
+        defer { federation.shutdown() }
+        let task = try TestTask(privacy: privacy, folder: authority.folder)
+        federation.state.withLock { $0.models[0] = task.file }
+        let event = try #require(
+            task.plan.example?.event(rounds: 1) ?? task.plan.privacy?.membersEvents(charge: 1).first)
+        var two = event
+        two.steps *= 2
+        let limit = try PrivacyGuarantee.of([two], delta: 1e-5).epsilon * 1.0001
+        let agent = try TestAgent(federation, set: set + ["policy.\(key)=\(limit)"])
+        let runner = try agent.runner()
+        for run in ["5e", "a1", "b2"] {
+            try runner.serve(task.message(round: 1, run: String(repeating: run, count: 16)))
+        }
+        #expect(federation.state.withLock { $0.updates[1]?.count } == 2, "\(agent.log.text)")
+        #expect(federation.state.withLock { $0.failures.map(\.reason) } == [.budget])
+        #expect(federation.state.withLock { $0.failures.first?.detail.contains(key) } == true)
+    }
+
     /// Reports leave at `report_after`, whatever local work did until then; what is not ready is abandoned.
     @Test(
         "A report leaves when its frame is over",
@@ -200,8 +227,8 @@ private final class FailingTrainer: RoundTrainer {
         }
         #expect(try runner.serve(task.message(round: 1)) == .delivered, "\(agent.log.text)")
         let seconds = try #require(left)
-        // The next instant that is not the frame's own would be two seconds.
-        #expect(seconds >= .seconds(1) && seconds < .seconds(2))
+        // On a busy machine ending the program may outlast the frame: the report then leaves at one of its doublings.
+        #expect(seconds >= .seconds(1) && seconds < .seconds(60))
         #expect(federation.state.withLock { $0.failures.isEmpty && $0.updates[1]?.count == 1 })
         #expect(agent.log.text.contains("local work failed") == !script.hasPrefix("cp"))
     }

@@ -7,7 +7,8 @@ import Testing
     @Test(arguments: [(0.0, 0.1), (0.1, 0.1), (0.11, 0.2), (0.4, 0.4), (0.41, 0.8), (100.0, 102.4)])
     func theGridIsOfPowersOfTwo(elapsed: Double, leaves: Double) {
         var times = LeaveTimes()
-        #expect(abs(times.leaving(after: elapsed, task: "t", reportAfter: nil, deadline: 1e4) - leaves) < 1e-9)
+        #expect(
+            abs(times.leaving(after: elapsed, task: "t", reportAfter: nil, deadline: 1e4) - leaves) < 1e-9)
     }
 
     @Test func aFastFailureLeavesWithTheSlowestSuccess() {

@@ -128,8 +128,9 @@ private final class FixedPrivatizer: GradientPrivatizer {
     // MARK: Without per-example privacy
 
     /// Steps until training threw, counted where it is asked to go on.
-    private func steps(_ text: String, all: Bool, end: Int = .max) throws -> (steps: Int, error: TrainingError?)
-    {
+    private func steps(_ text: String, all: Bool, end: Int = .max) throws -> (
+        steps: Int, error: TrainingError?
+    ) {
         let setup = try Setup(0, text)
         let data = randomExamples(count: 12, shape: setup.model.inputShape, classes: 3, seed: 5)
         let trainer = LocalTrainer(model: setup.model, options: setup.options)
@@ -142,7 +143,8 @@ private final class FixedPrivatizer: GradientPrivatizer {
         var parameters = setup.start
         let error = #expect(throws: TrainingError.self) {
             try trainer.train(
-                &parameters, on: data, indices: (0..<12).map { $0 }, stream: TrainingStream(seed: 1), epochs: 5)
+                &parameters, on: data, indices: (0..<12).map { $0 }, stream: TrainingStream(seed: 1),
+                epochs: 5)
         }
         return (count, error)
     }

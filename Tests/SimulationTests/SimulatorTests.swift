@@ -516,7 +516,9 @@ private final class DiagnosticJournal: SimulationJournal {
 
     init() throws { silent = try SilentJournal() }
 
-    func cohortGenerator(round: Int) throws -> SecretCohortGenerator { try silent.cohortGenerator(round: round) }
+    func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
+        try silent.cohortGenerator(round: round)
+    }
 
     func treeNoiseSource(step: Int) throws -> SecretNoiseSource { try silent.treeNoiseSource(step: step) }
 

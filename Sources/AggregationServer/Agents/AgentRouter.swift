@@ -21,7 +21,8 @@ final class AgentRouter: HTTPHandler {
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
-        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, setup: ServerSetup, log: Logger
+        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, setup: ServerSetup,
+        log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board

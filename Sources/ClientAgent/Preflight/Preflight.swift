@@ -227,13 +227,12 @@ package struct Preflight {
         let gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
         let state = try StateDirectory(configuration.stateDirectory)
         let today = try RoundProgress(path: state.file("progress.json")).roundsWithinDay(before: time(nil))
-        let after = try AgentLedgers(state: state).epsilon(
-            after: task.plan.privacy?.serverEvent, delta: gate.delta)
+        let spending = try gate.spending(AgentLedgers(state: state), after: task.plan)
         let early = gate.judge(task: task.configuration, roundsToday: today)
         guard early.isEmpty else { return early }
         return gate.judge(
             task.plan, clippingNorm: task.plan.privacy?.configuration.clippingNorm ?? .infinity,
-            epsilonAfter: after, roundsToday: today)
+            spending: spending, roundsToday: today)
     }
 
     /// Reachability, TLS and the server's clock: the request asks for nothing, and any answer carries a date.

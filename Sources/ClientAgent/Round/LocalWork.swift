@@ -34,7 +34,9 @@ package struct LocalWork {
         }
         guard work.plan.hidesFailures else { return (try train(), nil) }
         do {
-            guard work.hasAcceptableWeights(maximalWeight) else { throw ModelOutOfBounds(limit: maximalWeight) }
+            guard work.hasAcceptableWeights(maximalWeight) else {
+                throw ModelOutOfBounds(limit: maximalWeight)
+            }
             return (try train(), nil)
         } catch {
             return (try nothing(job, body), error)

@@ -29,10 +29,10 @@ package struct OfferedTask: Sendable {
         }
     }
 
-    /// What a trainer examines: a job of no round, from a model of zeros.
+    /// What a trainer examines: a job of no round and without a model, whose size only a server's word would bound.
     package var job: TrainingJob {
         TrainingJob(
             plan: plan, task: digest, round: 1, client: 0, seed: 0,
-            model: ParameterVector(zeros: plan.model.layout), preprocessing: preprocessing)
+            model: ParameterVector(zeros: ParameterLayout([])), preprocessing: preprocessing)
     }
 }

@@ -28,19 +28,19 @@ package struct PolicyGate: Sendable {
                     ?? (privacy.mode == .distributed ? task.cohortSize : max(1, task.cohortSize / 2)),
                 adversarialRate: 1, dropOutRate: 1, rosterDigest: Self.stated(rosterDigest, task),
                 epsilonAfter: privacy.mode == .none ? .infinity : 0, delta: policy.maximalDelta,
-                roundsToday: roundsToday))
+                epsilonMembersAfter: 0, roundsToday: roundsToday))
     }
 
     /// What of a resolved round is outside the policy.
-    /// - Parameter epsilonAfter: the agent's ε against the server with the round charged, at `delta`.
-    package func judge(_ work: RoundWork, epsilonAfter: Double, roundsToday: Int) -> [PolicyViolation] {
+    /// - Parameter spending: the agent's ε with the round charged, at `delta` and `deltaExample`.
+    func judge(_ work: RoundWork, spending: Spending, roundsToday: Int) -> [PolicyViolation] {
         judge(
-            work.plan, clippingNorm: work.clippingNorm, epsilonAfter: epsilonAfter, roundsToday: roundsToday)
+            work.plan, clippingNorm: work.clippingNorm, spending: spending, roundsToday: roundsToday)
     }
 
     /// What of a resolved task is outside the policy, its updates clipped to `clippingNorm`.
-    package func judge(
-        _ plan: TaskPlan, clippingNorm: Double, epsilonAfter: Double, roundsToday: Int
+    func judge(
+        _ plan: TaskPlan, clippingNorm: Double, spending: Spending, roundsToday: Int
     ) -> [PolicyViolation] {
         let task = plan.configuration
         return applicable(
@@ -52,7 +52,10 @@ package struct PolicyGate: Sendable {
                 adversarialRate: task.secureAggregation.adversarialRate,
                 dropOutRate: task.secureAggregation.dropoutRate,
                 rosterDigest: Self.stated(rosterDigest, task),
-                epsilonAfter: epsilonAfter, delta: policy.maximalDelta, roundsToday: roundsToday))
+                epsilonAfter: spending.server, delta: policy.maximalDelta,
+                epsilonMembersAfter: spending.members, epsilonExampleAfter: spending.record,
+                deltaExample: spending.record.map { _ in policy.maximalDeltaExample },
+                roundsToday: roundsToday))
     }
 
     /// Only masked rounds show an agent its peers: the roster is held against nothing elsewhere.
@@ -63,8 +66,13 @@ package struct PolicyGate: Sendable {
     /// Greatest magnitude of a published model's values that is trained from.
     package var maximalWeight: Double { policy.maximalWeight }
 
-    /// δ at which the agent states its ε.
-    package var delta: Double { policy.maximalDelta }
+    /// What the agent will have spent with a round of `task`, at the policy's δ. Throws where no accountant knows an
+    /// event.
+    func spending(_ ledgers: AgentLedgers, after task: TaskPlan) throws -> Spending {
+        try ledgers.spending(
+            after: task, delta: policy.maximalDelta, deltaExample: policy.maximalDeltaExample,
+            countsMembers: policy.maximalEpsilonMembers != nil)
+    }
 
     /// Figures of noise have no meaning where the owner allows plain averaging by name and trusts the server:
     /// they forbid nothing then, and everything otherwise.

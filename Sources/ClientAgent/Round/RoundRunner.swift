@@ -184,8 +184,8 @@ package final class RoundRunner {
         let work = try resolve(message, task)
         let charged = try ledgers.lastRound(of: message.run, task: work.plan, taskDigest: task.digest)
         guard charged < message.round else { return deny(.busy, "this round was charged before") }
-        let after = try ledgers.epsilon(after: work.plan.privacy?.serverEvent, delta: gate.delta)
-        let violations = gate.judge(work, epsilonAfter: after, roundsToday: today)
+        let spending = try gate.spending(ledgers, after: work.plan)
+        let violations = gate.judge(work, spending: spending, roundsToday: today)
         guard violations.isEmpty else { return deny(violations) }
         if let unsuitable = examine(work) { return unsuitable }
         self.work = work
@@ -348,7 +348,8 @@ package final class RoundRunner {
             let isOpen = work.map { !$0.plan.hidesFailures } ?? false
             givingUp = isOpen ? Self.reason(of: error) : .other
             log.error(
-                isOpen ? "training failed" : "no report could be made", ["error": .text(Self.text(of: error))])
+                isOpen ? "training failed" : "no report could be made", ["error": .text(Self.text(of: error))]
+            )
             return .failed(isOpen ? "local training failed" : "no report could be made")
         }
     }
@@ -357,7 +358,7 @@ package final class RoundRunner {
 
     /// The keys go to the server, the figures only to the log: they tell of other runs.
     private func deny(_ violations: [PolicyViolation]) -> ClientEvent {
-        let isBudget = violations.allSatisfy { $0.key == "maximal_epsilon" }
+        let isBudget = violations.allSatisfy { $0.key.hasPrefix("maximal_epsilon") }
         return deny(
             isBudget ? .budget : .policy,
             "outside the agent's policy: \(violations.map(\.key).joined(separator: ", "))",

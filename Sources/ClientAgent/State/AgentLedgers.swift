@@ -11,6 +11,9 @@ package final class AgentLedgers {
     private let key: LedgerKey
     /// What the rounds of every run cost against the server.
     private var events: [String: [LedgerEvent]] = [:]
+    /// What they cost a single record, and against other members of the cohorts; nil where a ledger does not say.
+    private var recordEvents: [String: [LedgerEvent]] = [:]
+    private var memberEvents: [String: [LedgerEvent]?] = [:]
     /// The ledger that is written to, with what it was opened for.
     private var open: Open?
 
@@ -34,7 +37,7 @@ package final class AgentLedgers {
             if let finding = verdict.findings.first {
                 throw Failure(.refused, "\(path): the privacy ledger is not sound, \(finding)")
             }
-            events[run] = verdict.state.serverEvents
+            keep(run, verdict.state)
         }
     }
 
@@ -49,6 +52,36 @@ package final class AgentLedgers {
         guard let next else { return .infinity }
         let spent = try events.values.joined().map { try Self.event($0) }
         return try Self.epsilon(of: spent + [next], delta: delta)
+    }
+
+    /// What the agent will have spent once a round of `task` is charged, over every run: against the server and other
+    /// members at `delta`, the latter where `countsMembers`, and of a single record at `deltaExample`. Throws where no accountant knows an event.
+    func spending(
+        after task: TaskPlan, delta: Double, deltaExample: Double, countsMembers: Bool
+    ) throws -> Spending {
+        func total(_ spent: some Sequence<LedgerEvent>, _ next: [PrivacyEvent], _ delta: Double) throws
+            -> Double
+        {
+            try Self.epsilon(of: spent.map { try Self.event($0) } + next, delta: delta)
+        }
+        // A ledger that does not say what members could tell bounds nothing.
+        let members = memberEvents.values.compactMap(\.self)
+        let isStated = members.count == memberEvents.count
+        return Spending(
+            server: try epsilon(after: task.privacy?.serverEvent, delta: delta),
+            members: try task.privacy.map { privacy in
+                guard isStated, countsMembers else { return .infinity }
+                return try total(members.joined(), privacy.membersEvents(charge: 1), delta)
+            },
+            record: try task.example.map {
+                try total(recordEvents.values.joined(), [$0.event(rounds: 1)], deltaExample)
+            })
+    }
+
+    private func keep(_ run: String, _ ledger: LedgerState) {
+        events[run] = ledger.serverEvents
+        recordEvents[run] = ledger.exampleEvents
+        memberEvents[run] = .some(ledger.membersEvents)
     }
 
     /// ε against the server so far.
@@ -78,7 +111,7 @@ package final class AgentLedgers {
         try open.ledger.charge(
             round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: Self.delta(task)),
             time: Self.now, epsilon: { _, _ in .infinity })
-        events[run] = open.ledger.state.serverEvents
+        keep(run, open.ledger.state)
     }
 
     private func ledger(run: String, task: TaskPlan, taskDigest: String) throws -> Open {
@@ -119,4 +152,15 @@ package final class AgentLedgers {
         // The agent's own bound: no amplification is claimed, so that adjacencies may be taken as stated.
         return try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: delta).epsilon
     }
+}
+
+/// ε over an agent's life, the round at hand included.
+struct Spending {
+    /// Against the server; infinite where it sees exact updates.
+    let server: Double
+    /// Against other members of the cohorts, infinite where that was not asked for or is not known; nil where the task
+    /// has no noise of its own.
+    let members: Double?
+    /// Of a single record; nil where the task protects none.
+    let record: Double?
 }

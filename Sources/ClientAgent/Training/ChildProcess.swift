@@ -52,8 +52,8 @@ package struct ChildProcess {
     /// group, which has `grace` milliseconds to tidy up, three seconds where nil. When this returns, none of them
     /// runs.
     package func wait(seconds: Double, grace: Int? = nil, isStopped: () -> Bool) -> Ending {
-        var elapsed = 0
-        let limit = Int(min(seconds * 1000, 1e12))
+        // By the clock: on a busy host a pause lasts longer than it was asked to.
+        let limit = ContinuousClock.now + .seconds(min(seconds, 1e9))
         while true {
             if let status = reap() {
                 // Children that it left behind are nobody's: they end too.
@@ -61,12 +61,12 @@ package struct ChildProcess {
                 return Self.ending(status)
             }
             let stopped = isStopped()
-            if stopped || elapsed >= limit {
+            let left = ContinuousClock.now.duration(to: limit).inSeconds
+            if stopped || left <= 0 {
                 end(grace: grace ?? Self.grace)
                 return stopped ? .interrupted : .timedOut
             }
-            usleep(useconds_t(Self.step * 1000))
-            elapsed += Self.step
+            usleep(useconds_t(min(left, Double(Self.step) / 1000) * 1e6) + 1)
         }
     }
 

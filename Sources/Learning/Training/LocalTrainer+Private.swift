@@ -26,7 +26,6 @@ extension LocalTrainer {
         let (weights, loss) = try prepare(parameters, examples, indices)
         resetOptimizer()
         if options.proximalMu > 0 { anchor.update(from: weights, count: parameters.count) }
-        let count = parameters.count
         let depth = workspace.depth(under: loss)
         let limit = Float(plan.clippingNorm * (1 - Self.clippingMargin))
         var dropoutMask = stream.generator(.dropoutMask)

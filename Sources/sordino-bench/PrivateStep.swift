@@ -81,6 +81,8 @@ enum PrivateStep {
 
 /// Another privatizer's batches without its noise.
 private final class BatchesAlone: GradientPrivatizer {
+    func secretSeed() -> UInt64 { 1 }
+
     private let other: any GradientPrivatizer
 
     init(_ other: any GradientPrivatizer) { self.other = other }

@@ -6,6 +6,8 @@ import Testing
 
 /// Draws fixed batches, adds nothing, and remembers the sums that it was given.
 private final class RecordingPrivatizer: GradientPrivatizer {
+    func secretSeed() -> UInt64 { 1 }
+
     private var batches: [[Int32]]
     private(set) var sums: [[Float]] = []
 

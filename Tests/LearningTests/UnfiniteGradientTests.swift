@@ -6,6 +6,8 @@ import Testing
 
 /// Draws the batches that it was given, adds a fixed amount to every sum, and remembers the sums before.
 private final class FixedPrivatizer: GradientPrivatizer {
+    func secretSeed() -> UInt64 { 1 }
+
     private let batch: [Int32]
     private let noise: Float
     private(set) var sums: [[Float]] = []

@@ -48,7 +48,7 @@ package struct PolicyGate: Sendable {
                 task: task.name, model: Self.name(of: task.model.json), mode: Self.mode(task.privacy.mode),
                 isMasked: task.privacy.mode == .distributed, clippingNorm: clippingNorm,
                 guaranteedNoiseMultiplier: plan.privacy?.noiseMultiplier ?? 0,
-                minimalCohort: plan.rules.minimumReports,
+                minimalCohort: Self.minimalCohort(plan),
                 adversarialRate: task.secureAggregation.adversarialRate,
                 dropOutRate: task.secureAggregation.dropoutRate,
                 rosterDigest: Self.stated(rosterDigest, task),
@@ -56,6 +56,14 @@ package struct PolicyGate: Sendable {
                 epsilonMembersAfter: spending.members, epsilonExampleAfter: spending.record,
                 deltaExample: spending.record.map { _ in policy.maximalDeltaExample },
                 roundsToday: roundsToday))
+    }
+
+    /// Fewest clients among whom an update is hidden: the least reports that are released. A central Poisson cohort has no
+    /// such number: its noise is that of the planned cohort, whoever came.
+    private static func minimalCohort(_ plan: TaskPlan) -> Int {
+        let configuration = plan.configuration
+        let isPlanned = configuration.privacy.mode == .central && configuration.privacy.sampling == .poisson
+        return isPlanned ? configuration.cohortSize : plan.rules.minimumReports
     }
 
     /// Only masked rounds show an agent its peers: the roster is held against nothing elsewhere.

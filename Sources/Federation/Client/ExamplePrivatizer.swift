@@ -33,6 +33,12 @@ package final class ExamplePrivatizer<Source: NoiseSource>: GradientPrivatizer {
         return chosen
     }
 
+    package func secretSeed() throws -> UInt64 {
+        var seed: UInt64 = 0
+        try withUnsafeMutableBytes(of: &seed) { try source.fill($0) }
+        return seed
+    }
+
     /// Rounds the sum onto the grid and adds the noise there, so that no floating-point digit tells anything.
     package func privatize(sum: UnsafeMutableBufferPointer<Float>) throws {
         precondition(sum.count == plan.dimension, "a gradient of another layout")

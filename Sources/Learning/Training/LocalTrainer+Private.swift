@@ -28,7 +28,13 @@ extension LocalTrainer {
         if options.proximalMu > 0 { anchor.update(from: weights, count: parameters.count) }
         let depth = workspace.depth(under: loss)
         let limit = Float(plan.clippingNorm * (1 - Self.clippingMargin))
-        var dropoutMask = stream.generator(.dropoutMask)
+        // Masks lie by position in the batch, so that one record more moves everybody's: from a public seed the
+        // difference of two sums would be more than that record's gradient. Secret masks are as likely in any order.
+        let isRandom = model.layers.contains { type(of: $0.layer).isRandom }
+        var dropoutMask =
+            isRandom
+            ? SeededGenerator(seed: try privatizer.secretSeed(), purpose: .dropoutMask)
+            : stream.generator(.dropoutMask)
         order = [Int32](repeating: 0, count: indices.count)
         try order.withUnsafeMutableBufferPointer { order in
             for _ in 1...plan.steps {

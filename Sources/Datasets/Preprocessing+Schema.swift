@@ -1,4 +1,4 @@
-package import Configuration
+internal import Configuration
 
 /// A preprocessing as a schema: what columns and classes mean, the same at every site.
 extension Preprocessing {

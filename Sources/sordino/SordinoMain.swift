@@ -43,6 +43,7 @@ enum SordinoMain {
         (["unit", "authority"], UnitAuthorityCommand.self),
         (["ledger", "show"], LedgerShowCommand.self),
         (["ledger", "verify"], LedgerVerifyCommand.self),
+        (["ledger", "accept"], LedgerAcceptCommand.self),
     ]
 
     static func main() {

@@ -24,6 +24,8 @@ enum SordinoMain {
         (["privacy", "calibrate"], PrivacyCalibrateCommand.self),
         (["privacy", "sample"], PrivacySampleCommand.self),
         (["serve"], ServeCommand.self),
+        (["backup"], BackupCommand.self),
+        (["restore"], RestoreCommand.self),
         (["status"], AdminStatusCommand.self),
         (["rounds"], AdminRoundsCommand.self),
         (["agents"], AdminAgentsCommand.self),

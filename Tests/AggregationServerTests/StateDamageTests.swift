@@ -151,7 +151,7 @@ import Transport
         let names = snapshot.files.keys.sorted().filter { !$0.hasPrefix("lock") }
         for (place, first) in names.enumerated() {
             for second in names[(place + 1)...] {
-                for (one, two) in [(0, 0), (0, 1), (1, 0), (1, 2), (2, 2), (-1, 0), (2, -1), (-1, -1)] {
+                for (one, two) in [(0, 0), (1, 2), (2, 2), (-1, -1)] {
                     try snapshot.write(to: history.state, folders: Self.folders)
                     for (name, version) in [(first, one), (second, two)] {
                         if version >= 0, snapshots[version].files[name] != nil {

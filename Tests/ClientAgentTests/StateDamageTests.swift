@@ -69,7 +69,11 @@ import Testing
                 switch open() {
                 case .success(let now):
                     #expect(now == spent, "\(name) \(damage): epsilon \(now) of \(spent)")
-                    #expect(name.hasPrefix("outbox/") || name.hasPrefix("lock"), "\(name) \(damage): goes on")
+                    // Without the line break at its end a file says the same.
+                    let isWhole =
+                        FileManager.default.contents(atPath: "\(folder)/\(name)")
+                        == snapshot.files[name]?.dropLast()
+                    #expect(name.hasPrefix("outbox/") || isWhole, "\(name) \(damage): goes on")
                     table["\(kind) | \(damage.kind)", default: []].insert("goes on")
                 case .failure(let error):
                     let failure = AgentFailure.describe(error)

@@ -42,21 +42,34 @@ extension RoundOwner {
                 "an agent has served rounds that this server does not know; was an old state put back?",
                 [
                     "agent": .text(name), "its_round": .integer(lastRound), "round": .integer(engine.round),
-                    "agents_ahead": .integer(ahead.count(beyond: engine.round)), "needed": .integer(witnesses),
+                    "agents_ahead": .integer(ahead.count(beyond: engine.round)),
+                    "needed": .integer(witnesses),
                 ])
         }
-        guard ahead.believed(beyond: engine.round, witnesses: witnesses) != nil, engine.phase == .collecting else {
-            return
+        guard let last = ahead.believed(beyond: engine.round, witnesses: witnesses),
+            engine.phase == .collecting
+        else { return }
+        do {
+            // The open round may have been released, too: one number more is passed over, and charged, in its place.
+            var changed = run
+            changed.restoredThrough = max(last + 1, run.restoredThrough ?? 0)
+            try keep(changed)
+            run = changed
+            dispatch(engine.handle(.failed("agents have served later rounds: this state is an old one")))
+        } catch {
+            storageFailed("give up round \(engine.round)", error)
         }
-        dispatch(engine.handle(.failed("agents have served later rounds: this state is an old one")))
     }
 
     /// Passes over the numbers that agents have served, if there are any; whether no round may be opened yet.
     func passesOverServedRounds() -> Bool {
-        guard let last = ahead.believed(beyond: run.round, witnesses: witnesses) else { return false }
+        let last = max(
+            ahead.believed(beyond: run.round, witnesses: witnesses) ?? 0, run.restoredThrough ?? 0)
+        guard last > run.round else { return false }
         do {
             try passOver(
-                through: last, why: "agents served them, this server's state is of before round \(run.round + 1)")
+                through: last,
+                why: "agents served them, this server's state is of before round \(run.round + 1)")
             publishBoard()
             return false
         } catch {

@@ -16,8 +16,10 @@ package struct BackupManifest: Codable, Equatable, Sendable {
         package var sha256: String
     }
 
+    private static let kind = "sordino-server-state"
+
     var version = Self.currentVersion
-    var kind = "sordino-server-state"
+    var kind = Self.kind
     package var run: String
     /// The last concluded round.
     package var round: Int
@@ -27,6 +29,20 @@ package struct BackupManifest: Codable, Equatable, Sendable {
     package var lines: Int
     package var head: String
     package var files: [File]
+
+    /// Whether it is a manifest of these, of the run's state.
+    func describes(_ run: RunState, _ found: [File]) -> Bool {
+        kind == Self.kind && files == found && self.run == run.run && round == run.round
+            && (run.round...run.round + 1).contains(through) && lines == run.ledger?.lines
+            && head == run.ledger?.head
+    }
+
+    /// Its text in the archive.
+    func text() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        return Array(try encoder.encode(self))
+    }
 }
 
 /// A consistent copy of a server's state directory in one file, made while the server serves or not.
@@ -98,7 +114,7 @@ package enum Backup {
                 var text: [UInt8] = []
                 try archive.content(bytes) { text += $0 }
                 manifest = try? JSONDecoder().decode(BackupManifest.self, from: Data(text))
-                guard manifest?.version == BackupManifest.currentVersion else {
+                guard manifest?.version == BackupManifest.currentVersion, try manifest?.text() == text else {
                     throw Failure(.storage, "\(path): its manifest is damaged or of a later version")
                 }
                 continue
@@ -143,9 +159,9 @@ package enum Backup {
         guard let model = try state.map(state.modelPath(run.modelRound)),
             try Hash.text(of: model) == run.modelSHA256
         else { throw Failure(.storage, "\(path): its model is not the one that its run.json names") }
-        guard manifest.run == run.run, manifest.round == run.round, manifest.through >= run.round,
-            manifest.through <= run.round + 1
-        else { throw Failure(.storage, "\(path): its manifest is not that of its run.json") }
+        guard manifest.describes(run, manifest.files) else {
+            throw Failure(.storage, "\(path): its manifest is not that of its run.json")
+        }
         run.restoredThrough = max(manifest.through, run.restoredThrough ?? 0)
         // The rest of a tree of noise is passed over, and the next has a key of its own.
         run.treeNoiseSHA256 = nil
@@ -253,9 +269,7 @@ private struct BackupSource {
         let manifest = BackupManifest(
             run: run.run, round: run.round, through: through, lines: run.ledger?.lines ?? 0,
             head: run.ledger?.head ?? "", files: files)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        let text = Array(try encoder.encode(manifest))
+        let text = try manifest.text()
         try archive.add(BackupManifest.name, bytes: text.count) { append in try text.withUnsafeBytes(append) }
         try archive.end()
         return manifest

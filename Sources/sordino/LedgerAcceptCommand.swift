@@ -12,7 +12,8 @@ enum LedgerAcceptCommand: Subcommand {
             .value("actor", "NAME", "Who decides; it stands in the ledger."),
             .value("reason", "TEXT", "Why; it stands in the ledger."),
         ],
-        notes: "Rounds that the state remembers and the ledger lacks are charged anew: epsilon never becomes smaller.\n"
+        notes:
+            "Rounds that the state remembers and the ledger lacks are charged anew: epsilon never becomes smaller.\n"
             + "Restore both from one backup instead where you can. Exit codes: 0 done, 2 usage, 6 storage.\n")
 
     /// Longest name and reason, in bytes.
@@ -37,7 +38,9 @@ enum LedgerAcceptCommand: Subcommand {
         }
         StandardOutput.write("accepted: \(outcome.finding)\n")
         if outcome.chargedAnew > 0 {
-            let epsilon = outcome.epsilon.map { ", epsilon \(Quantity.decimal($0, places: 4)) of theirs alone" }
+            let epsilon = outcome.epsilon.map {
+                ", epsilon \(Quantity.decimal($0, places: 4)) of theirs alone"
+            }
             StandardOutput.write("\(outcome.chargedAnew) rounds charged anew\(epsilon ?? "")\n")
         }
         if let moved = outcome.movedAside { StandardOutput.write("the refused ledger lies at \(moved)\n") }

@@ -140,7 +140,8 @@ extension RoundOwner {
         let isTreeOpen = run.charged % (plan.rules.participationWindow ?? 1) != 0
         guard through > run.round || isTreeOpen else { return }
         try passOver(
-            through: max(through, run.round), why: "they may have been released before this state was restored")
+            through: max(through, run.round),
+            why: "they may have been released before this state was restored")
     }
 
     private func warnOfMissingFiles() {
@@ -149,7 +150,10 @@ extension RoundOwner {
         guard let first = missing.first else { return }
         log.warning(
             "files of released rounds are missing; nothing but the dashboard needs them",
-            ["folder": .text("\(state.path)/rounds"), "missing": .integer(missing.count), "first": .integer(first)])
+            [
+                "folder": .text("\(state.path)/rounds"), "missing": .integer(missing.count),
+                "first": .integer(first),
+            ])
     }
 
     // MARK: Passing over rounds

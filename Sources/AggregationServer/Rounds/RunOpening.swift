@@ -49,7 +49,9 @@ struct RunOpening {
     }
 
     /// The newest model, its file read once. Throws a storage `Failure` where it is not the one that was published.
-    private static func model(_ run: RunState, _ state: StateDirectory, _ plan: TaskPlan) throws -> StoredModel {
+    private static func model(_ run: RunState, _ state: StateDirectory, _ plan: TaskPlan) throws
+        -> StoredModel
+    {
         let path = state.modelPath(run.modelRound)
         do {
             let model = try StoredModel(

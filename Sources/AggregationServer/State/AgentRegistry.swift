@@ -78,7 +78,8 @@ struct AgentRegistry {
     }
 
     /// The last record of each client, in any order.
-    private static func read(_ lines: some Sequence<ArraySlice<UInt8>>, path: String) throws -> [Int: AgentRecord]
+    private static func read(_ lines: some Sequence<ArraySlice<UInt8>>, path: String) throws -> [Int:
+        AgentRecord]
     {
         var byClient: [Int: AgentRecord] = [:]
         var places: [String: Int] = [:]

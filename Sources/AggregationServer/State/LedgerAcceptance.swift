@@ -40,7 +40,8 @@ package struct LedgerAcceptance {
         guard try StoredFile.size(at: "\(directory)/run.json") != nil else {
             throw Failure(
                 .storage,
-                "\(directory)/run.json: missing; without it nobody knows what the run spent: restore it from a backup")
+                "\(directory)/run.json: missing; without it nobody knows what the run spent: restore it from a backup"
+            )
         }
         let lock = try StateLock(directory)
         defer { withExtendedLifetime(lock) {} }
@@ -81,9 +82,13 @@ package struct LedgerAcceptance {
         }
         if let complaint = binding.complaint(verdict, round: run.round) { return complaint }
         let there = verdict.state.rounds.count { $0.number <= run.round }
-        if there < run.charged { return "the ledger has \(there) charged rounds, run.json remembers \(run.charged)" }
+        if there < run.charged {
+            return "the ledger has \(there) charged rounds, run.json remembers \(run.charged)"
+        }
         let next = run.round + 1
-        if greatest > next { return "files of round \(greatest) are there, run.json ends at round \(run.round)" }
+        if greatest > next {
+            return "files of round \(greatest) are there, run.json ends at round \(run.round)"
+        }
         guard let file = try? state.round(next) else {
             return greatest == next ? "the file of round \(next) is missing or damaged" : nil
         }
@@ -152,7 +157,8 @@ package struct LedgerAcceptance {
         guard template.openingEntry != nil, !isNeeded || template.costs(charge: 1) != nil else {
             throw Failure(
                 .storage,
-                "\(state.ledger): neither it nor run.json says what a round costs; restore them from a backup")
+                "\(state.ledger): neither it nor run.json says what a round costs; restore them from a backup"
+            )
         }
         return template
     }

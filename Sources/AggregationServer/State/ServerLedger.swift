@@ -52,7 +52,8 @@ final class ServerLedger {
         epsilonAgainstServer = spending.epsilonAgainstServer(rounds:)
         template = LedgerBinding(
             lines: 0, head: LedgerLine.origin, rounds: 0, opening: LedgerEntry.open(opening).text,
-            charge: LedgerEntry.charge(round: 1, costs: try Self.costs(privacy, serverEvents, charge: 1)).text,
+            charge: LedgerEntry.charge(round: 1, costs: try Self.costs(privacy, serverEvents, charge: 1))
+                .text,
             roundsPerTree: privacy?.tree?.leaves)
         open = { throw LedgerError.failedBefore }
         open = { [unowned self] in
@@ -62,7 +63,9 @@ final class ServerLedger {
         }
         do {
             // A file of version 1 says how many rounds were charged, and no more.
-            if state.ledger == nil { try adopt(rounds: state.charged, upTo: state.round, LedgerBytes.read(path)) }
+            if state.ledger == nil {
+                try adopt(rounds: state.charged, upTo: state.round, LedgerBytes.read(path))
+            }
             ledger = try open()
         } catch let error as LedgerError {
             throw Failure(.storage, "\(path): \(error); \(Self.wayOn(path))")
@@ -73,7 +76,8 @@ final class ServerLedger {
     static func wayOn(_ path: String) -> String {
         let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
             .joined(separator: "/")
-        return "restore both from one backup, or go on on purpose: sordino ledger accept \(folder) --actor NAME"
+        return
+            "restore both from one backup, or go on on purpose: sordino ledger accept \(folder) --actor NAME"
     }
 
     /// Compares what was read with what `run.json` remembers. Throws a storage `Failure` that says which is newer.
@@ -87,7 +91,9 @@ final class ServerLedger {
         }
         gap = orders.reversed().lazy.compactMap(LedgerGap.init(action:)).first
         for line in verdict.lines {
-            guard case .admin(_, let action) = line.entry, let client = Self.revoked(by: action) else { continue }
+            guard case .admin(_, let action) = line.entry, let client = Self.revoked(by: action) else {
+                continue
+            }
             revoked.insert(client)
         }
     }

@@ -23,7 +23,7 @@ enum LedgerShowCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         let ledger = try LedgerArgument(options)
         if let finding = ledger.verdict.findings.first {
-            throw Failure(.invalidInput, "\(ledger.path): not sound, \(finding); see sordino ledger verify")
+            throw Failure(.storage, "\(ledger.path): not sound, \(finding); see sordino ledger verify")
         }
         if options.flag("events") {
             let events =

@@ -70,7 +70,12 @@ import Testing
         let spent: Double
         do {
             let ledgers = try AgentLedgers(state: StateDirectory(folder))
+            var progress = try RoundProgress(path: "\(folder)/progress.json")
             for (run, round) in [(run, 1), (run, 2), (run, 2), (other, 1)] {
+                if round > progress.lastRound(of: run) {
+                    try progress.begin(run: run, round: round, now: 1000, ledgers: ledgers.bindings)
+                }
+                defer { try? progress.bind(ledgers.bindings) }
                 try ledgers.charge(run: run, round: round, task: task.plan, taskDigest: "d")
             }
             spent = try ledgers.spent(delta: 1e-5)
@@ -109,6 +114,8 @@ import Testing
         let task = try TestTask(privacy: TestTask.local, folder: authority.folder)
         do {
             let ledgers = try AgentLedgers(state: StateDirectory(folder))
+            var progress = try RoundProgress(path: "\(folder)/progress.json")
+            try progress.begin(run: run, round: 1, now: 1000)
             try ledgers.charge(run: run, round: 1, task: task.plan, taskDigest: "d")
         }
         let path = "\(folder)/runs/\(run)/ledger.jsonl"
@@ -116,6 +123,8 @@ import Testing
         try (whole + "{\"torn").write(toFile: path, atomically: true, encoding: .utf8)
         do {
             let ledgers = try AgentLedgers(state: StateDirectory(folder))
+            var progress = try RoundProgress(path: "\(folder)/progress.json")
+            try progress.begin(run: run, round: 2, now: 1000, ledgers: ledgers.bindings)
             try ledgers.charge(run: run, round: 2, task: task.plan, taskDigest: "d")
         }
         let edited = whole.replacingOccurrences(of: "\"round\":1", with: "\"round\":7")

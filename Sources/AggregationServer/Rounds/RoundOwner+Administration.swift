@@ -65,7 +65,7 @@ extension RoundOwner {
             try ledger.record(actor: actor, action: isPaused ? "pause" : "resume")
             var changed = run
             changed.isPaused = isPaused
-            try state.write(changed)
+            try keep(changed)
             run = changed
             log.info(isPaused ? "paused" : "resumed", ["actor": .text(actor)])
             announce()
@@ -83,7 +83,7 @@ extension RoundOwner {
             var changed = run
             changed.isStopping = true
             changed.isPaused = false
-            try state.write(changed)
+            try keep(changed)
             run = changed
             log.info("stopping after the open round", ["actor": .text(actor)])
             announce()
@@ -94,8 +94,9 @@ extension RoundOwner {
     private func revoke(_ id: String, _ actor: String) throws -> HTTPResponse {
         guard let client = client(id) else { return .refusal(404, "no_such_agent", "no agent of this id") }
         if !registry.records[client].isRevoked {
-            try ledger.record(actor: actor, action: "revoke agent \(client)")
+            try ledger.record(actor: actor, action: ServerLedger.revocation(of: client))
             try registry.update(client) { $0.isRevoked = true }
+            try keep(run)
             for (hold, waiting) in held where waiting.client == client {
                 held[hold] = nil
                 waiting.responder.respond(.refusal(403, "revoked", "an operator has shut this agent out"))

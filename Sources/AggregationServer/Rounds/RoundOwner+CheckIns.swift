@@ -22,6 +22,7 @@ extension RoundOwner {
         guard let client = admit(agent, request, responder) else { return }
         metrics.checkIns.increment()
         let lastRound = request.run == run.run ? request.lastRound : 0
+        note(client, lastRound: lastRound)
         if let plan = assignment(client, lastRound: lastRound) {
             assign(plan, to: responder)
             return

@@ -134,14 +134,18 @@ extension RoundOwner {
     /// cannot lie there.
     private func treeNoiseKey() throws -> SharedSecret {
         if let stored = try state.treeNoiseKey() { return SharedSecret(SecretBytes(copying: stored)) }
-        guard engine.charged <= 1 else {
+        let leaves = plan.privacy?.tree?.leaves ?? 1
+        guard run.treeNoiseSHA256 == nil, engine.charged <= 1 || (engine.charged - 1) % leaves == 0 else {
             throw Failure(
                 .storage,
                 "\(state.treeNoisePath): missing, and the noise of earlier rounds with it; "
                     + "restore it from a backup")
         }
         let key = try SecretBytes.random(count: TreeNoiseSource.keyByteCount)
-        try key.withUnsafeBytes { try state.writeTreeNoiseKey(Array($0)) }
+        run.treeNoiseSHA256 = try key.withUnsafeBytes { bytes in
+            try state.writeTreeNoiseKey(Array(bytes))
+            return try Hash.text(Array(bytes))
+        }
         return SharedSecret(key)
     }
 
@@ -153,10 +157,11 @@ extension RoundOwner {
         let mean = next.advance(
             noisySum: noisySum.sum, weight: noisySum.weight,
             rotation: try plan.rotation(seed: run.seed, round: number))
-        let digest = try writeNextModel(number, mean, next)
+        let memoryHash = try RunningHash()
+        let digest = try writeNextModel(number, mean, next, memoryHash)
         let made = PreparedModel(
             model: try StoredModel(number, digest: digest, in: state, layout: plan.model.layout),
-            movement: next, shownAt: showing(file))
+            movement: next, shownAt: showing(file), memoryDigest: try memoryHash.text())
         prepared = made
         return made
     }
@@ -182,6 +187,7 @@ extension RoundOwner {
         (model, movement) = (next.model, next.movement)
         run.modelRound = number
         run.modelSHA256 = digest
+        run.memorySHA256 = next.memoryDigest
         round = file
         offer(model)
     }
@@ -193,13 +199,14 @@ extension RoundOwner {
     }
 
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
-    private func writeNextModel(_ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement) throws -> String
-    {
+    private func writeNextModel(
+        _ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement, _ memoryHash: RunningHash
+    ) throws -> String {
         let memory = movement.remembers ? try state.memory(model.round, count: plan.dimension) : nil
         var scratch: [Float] = []
         return try state.writeModel(
             number, head: setup.modelHead(round: number), count: plan.dimension,
-            clippingNorm: movement.clippingNorm, remembers: movement.remembers
+            clippingNorm: movement.clippingNorm, remembers: movement.remembers, memoryHash: memoryHash
         ) { start, parameters, remembered in
             model.copy(from: start, into: parameters)
             memory?.copy(from: start, into: remembered)
@@ -233,6 +240,7 @@ extension RoundOwner {
                 run: run.run, round: number, state: .abandoned, opened: now, deadline: now, invited: [])
         file.state = .abandoned
         file.abandoned = reason.text
+        file.isCharged = ledger.isCharged(number)
         file.seconds = seconds(of: file, until: file.publication)
         try state.write(file)
         try spool.removeReports(round: number)
@@ -255,6 +263,7 @@ extension RoundOwner {
         run.round = file.round
         run.published = engine.published
         run.charged = engine.charged
+        if file.state == .published { run.restoredThrough = nil }
         unbooked = file
         retryAt = 0
         considerStalling(file)
@@ -268,7 +277,7 @@ extension RoundOwner {
         guard let file = unbooked, now >= retryAt else { return }
         do {
             try state.write(file)
-            try state.write(run)
+            try keep(run)
             try state.removeNoisySum(file.round)
             try state.keepModels(setup.configuration.modelsKept)
             unbooked = nil
@@ -286,7 +295,7 @@ extension RoundOwner {
         var ended = run
         ended.finished = reason.rawValue
         ended.isStopping = false
-        try state.write(ended)
+        try keep(ended)
         run = ended
         log.info("run finished", ["reason": .text(reason.rawValue), "published": .integer(run.published)])
         if run.published == 0 {

@@ -18,6 +18,9 @@ extension RoundOwner {
             var places: [MemberIdentity: Int] = [:]
             for client in file.invited {
                 // Under a roster all are invited, also those that never came: their names are known.
+                guard registry.records.indices.contains(client) else {
+                    throw Failure(.internalFault, "client \(client) has no name")
+                }
                 let name = registry.records[client].name
                 let identity = try MemberIdentity(name: name)
                 identities[name] = identity
@@ -327,6 +330,7 @@ extension RoundOwner {
         try ledger.abandon(round: file.round, reason: reason)
         file.state = .abandoned
         file.abandoned = reason
+        file.isCharged = ledger.isCharged(file.round)
         file.seconds = seconds(of: file, until: file.publication)
         try state.write(file)
         let charged = run.charged + (ledger.isCharged(file.round) ? 1 : 0)

@@ -21,8 +21,9 @@ extension RoundOwner {
             isFinished: isFinished)
         nextOpening = scheduled(history.last?.publication).map { Instant(seconds: $0) }
         offer(model)
+        try state.removeNoisySums(upTo: run.round)
         let number = run.round + 1
-        guard run.finished == nil, let file = try state.round(number), file.run == run.run else {
+        guard run.finished == nil, let file = try state.round(number) else {
             try spool.keepOnly(round: nil)
             return
         }
@@ -73,6 +74,12 @@ extension RoundOwner {
             try abandonMasked(file)
             return
         }
+        guard isNoisy || file.state != .published else {
+            throw Failure(
+                .storage,
+                "\(state.noisySumPath(file.round)): missing, though round \(file.round) was published: run.json is "
+                    + "the older; \(ServerLedger.wayOn(state.ledger))")
+        }
         let isOpen = file.state == .open
         // What was not invited was never accepted, whoever put it there.
         let clients = (isOpen ? try spool.clients(round: file.round) : file.survivors)
@@ -120,7 +127,7 @@ extension RoundOwner {
     /// Reads the digest of a kept report back.
     private func note(_ client: Int, in file: inout RoundFile) throws {
         let path = spool.reportPath(round: file.round, client: client)
-        guard let report = try state.map(path) else { throw Failure(.storage, "\(path): missing") }
+        guard let report = try state.map(path) else { throw StateDirectory.missing(path) }
         file.reports[String(client)] = try Hash.text(of: report)
         file.bytesUp += report.count
     }

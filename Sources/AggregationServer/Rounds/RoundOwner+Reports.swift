@@ -21,9 +21,8 @@ extension RoundOwner {
         }
         if let known = knownDigest(client, report.key) {
             if known == report.digest {
-                discard(report)
                 metrics.reports.increment(labels: ["repeated"])
-                report.responder.respond(receipt(200, report))
+                repeatReceipt(report)
             } else {
                 turnAway(report, 409, "duplicate", "another report of this round was accepted before")
             }
@@ -63,6 +62,18 @@ extension RoundOwner {
         }
     }
 
+    /// The first answer may have been that the folder could not be synced: a receipt is only for what lasts.
+    private func repeatReceipt(_ report: IncomingReport) {
+        do {
+            if report.key.round == round?.round { try spool.synchronise() }
+            discard(report)
+            report.responder.respond(receipt(200, report))
+        } catch {
+            storageFailed("sync the spool", error)
+            turnAway(report, 503, "storage", "the server cannot write its state", retryAfter: 15)
+        }
+    }
+
     private func noteAccepted(_ report: IncomingReport, _ client: Int) {
         registry.activity[client].reports += 1
         registry.activity[client].lastSeen = now
@@ -77,21 +88,23 @@ extension RoundOwner {
 
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
-        let (update, header) = try openReport(spool.reportPath(round: round, client: client))
+        let path = spool.reportPath(round: round, client: client)
+        let (update, header) = try openReport(path)
+        guard header.round == round, header.runText == run.run else { throw StateDirectory.damaged(path) }
         addReport(update, header)
     }
 
     /// A report's file, mapped, and its header; throws where it holds no vector of this task. Adding it copies
     /// nothing: a model may have a gigabyte.
     private func openReport(_ path: String) throws -> (update: SharedBuffer, header: UpdateHeader) {
-        let file = try SharedBuffer(mappingFileAt: path)
-        let header = try UpdateHeader(decoding: file.bytes)
+        guard let file = try state.map(path) else { throw StateDirectory.missing(path) }
+        guard let header = try? UpdateHeader(decoding: file.bytes) else { throw StateDirectory.damaged(path) }
         let vector = Self.vector(file.bytes)
         guard header.count == plan.reportDimension, header.bits == plan.codec.bits,
             vector.count == header.bodyByteCount,
             header.values == .floats
                 ? plan.sendsFloats : RingVector.isWireForm(vector, count: header.count, bits: header.bits)
-        else { throw Failure(.storage, "\(path): damaged") }
+        else { throw StateDirectory.damaged(path) }
         return (file, header)
     }
 

@@ -7,6 +7,8 @@ struct PreparedModel {
     let movement: ModelMovement
     /// When it is shown; nil: as soon as it can be.
     let shownAt: Instant?
+    /// SHA-256 of what the strategy remembers with it.
+    let memoryDigest: String
 }
 
 /// Rounds by the clock, where amplification by sampling is claimed: when a model is shown and when the next round

@@ -36,7 +36,7 @@ extension RoundOwner {
         guard run.finished == FinishReason.abandonedTooOften.rawValue else { return }
         var changed = run
         changed.finished = nil
-        try state.write(changed)
+        try keep(changed)
         run = changed
         log.warning(
             "this run had ended because too many rounds were abandoned in a row; it goes on. Stop it to end it"

@@ -70,6 +70,8 @@ final class RoundOwner {
     var divergence: String?
     /// The last round whose collection was logged as closed.
     private var closedRound = 0
+    /// What agents say of the rounds that they served.
+    var ahead = AgentsAhead()
     var held: [UInt64: HeldCheckIn] = [:]
     var nextHold: UInt64 = 0
     /// Since when enough agents for a round have been here; nil while there are too few.
@@ -112,10 +114,10 @@ final class RoundOwner {
         model = opened.model
         movement = opened.movement
         ledger = try ServerLedger(
-            path: state.ledger, run: run.run, taskDigest: setup.taskDigest, plan: setup.plan)
+            path: state.ledger, run: run, taskDigest: setup.taskDigest, plan: setup.plan)
         registry = try AgentRegistry(
             path: state.agents, capacity: setup.configuration.population, roster: setup.configuration.roster,
-            now: clock.now)
+            now: clock.now, run: run)
         engine = RoundEngine(
             rules: Self.rules(setup.plan), round: run.round, published: run.published, charged: run.charged)
         cohortGenerator = try SecureCohortGenerator()
@@ -125,6 +127,7 @@ final class RoundOwner {
             try setup.plan.privacy?.epsilonQuickly(rounds: 1) ?? .infinity,
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
+        try bindState()
         try takeUpEnded()
         try recover()
         if stall == nil { takeUpStall() }
@@ -253,6 +256,7 @@ final class RoundOwner {
             dispatch(engine.handle(.stop(.stopped)))
             return
         }
+        if passesOverServedRounds() { return }
         if engine.published >= plan.rules.rounds || engine.charged >= plan.rules.affordableRounds ?? .max {
             // Nobody is needed for the engine to say that it is done.
             open(.present([]), at: instant)
@@ -298,7 +302,10 @@ final class RoundOwner {
         for (client, activity) in registry.activity.enumerated() {
             if let seen = activity.lastSeen, seen >= since { present.insert(client) }
         }
-        return present.filter { !registry.records[$0].isRevoked && engine.mayTakePart($0) }.sorted()
+        return present.filter { client in
+            registry.records.indices.contains(client) && !registry.records[client].isRevoked
+                && engine.mayTakePart(client)
+        }.sorted()
     }
 
     private func open(_ candidates: Candidates, at opening: Instant) {
@@ -314,10 +321,11 @@ final class RoundOwner {
             engine = attempt
             dispatch(then)
         case .invited(let invitation, let then):
-            let file = RoundFile(
+            var file = RoundFile(
                 run: run.run, round: invitation.round, state: .open, opened: invitation.opened.seconds,
                 deadline: invitation.deadline.seconds, publication: invitation.publication?.seconds,
                 invited: invitation.clients)
+            file.registered = registry.records.count
             do {
                 try state.write(file)
             } catch {

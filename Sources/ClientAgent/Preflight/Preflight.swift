@@ -57,7 +57,7 @@ package struct Preflight {
         switch error {
         case let error as ClientError: Failure(.network, error.description)
         case let error as TLSError: Failure(.network, error.description)
-        case let error as LedgerError: Failure(.refused, error.description)
+        case let error as LedgerError: AgentFailure.describe(error)
         default: Failure(wrapping: error)
         }
     }

@@ -73,6 +73,7 @@ package final class RoundRunner {
         ledgers = try AgentLedgers(state: state)
         outbox = Outbox(folder: state.file("outbox"))
         progress = try RoundProgress(path: state.file("progress.json"))
+        if progress.version != nil { try progress.bind(ledgers.bindings) }
     }
 
     /// Sends what an earlier process finished and did not get rid of: the same bytes. Throws ``ClientError`` or
@@ -169,7 +170,8 @@ package final class RoundRunner {
         } catch {
             return deny(.other, "the plan is not one that the agent can follow", detail: Self.text(of: error))
         }
-        try progress.begin(run: message.run, round: message.round, now: time(nil))
+        try progress.begin(
+            run: message.run, round: message.round, now: time(nil), ledgers: ledgers.bindings)
         try reached(.begun)
         log.info("training", Self.fields(message.run, message.round))
         return .permitted
@@ -237,6 +239,7 @@ package final class RoundRunner {
         }
         try ledgers.charge(
             run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest)
+        try progress.bind(ledgers.bindings)
         try reached(.charged)
         return .charged
     }

@@ -23,22 +23,36 @@ package final class AgentLedgers {
         init(_ ledger: consuming PrivacyLedger) { self.ledger = ledger }
     }
 
-    /// Opens the ledgers of a state directory and verifies every line. Throws ``LedgerError`` or a storage
-    /// ``Failure``; nothing may then be served.
+    /// What each run's ledger has now, for `progress.json`.
+    package private(set) var bindings: [String: LedgerBinding] = [:]
+
+    /// Opens the ledgers of a state directory, verifies every line, and holds them against `progress.json` and the
+    /// outbox. Throws a storage ``Failure`` that names the file where they do not agree; nothing may then be served.
     package init(state: StateDirectory) throws {
         self.state = state
-        key = try LedgerKey(path: state.file("ledger.key"))
-        for run in try StateDirectory.names(in: state.file("runs")) {
-            let path = Self.path(state, run)
-            guard let bytes = try StateDirectory.contents(of: path, limit: 1 << 30) else { continue }
-            let verdict = LedgerVerification(
-                hash: LedgerDigest(), verifier: key, trustedKey: key.publicKey
-            ).verify(bytes)
-            if let finding = verdict.findings.first {
-                throw Failure(.refused, "\(path): the privacy ledger is not sound, \(finding)")
+        let progress = try RoundProgress(path: state.file("progress.json"))
+        let runs = try Self.runs(in: state, progress)
+        let key = try Self.key(in: state, runs)
+        self.key = key
+        let ledgers = try runs.map { try StoredLedger($0, in: state, key: key, progress: progress) }
+        for ledger in ledgers {
+            if let complaint = ledger.complaint {
+                throw Failure(.storage, "\(ledger.path): \(complaint); \(Self.wayOn)")
             }
-            keep(run, verdict.state)
+            guard let verdict = ledger.verdict else { continue }
+            keep(ledger.run, verdict.state)
+            bindings[ledger.run] = Self.binding(verdict.head, verdict.state)
         }
+        try Self.checkOutbox(state, ledgers)
+    }
+
+    /// What is to be remembered of a ledger.
+    static func binding(_ head: LedgerHead?, _ state: LedgerState) -> LedgerBinding? {
+        guard let head else { return nil }
+        return LedgerBinding(
+            lines: head.sequence, head: head.hash, rounds: state.rounds.count,
+            opening: state.opening.map { LedgerEntry.open($0).text },
+            charge: state.rounds.last.map { LedgerEntry.charge(round: 1, costs: $0.charge).text })
     }
 
     /// Greatest round of `run` that was charged, 0 for none.
@@ -112,6 +126,7 @@ package final class AgentLedgers {
             round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: Self.delta(task)),
             time: Self.now, epsilon: { _, _ in .infinity })
         keep(run, open.ledger.state)
+        bindings[run] = Self.binding(open.ledger.head, open.ledger.state)
     }
 
     private func ledger(run: String, task: TaskPlan, taskDigest: String) throws -> Open {
@@ -125,29 +140,26 @@ package final class AgentLedgers {
             run: run, opening: opening, time: Self.now, hash: LedgerDigest(), signer: key, verifier: key,
             store: LedgerFile(path: folder.file("ledger.jsonl")))
         let opened = Open(ledger)
+        bindings[run] = Self.binding(opened.ledger.head, opened.ledger.state)
         open = opened
         return opened
     }
 
-    private static func path(_ state: StateDirectory, _ run: String) -> String {
-        state.file("runs/\(run)/ledger.jsonl")
-    }
-
     private static func delta(_ task: TaskPlan) -> Double { task.configuration.privacy.targetDelta }
 
-    private static var now: String {
+    static var now: String {
         Date(timeIntervalSince1970: Double(time(nil))).formatted(Date.ISO8601FormatStyle())
     }
 
-    private static func ledgerEvent(_ event: PrivacyEvent) throws -> LedgerEvent {
+    static func ledgerEvent(_ event: PrivacyEvent) throws -> LedgerEvent {
         try LedgerEvent(json: JSONEncoder().encode(event))
     }
 
-    private static func event(_ kept: LedgerEvent) throws -> PrivacyEvent {
+    static func event(_ kept: LedgerEvent) throws -> PrivacyEvent {
         try JSONDecoder().decode(PrivacyEvent.self, from: Data(kept.json.utf8))
     }
 
-    private static func epsilon(of events: [PrivacyEvent], delta: Double) throws -> Double {
+    static func epsilon(of events: [PrivacyEvent], delta: Double) throws -> Double {
         guard !events.isEmpty else { return 0 }
         // The agent's own bound: no amplification is claimed, so that adjacencies may be taken as stated.
         return try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: delta).epsilon

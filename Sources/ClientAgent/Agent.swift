@@ -15,6 +15,14 @@ package final class Agent {
     private let stop: StopSignal
     private let log: Logger
     private let renewal: CertificateRenewal
+    private let gate: PolicyGate
+    private var pacing = Pacing()
+    /// Whether the server was heard to say that the run has ended, and whether that ends the agent.
+    private var isEnded = false
+    private var endsWithRun = false
+    /// Whether the task on offer was looked at, and whether it could not be served once.
+    private var isExamined = false
+    private var wasUnsuitable = false
 
     /// Alive while the agent's loop turns.
     private let pulse = Pulse()
@@ -35,11 +43,13 @@ package final class Agent {
         let state = try StateDirectory(configuration.stateDirectory)
         let client = try AgentConnection.client(configuration)
         link = ServerLink(client: client, stop: stop, log: log)
-        trainer = try Self.trainer(configuration, state: state, stop: stop)
+        trainer = try Self.trainer(configuration, folder: state.file("trainer"), log: log) {
+            stop.isRequested
+        }
+        gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
         runner = try RoundRunner(
-            state: state,
-            gate: PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest),
-            masking: MaskingSettings(configuration), trainer: trainer, link: link, stop: stop,
+            state: state, gate: gate, masking: MaskingSettings(configuration), trainer: trainer, link: link,
+            stop: stop,
             log: log)
         renewal = CertificateRenewal(configuration, log: log)
     }
@@ -56,6 +66,7 @@ package final class Agent {
         try tellServiceManager()
         // What the start needed is not needed again.
         IdleMemory.giveBack()
+        endsWithRun = untilFinished
         var pause = Self.failurePause.lowerBound
         var isOpen = true
         while !stop.isRequested {
@@ -71,6 +82,7 @@ package final class Agent {
             do {
                 try runner.sendLeftovers()
                 try renewal.renewIfDue(link)
+                guard try isSuitable() else { continue }
                 if try turn(), untilFinished { return .done }
                 pause = Self.failurePause.lowerBound
             } catch ClientError.cancelled {
@@ -88,25 +100,84 @@ package final class Agent {
 
     /// One check-in and what follows from it. Returns whether the run has ended.
     private func turn() throws -> Bool {
+        let asked = ContinuousClock.now
         let run = runner.progress.run
         let answer = try link.checkIn(
             run: run, lastRound: run.map { runner.progress.lastRound(of: $0) } ?? 0,
             waitSeconds: configuration.pollSeconds)
         switch answer {
         case .assignment(let plan):
+            isEnded = false
             // What is not ready long after the deadline never will be.
             pulse.promise(within: plan.deadlineSeconds + Self.longestExchange)
-            try runner.serve(plan)
+            let pause: Double
+            switch try runner.serve(plan) {
+            case .delivered:
+                pacing.delivered()
+                return false
+            case .notDelivered: pause = pacing.nothing(elapsed: asked.duration(to: .now).inSeconds)
+            case .unsuitable: pause = pacing.unsuitable()
+            }
+            trainer.rest()
+            rest(pause)
             return false
         case .later(let seconds, let isFinished):
             trainer.rest()
-            if isFinished {
-                log.info("the run has ended")
-                return true
-            }
-            pulse.promise(within: seconds + Self.longestExchange)
-            stop.wait(seconds: seconds)
-            return false
+            if isFinished, !isEnded { log.info("the run has ended") }
+            isEnded = isFinished
+            if isFinished, endsWithRun { return true }
+            rest(
+                pacing.later(
+                    seconds, isFinished: isFinished, elapsed: asked.duration(to: .now).inSeconds))
+            return isFinished
+        }
+    }
+
+    private func rest(_ seconds: Double) {
+        pulse.promise(within: seconds + Self.longestExchange)
+        stop.wait(seconds: seconds)
+    }
+
+    /// Whether the agent's data and trainer fit the task on offer, looked at before the first round. Where they do not
+    /// the owner is told, once, and nothing is asked of the server until the next look.
+    private func isSuitable() throws -> Bool {
+        guard !isExamined else { return true }
+        guard let task = try offeredTask(), gate.judge(task: task.configuration, roundsToday: 0).isEmpty
+        else {
+            // What cannot be read or is against the policy is refused round by round, and no data are looked at.
+            isExamined = true
+            return true
+        }
+        let why: String
+        switch runner.verdict(on: task.job) {
+        case .suitable:
+            if wasUnsuitable { log.info("the agent's data and trainer fit the task now") }
+            isExamined = true
+            return true
+        case .unsuitable(_, isNews: false): why = ""
+        case .unsuitable(let error, isNews: true): why = AgentFailure.describe(error).message
+        case .tooManyTasks: why = "the server offered too many different tasks today"
+        }
+        if !why.isEmpty {
+            log.error(
+                "this agent takes no part: its data or its trainer do not fit the task on offer",
+                ["task": .text(task.configuration.name), "why": .text(why)])
+        }
+        wasUnsuitable = true
+        trainer.rest()
+        rest(pacing.unsuitable())
+        return false
+    }
+
+    /// The task on offer; nil where the server does not tell it or it makes no sense here.
+    private func offeredTask() throws -> OfferedTask? {
+        do {
+            return try link.offer().map { try OfferedTask($0) }
+        } catch let error as ClientError {
+            throw error
+        } catch {
+            log.warning("the task on offer cannot be read", ["error": .text("\(error)")])
+            return nil
         }
     }
 
@@ -122,16 +193,19 @@ package final class Agent {
         }
     }
 
-    private static func trainer(
-        _ configuration: AgentConfiguration, state: StateDirectory, stop: StopSignal
+    /// The trainer that the configuration names; `folder` is for an external one's files, and `isStopped` ends its
+    /// program. Throws ``ConfigurationError``.
+    static func trainer(
+        _ configuration: AgentConfiguration, folder: String, log: Logger? = nil,
+        isStopped: @escaping () -> Bool
     ) throws -> any RoundTrainer {
         if let command = configuration.trainer {
-            return ExternalTrainer(command, folder: state.file("trainer")) { stop.isRequested }
+            return ExternalTrainer(command, folder: folder, isStopped: isStopped)
         }
         guard let data = configuration.data else {
             throw ConfigurationError(path: "data", problem: "is missing")
         }
-        return try BuiltInTrainer(data: data, folder: configuration.folder)
+        return try BuiltInTrainer(data: data, folder: configuration.folder, log: log)
     }
 }
 

@@ -16,7 +16,7 @@ package enum AgentFailure {
         case let error as TLSError: Failure(.network, error.description)
         case let error as SocketError: Failure(.network, error.description)
         case let error as MessageError: Failure(.network, "the server's answer is not acceptable: \(error)")
-        case let error as LedgerError: Failure(.refused, error.description)
+        case let error as LedgerError: describe(error)
         case let error as PrivacyRefusal: Failure(.refused, error.description)
         case let error as CryptographyError: Failure(.invalidInput, error.description)
         case let error as AccountingError: Failure(.invalidInput, error.description)
@@ -26,6 +26,14 @@ package enum AgentFailure {
         case let error as UnusablePlan: Failure(.invalidInput, error.description)
         case let error as SafeTensorsError: Failure(.invalidInput, error.description)
         default: Failure(wrapping: error)
+        }
+    }
+
+    /// A ledger that is not sound is a storage failure; one that forbids a round is a refusal.
+    static func describe(_ error: LedgerError) -> Failure {
+        switch error {
+        case .unaffordable, .rule: Failure(.refused, error.description)
+        case .unsound, .otherOwner, .failedBefore: Failure(.storage, error.description)
         }
     }
 }

@@ -53,17 +53,26 @@ package struct DataSource: Sendable {
         }
     }
 
-    /// All rows as examples for a model that was trained with `preprocessing`; labels are read where the file has
-    /// them, else the targets have width 0. Held-out parts play no role: of images the training pair is read,
-    /// or with `testPart` the test pair. Throws ``ConfigurationError``.
-    package func examples(using preprocessing: Preprocessing, testPart: Bool = false) throws -> Examples {
+    /// All rows as examples for a model that was trained with `preprocessing`, which says what columns and classes
+    /// mean: columns are found by their names, in any order and among others, and labels by the names of the classes.
+    /// Held-out parts play no role: of images the training pair is read, or with `testPart` the test pair.
+    ///
+    /// Labels are read where the file has them, in the column that the section names, or that was called `labelName` in
+    /// training; else the targets have width 0, or with `requiresLabel` the file is refused. `passedOver` are columns
+    /// that the model does not know and the section does not mention. Throws ``ConfigurationError``.
+    package func examples(
+        using preprocessing: Preprocessing, testPart: Bool = false, labelName: String? = nil,
+        requiresLabel: Bool = false
+    ) throws -> (examples: Examples, passedOver: [String]) {
         switch (content, preprocessing) {
         case (.table(let options), .table(let fitted)):
             return try TableLoader(options: options, split: split, folder: folder)
-                .examples(using: fitted, testPart: testPart)
+                .examples(
+                    using: fitted, testPart: testPart, labelName: labelName, requiresLabel: requiresLabel)
         case (.images(let options), .images):
-            return try ImageLoader(options: options, split: split, folder: folder)
+            let examples = try ImageLoader(options: options, split: split, folder: folder)
                 .examples(using: preprocessing, testPart: testPart)
+            return (examples, [])
         case (.table(let options), .images):
             throw ConfigurationError(
                 path: options.path, problem: "is a table, but the model was trained on images")

@@ -9,6 +9,8 @@ package struct Dataset: Sendable {
     package let classNames: [String]
     /// Names of the features in their order; empty for images.
     package let featureNames: [String]
+    /// Name of the label's column in the file; nil where it has none.
+    package var labelName: String?
     /// Natural client of each training row, as a place in `groupNames`; empty without groups.
     package let trainGroups: [Int32]
     /// Names of the natural clients that have training rows.

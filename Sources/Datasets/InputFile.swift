@@ -55,7 +55,30 @@ enum InputFile {
         return ConfigurationError(path: path, problem: "no such file" + hint)
     }
 
+    /// What a command line's `-` stands for.
+    private static let standardInput = "/dev/stdin"
+
+    /// Everything that standard input holds, to its end.
+    private static func readStandardInput() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = piece.withUnsafeMutableBytes { Glibc.read(STDIN_FILENO, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else {
+                throw ConfigurationError(
+                    path: "standard input", problem: "cannot be read: \(String(cString: strerror(errno)))")
+            }
+            if count == 0 { return bytes }
+            bytes += piece[..<count]
+            guard bytes.count <= sizeLimit else {
+                throw ConfigurationError(path: "standard input", problem: "is larger than \(sizeLimit) bytes")
+            }
+        }
+    }
+
     private static func readPlain(_ path: String) throws -> [UInt8] {
+        if path == standardInput { return try readStandardInput() }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw errno == ENOENT

@@ -10,11 +10,15 @@ package final class AppendOnlyFile: Sendable {
     private let broken: Mutex<Failure?>
 
     /// Opens the file, creating it with `mode` where it is missing (its folder's entry is synced then).
-    /// Throws a storage ``Failure`` (exit status 6).
+    /// Throws a storage ``Failure`` (exit status 6), also where something else than a file has the name.
     package init(path: String, mode: UInt32 = 0o600) throws(Failure) {
-        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC
+        // Non-blocking: a pipe in the place of the file must not hold the process.
+        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
         let descriptor = open(path, flags, mode_t(mode))
-        guard descriptor >= 0 else { throw .storage("open", path, errno: errno) }
+        guard descriptor >= 0 else {
+            if errno == ENXIO { throw Failure(.storage, "cannot open \(path): it is not a regular file") }
+            throw .storage("open", path, errno: errno)
+        }
         self.path = path
         self.descriptor = descriptor
         broken = Mutex(nil)

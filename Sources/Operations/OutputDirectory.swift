@@ -22,6 +22,9 @@ package struct OutputDirectory: Sendable {
                 guard Self.isFolder(prefix) else {
                     throw .storage("create the folder", trimmed, errno: code == EEXIST ? ENOTDIR : code)
                 }
+            } else {
+                // What lies in a folder survives a power cut only if the folder does.
+                try Descriptor.synchroniseFolder(of: prefix)
             }
         }
         let probe = file(".probe.\(getpid()).\(UInt32.random(in: 0...UInt32.max))")

@@ -13,6 +13,8 @@ final class ClientWorker {
     private var pipeline: UpdatePipeline
     /// Measures the round's model on clients' data; nil where their metrics do not ride along.
     private let evaluator: ClientEvaluator?
+    /// Whether a failure of local work may not be seen.
+    private let hidesFailures: Bool
     /// The update that was encoded last.
     private var delta = UnsafeBufferPointer<Float>(start: nil, count: 0)
 
@@ -20,6 +22,7 @@ final class ClientWorker {
     init(plan: TaskPlan, masks: Bool = false) {
         work = ClientTraining(plan: plan)
         pipeline = UpdatePipeline(plan: plan, onlyAdds: !masks)
+        hidesFailures = plan.hidesFailures
         evaluator = plan.metrics.map { _ in ClientEvaluator(plan) }
         partial = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
     }
@@ -35,6 +38,8 @@ final class ClientWorker {
         while let action = actions.first {
             switch action {
             case .requirePermission: actions = session.handle(.permitted)
+            // A simulated client keeps no ledger of its own and needs no outbox: its process is the server's.
+            case .requireCharge: actions = session.handle(.charged)
             case .requireReport:
                 do {
                     result = try report(job)
@@ -42,16 +47,10 @@ final class ClientWorker {
                 } catch {
                     actions = session.handle(.failed("\(error)"))
                 }
-            // A simulated client keeps no ledger of its own and needs no outbox: its process is the server's.
-            case .requireCharge: actions = session.handle(.charged)
             case .requireStorage: actions = session.handle(.stored)
             case .requireDelivery:
                 do {
-                    if let masking = job.masking {
-                        try masking.deliver(pipeline.report(bits: partial.bits), from: job.client)
-                    } else {
-                        try pipeline.add(delta, to: &partial)
-                    }
+                    try deliver(job, &result)
                     actions = session.handle(.delivered)
                 } catch {
                     actions = session.handle(.failed("\(error)"))
@@ -65,21 +64,63 @@ final class ClientWorker {
         return result
     }
 
+    private func deliver(_ job: ClientJob, _ result: inout ClientResult) throws {
+        if let masking = job.masking {
+            try masking.deliver(pipeline.report(bits: partial.bits), from: job.client)
+            return
+        }
+        do {
+            try pipeline.add(delta, to: &partial)
+        } catch let refusal as UpdateRefusal where hidesFailures {
+            result = try nothing(job, because: refusal)
+            try pipeline.add(delta, to: &partial)
+        }
+    }
+
+    /// The client's report as agents make it: where failures are hidden, one of noise alone in the place of none.
     private func report(_ job: ClientJob) throws -> ClientResult {
-        let (delta, outcome) = try train(job)
-        self.delta = delta
-        var rounding = SeededGenerator(
-            seed: job.seed, purpose: .stochasticRounding, client: job.client, round: job.round)
-        let metrics = try evaluator?.metrics(job.model, on: job.examples, indices: job.indices)
-        let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
-            try pipeline.encode(
-                delta, examples: job.indices.count, clippingNorm: job.clippingNorm,
-                rotation: job.rotation, share: job.share, metrics: metrics, rounding: &rounding,
-                noise: &source)
+        do {
+            let metrics = try evaluator?.metrics(job.model, on: job.examples, indices: job.indices)
+            let (delta, outcome) = try train(job)
+            var rounding = rounding(job)
+            let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
+                try pipeline.encode(
+                    delta, examples: job.indices.count, clippingNorm: job.clippingNorm,
+                    rotation: job.rotation, share: job.share, metrics: metrics, rounding: &rounding,
+                    noise: &source)
+            }
+            self.delta = delta
+            return ClientResult(
+                failure: nil, hiddenFailure: outcome.diverged ? "training diverged in its noise" : nil,
+                norm: encoded.diagnostics.norm, wasClipped: encoded.diagnostics.wasClipped,
+                loss: outcome.meanLoss, weight: encoded.weight, examples: job.indices.count * work.epochs)
+        } catch  where hidesFailures {
+            return try nothing(job, because: error)
+        }
+    }
+
+    /// The report of a client whose local work failed.
+    private func nothing(_ job: ClientJob, because error: any Error) throws -> ClientResult {
+        let stream = TrainingStream(seed: job.seed, client: job.client, round: job.round)
+        delta = try job.model.withUnsafeBufferPointer { model in
+            try work.updateWithoutExamples(of: model, stream: stream) {
+                try job.noise.source(client: Self.exampleStreams + job.client, round: job.round)
+            }
+        }
+        var rounding = rounding(job)
+        let weight = try job.noise.draw(client: job.client + 1, round: job.round) { source in
+            try pipeline.encodeNothing(
+                delta, examples: job.indices.count, clippingNorm: job.clippingNorm, rotation: job.rotation,
+                share: job.share, rounding: &rounding, noise: &source)
         }
         return ClientResult(
-            failure: nil, norm: encoded.diagnostics.norm, wasClipped: encoded.diagnostics.wasClipped,
-            loss: outcome.meanLoss, weight: encoded.weight, examples: job.indices.count * work.epochs)
+            failure: nil, hiddenFailure: "\(error)", norm: 0, wasClipped: false, loss: 0, weight: weight,
+            examples: job.indices.count * work.epochs)
+    }
+
+    private func rounding(_ job: ClientJob) -> SeededGenerator {
+        SeededGenerator(
+            seed: job.seed, purpose: .stochasticRounding, client: job.client, round: job.round)
     }
 
     /// Far above every client's number: per-example randomness has streams of its own.

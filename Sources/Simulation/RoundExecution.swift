@@ -4,6 +4,8 @@ internal import Federation
 package struct ClientResult: Sendable {
     /// Nil when the report is in its worker's sum; otherwise why there is none.
     package var failure: String?
+    /// Why local work failed where nobody may see that it did: the report in the sum is then one of noise alone.
+    package var hiddenFailure: String?
     /// L2 norm of the update before clipping.
     package var norm: Double
     package var wasClipped: Bool
@@ -46,31 +48,26 @@ struct RoundExecution {
     private let round: Int
 
     /// The arrivals of an invitation: those who report, in order of time and then of client.
-    init(
-        invited: [Int], round: Int, at start: Instant, deadline: Instant, outcome: (Int) -> FleetModel.Outcome
-    ) {
+    init(_ invitation: Invitation, outcome: (Int) -> FleetModel.Outcome) {
         var arrivals: [Arrival] = []
-        for client in invited {
+        for client in invitation.clients {
             if case .reports(let seconds) = outcome(client) {
-                arrivals.append(Arrival(client: client, at: start.advanced(bySeconds: seconds)))
+                arrivals.append(Arrival(client: client, at: invitation.opened.advanced(bySeconds: seconds)))
             }
         }
         self.arrivals = arrivals.sorted { ($0.at, $0.client) < ($1.at, $1.client) }
-        self.deadline = deadline
-        self.round = round
+        deadline = invitation.deadline
+        round = invitation.round
     }
 
     /// Plays the round from the engine's state after the invitation. `train` trains the given clients and
     /// returns one result each, in order.
-    func play(
-        _ engine: RoundEngine, using generator: inout some RandomNumberGenerator,
-        train: ([Int]) -> [ClientResult]
-    ) -> Outcome {
+    func play(_ engine: RoundEngine, train: ([Int]) -> [ClientResult]) -> Outcome {
         var results: [Int: ClientResult] = [:]
         while true {
             var attempt = engine
             let failed = results.filter { $0.value.failure != nil }
-            let (accepted, actions, closedAt) = replay(&attempt, failed: failed, using: &generator)
+            let (accepted, actions, closedAt) = replay(&attempt, failed: failed)
             let fresh = accepted.filter { results[$0] == nil }
             if fresh.isEmpty {
                 let taken = accepted.sorted().compactMap { client in results[client].map { (client, $0) } }
@@ -83,22 +80,27 @@ struct RoundExecution {
     }
 
     private func replay(
-        _ engine: inout RoundEngine, failed: [Int: ClientResult],
-        using generator: inout some RandomNumberGenerator
+        _ engine: inout RoundEngine, failed: [Int: ClientResult]
     ) -> (accepted: [Int], actions: [RoundAction], closedAt: Instant) {
         var accepted: [Int] = []
         for arrival in arrivals {
             guard arrival.at < deadline else { break }
-            let event: RoundEvent =
-                failed[arrival.client] == nil
-                ? .reportOffered(client: arrival.client, round: round)
-                : .gaveUp(client: arrival.client, round: round)
-            let actions = engine.handle(event, at: arrival.at, using: &generator)
-            if case .accept? = actions.first { accepted.append(arrival.client) }
-            if engine.phase != .collecting {
-                return (accepted, actions.filter { if case .accept = $0 { false } else { true } }, arrival.at)
+            let actions: [RoundAction]
+            if failed[arrival.client] == nil {
+                switch engine.offer(client: arrival.client, round: round, at: arrival.at) {
+                case .accepted(let then):
+                    accepted.append(arrival.client)
+                    actions = then
+                case .refused: continue
+                }
+            } else {
+                switch engine.giveUp(client: arrival.client, round: round, at: arrival.at) {
+                case .noted(let then): actions = then
+                case .refused: continue
+                }
             }
+            if engine.phase != .collecting { return (accepted, actions, arrival.at) }
         }
-        return (accepted, engine.handle(.tick, at: deadline, using: &generator), deadline)
+        return (accepted, engine.tick(at: deadline), deadline)
     }
 }

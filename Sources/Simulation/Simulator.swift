@@ -116,35 +116,25 @@ package final class Simulator {
     private func playRound() throws {
         let began = ContinuousClock.now
         let round = progress.round + 1
-        var generator = SeededGenerator(seed: setup.seed, purpose: .cohort, round: round)
-        var actions = try openRound(round, &generator)
-        guard case .invite(let invited, let number, let deadline)? = actions.first else {
-            try conclude(actions, selected: 0, reported: 0, seconds: 0, round: round)
+        let invitation: Invitation
+        var actions: [RoundAction]
+        switch try openRound(round) {
+        case .declined(let then):
+            try conclude(then, selected: 0, reported: 0, seconds: 0, round: round)
             return
+        case .invited(let cohort, let then): (invitation, actions) = (cohort, then)
         }
-        let execution = RoundExecution(
-            invited: invited, round: number, at: progress.virtualTime, deadline: deadline
-        ) { client in
-            setup.faults.outcome(
-                seed: setup.seed, client: client, round: number,
-                work: setup.partition[client].count * plan.training.localEpochs, bytesUp: plan.reportBytes,
-                bytesDown: plan.modelBytes)
-        }
+        let (invited, number) = (invitation.clients, invitation.round)
         for worker in pool.states { worker.beginRound() }
+        let masking = try masking(invitation, &actions)
         let shared = try SharedRound(
-            number: number, rotation: plan.rotation(seed: setup.seed, round: number),
-            masking: masking(invited, round: number),
+            number: number, rotation: plan.rotation(seed: setup.seed, round: number), masking: masking,
             share: plan.privacy?.clientNoise(members: invited.count), members: invited.count,
             noise: NoiseAhead(plan: plan, origin: setup.noise, round: number))
-        // An empty Poisson draw closes with its invitation: noise alone is released.
-        let outcome =
-            invited.isEmpty
-            ? RoundExecution.Outcome(
-                engine: engine, closedAt: progress.virtualTime, actions: Array(actions.dropFirst()),
-                results: [], failures: [:])
-            : execution.play(engine, using: &generator) { train($0, shared) }
+        let outcome = collect(invitation, actions, shared)
         engine = outcome.engine
-        progress.virtualTime = outcome.closedAt
+        // On a schedule nothing of the round shows before, nor after.
+        progress.virtualTime = invitation.publication ?? outcome.closedAt
         actions = outcome.actions
         try completeRound(&actions, outcome.results, shared)
         let seconds = began.secondsToNow
@@ -157,17 +147,40 @@ package final class Simulator {
         if let record = progress.records.last { watch.look(at: diagnostics, record) }
     }
 
+    /// Plays the round until its collection closes. `actions` are those of its opening: they are not empty where nobody
+    /// is waited for.
+    private func collect(
+        _ invitation: Invitation, _ actions: [RoundAction], _ shared: SharedRound
+    ) -> RoundExecution.Outcome {
+        if engine.phase != .collecting || (setup.masks && shared.masking == nil) {
+            // Noise alone is released, or members that could not be masked did not train.
+            var engine = engine
+            let closing = actions + engine.tick(at: invitation.deadline)
+            return RoundExecution.Outcome(
+                engine: engine, closedAt: invitation.opened, actions: closing, results: [], failures: [:])
+        }
+        let execution = RoundExecution(invitation) { client in
+            setup.faults.outcome(
+                seed: setup.seed, client: client, round: invitation.round,
+                work: setup.partition[client].count * plan.training.localEpochs, bytesUp: plan.reportBytes,
+                bytesDown: plan.modelBytes)
+        }
+        return execution.play(engine) { train($0, shared) }
+    }
+
     /// The cohort: drawn from the seed in a rehearsal, under the run's secret key otherwise, because amplification
     /// by sampling holds only for a secret draw.
-    private func openRound(_ round: Int, _ generator: inout SeededGenerator) throws -> [RoundAction] {
-        let everyone = RoundEvent.open(.roster(count: setup.partition.clientCount))
+    private func openRound(_ round: Int) throws -> OpeningVerdict {
+        let everyone = Candidates.roster(count: setup.partition.clientCount)
         switch setup.noise {
-        case .seeded: return engine.handle(everyone, at: progress.virtualTime, using: &generator)
+        case .seeded:
+            var generator = SeededGenerator(seed: setup.seed, purpose: .cohort, round: round)
+            return engine.open(everyone, at: progress.virtualTime, using: &generator)
         case .secure:
             var secret = try journal.cohortGenerator(round: round)
-            let actions = engine.handle(everyone, at: progress.virtualTime, using: &secret)
+            let verdict = engine.open(everyone, at: progress.virtualTime, using: &secret)
             guard !secret.hasFailed else { throw CryptographyError.randomnessUnavailable }
-            return actions
+            return verdict
         }
     }
 
@@ -211,7 +224,6 @@ package final class Simulator {
         var noisy = RingVector(zeros: 0, bits: plan.codec.bits)
         var weight = 0
         var modelDigest = ""
-        var generator = SeededGenerator(seed: setup.seed, purpose: .cohort)
         while let action = actions.first {
             let event: RoundEvent
             switch action {
@@ -239,9 +251,9 @@ package final class Simulator {
                 progress.clientsTrained += results.count
                 progress.examplesTrained += results.reduce(0) { $0 + $1.result.examples }
                 event = .published
-            default: return
+            case .abandoned, .finished: return
             }
-            actions = engine.handle(event, at: progress.virtualTime, using: &generator)
+            actions = engine.handle(event)
         }
     }
 
@@ -274,12 +286,20 @@ package final class Simulator {
         return (total.sum, total.weight)
     }
 
-    /// The masks of a round, where asked for. Throws where the cohort is too small for its rates.
-    private func masking(_ invited: [Int], round: Int) throws -> MaskedRound? {
+    /// The masks of a round, where asked for. Throws where the cohort is too small for its rates; on a schedule the
+    /// round is lost then, which shows at its deadline.
+    private func masking(
+        _ invitation: Invitation, _ actions: inout [RoundAction]
+    ) throws -> MaskedRound? {
         guard setup.masks else { return nil }
-        return try MaskedRound(
-            invited: invited, plan: plan, round: round, model: model.parameters.values,
-            threads: setup.workers)
+        do {
+            return try MaskedRound(
+                invited: invitation.clients, plan: plan, round: invitation.round,
+                model: model.parameters.values, threads: setup.workers)
+        } catch let error as SecureAggregationError where plan.rules.schedule != nil {
+            actions += engine.handle(.failed("secure aggregation: \(error)"))
+            return nil
+        }
     }
 
     private func addNoise(to sum: inout RingVector, _ shared: SharedRound, survivors: Int) throws {
@@ -332,7 +352,8 @@ package final class Simulator {
         guard wasOpened else { return }
         var record = RoundRecord(
             round: round, accuracy: nil, loss: nil, epsilon: try journal.epsilon(charged: engine.charged),
-            epsilonServer: try journal.epsilonServer(charged: engine.charged), clientsSelected: selected,
+            epsilonServer: try journal.epsilonServer(charged: engine.charged),
+            epsilonMembers: try journal.epsilonMembers(charged: engine.charged), clientsSelected: selected,
             clientsReported: reported, seconds: seconds, evaluationSeconds: 0,
             bytesUp: reported * plan.reportBytes, bytesDown: selected * plan.modelBytes,
             virtualSeconds: progress.virtualTime.seconds, abandoned: abandoned)
@@ -366,17 +387,20 @@ package final class Simulator {
     }
 
     private static func diagnostics(_ round: Int, _ outcome: RoundExecution.Outcome) -> RoundDiagnostics {
-        let norms = outcome.results.map(\.result.norm).sorted()
-        let count = outcome.results.count
+        // What a private round hides is seen here, in the one file that may not leave.
+        let trained = outcome.results.map(\.result).filter { $0.hiddenFailure == nil }
+        let hidden = outcome.results.compactMap(\.result.hiddenFailure)
+        let failures = hidden.reduce(into: outcome.failures) { $0[$1, default: 0] += 1 }
+        let norms = trained.map(\.norm).sorted()
+        let count = trained.count
         func quantile(_ share: Double) -> Double { norms[Int((Double(norms.count - 1) * share).rounded())] }
-        let clipped = outcome.results.count { $0.result.wasClipped }
-        let loss = outcome.results.reduce(0) { $0 + $1.result.loss }
+        let clipped = trained.count { $0.wasClipped }
+        let loss = trained.reduce(0) { $0 + $1.loss }
         return RoundDiagnostics(
             round: round, updateNorms: norms.isEmpty ? [] : [0, 0.25, 0.5, 0.75, 1].map(quantile),
             clippedFraction: count == 0 ? 0 : Double(clipped) / Double(count),
             clientLoss: count == 0 || !loss.isFinite ? nil : loss / Double(count),
-            clientsFailed: outcome.failures.values.reduce(0, +),
-            failures: outcome.failures)
+            clientsFailed: failures.values.reduce(0, +), failures: failures)
     }
 }
 

@@ -14,6 +14,7 @@ enum AgentMain {
             ("enroll", EnrolCommand.grammar, EnrolCommand.run),
             ("check", CheckCommand.grammar, CheckCommand.run),
             ("unit", UnitCommand.grammar, UnitCommand.run),
+            ("ledger-accept", LedgerAcceptCommand.grammar, LedgerAcceptCommand.run),
         ]
 
     static func main() {
@@ -50,7 +51,7 @@ enum AgentMain {
 
     private static var overview: String {
         let lines = subcommands.map {
-            "  \($0.word)\(String(repeating: " ", count: 8 - $0.word.count))\($0.grammar.summary)\n"
+            "  \($0.word)\(String(repeating: " ", count: 15 - $0.word.count))\($0.grammar.summary)\n"
         }
         return "sordino-agent: trains on private data and reports only what its policy allows\n\n"
             + lines.joined() + "\nsordino-agent COMMAND --help says more."

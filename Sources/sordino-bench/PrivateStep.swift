@@ -13,7 +13,10 @@ enum PrivateStep {
         let (batch, steps) = (64, 50)
         let plan = try BenchTask.perceptron(
             mode: .none, batch: batch,
-            example: .object(["clipping_norm": .number(1), "noise_multiplier": .number(1)]))
+            example: .object([
+                "clipping_norm": .number(1), "noise_multiplier": .number(1),
+                "records": .integer(steps * batch),
+            ]))
         guard let example = plan.example else { return [] }
         let data = TrainingSuite.table()
         let start = plan.model.initialParameters(seed: 1).values
@@ -34,7 +37,7 @@ enum PrivateStep {
                     if let privatizer {
                         _ = try clipped.privateDelta(
                             from: start, on: data, indices: indices, stream: stream,
-                            plan: example.training(examples: indices.count), privatizer: privatizer)
+                            plan: example.training, privatizer: privatizer)
                     } else {
                         _ = try plain.delta(
                             from: start, on: data, indices: indices, stream: stream, epochs: 1)
@@ -78,6 +81,8 @@ enum PrivateStep {
 
 /// Another privatizer's batches without its noise.
 private final class BatchesAlone: GradientPrivatizer {
+    func secretSeed() -> UInt64 { 1 }
+
     private let other: any GradientPrivatizer
 
     init(_ other: any GradientPrivatizer) { self.other = other }

@@ -134,7 +134,7 @@ enum AdminPauseCommand: AdminSubcommand {
 /// `sordino resume`.
 enum AdminResumeCommand: AdminSubcommand {
     static var request: AdminRequest.Kind {
-        (.post, "resume", "Open rounds again.")
+        (.post, "resume", "Open rounds again; a stalled run tries at once.")
     }
 }
 

@@ -6,44 +6,69 @@ internal import Operations
 /// `--data`: a folder of IDX files, a CSV or table file, a JSON5 file with a data section (or a scenario, or a server's
 /// file), or the section itself in braces.
 enum DataArgument {
+    /// Label column of a bare CSV file.
+    static let label = OptionGrammar.Option.value(
+        "label", "COLUMN", "Label column of a CSV file, by name or index (default: the last).")
+
     /// The option and those that complete a bare CSV file.
     static let options: [OptionGrammar.Option] = [
         .value(
             "data", "DATA",
-            "A folder of IDX files, a CSV, scenario or server's file, or a data section in braces."),
-        .value("label", "COLUMN", "Label column of a CSV file, by name or index (default: the last)."),
+            "A folder of IDX files, a CSV, scenario or server's file, or a data section in braces."), label,
     ]
 
     /// The data source that the options name.
     static func source(_ options: Options) throws -> DataSource {
-        let text = try options.required("data")
+        try source(options.required("data"), options)
+    }
+
+    /// The data source of this name. `assignments` (`key=value`) add to its section. Without `defaultsToLast` a bare CSV
+    /// file has the label that `--label` names, or none.
+    static func source(
+        _ text: String, _ options: Options, assignments: [String] = [], defaultsToLast: Bool = true
+    ) throws -> DataSource {
+        let (section, path, folder) = try section(text, options, defaultsToLast: defaultsToLast)
+        var document = ConfigurationDocument(root: section, file: "--set")
+        for assignment in assignments { try document.set(assignment) }
+        return try DataSource(document.root, path: path, folder: folder)
+    }
+
+    private static func section(
+        _ text: String, _ options: Options, defaultsToLast: Bool
+    ) throws -> (section: JSONValue, path: String, folder: String) {
         let here = FileManager.default.currentDirectoryPath
         if text.hasPrefix("{") {
-            return try DataSource(JSONValue(json5: text.utf8, source: "--data"), path: "--data", folder: here)
+            return (try JSONValue(json5: text.utf8, source: "--data"), "--data", here)
         }
         if text.hasSuffix(".json5") || text.hasSuffix(".json") {
             let document = try ConfigurationDocument(contentsOf: text)
-            return try DataSource(section(document), path: text, folder: document.folder)
-        }
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: text, isDirectory: &isFolder) else {
-            throw Failure(.invalidInput, "\(text): no such file or folder")
-        }
-        if isFolder.boolValue {
-            let section = JSONValue.object(["format": .string("idx"), "path": .string(text)])
-            return try DataSource(section, path: "--data", folder: here)
+            return (section(document), text, document.folder)
         }
         var members: [String: JSONValue] = ["format": .string("csv"), "path": .string(text)]
-        members["label"] =
-            options.string("label").map { label in Int(label).map { .integer($0) } ?? .string(label) }
-            ?? .integer(-1)
-        return try DataSource(.object(members), path: "--data", folder: here)
+        if text == "-" {
+            members["path"] = .string("/dev/stdin")
+        } else {
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: text, isDirectory: &isFolder) else {
+                throw Failure(.invalidInput, "\(text): no such file or folder")
+            }
+            if isFolder.boolValue {
+                return (.object(["format": .string("idx"), "path": .string(text)]), "--data", here)
+            }
+        }
+        let label = options.string("label").map { label in
+            Int(label).map { JSONValue.integer($0) } ?? .string(label)
+        }
+        members["label"] = label ?? (defaultsToLast ? .integer(-1) : nil)
+        return (.object(members), "--data", here)
     }
 
     /// The seed that divides the data: `--seed`, else that of the file that `--data` names, else 1.
-    static func seed(_ options: Options) throws -> UInt64 {
+    static func seed(_ options: Options) throws -> UInt64 { try seed(options.required("data"), options) }
+
+    /// The same for data of this name.
+    static func seed(_ text: String, _ options: Options) throws -> UInt64 {
         if let seed = try options.integer("seed", in: 0...Int.max) { return UInt64(seed) }
-        let text = try options.required("data")
         guard !text.hasPrefix("{"), text.hasSuffix(".json5") || text.hasSuffix(".json"),
             let room = room(of: try ConfigurationDocument(contentsOf: text)),
             case .integer(let seed)? = room["seed"], seed >= 0

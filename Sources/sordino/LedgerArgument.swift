@@ -37,6 +37,11 @@ struct LedgerArgument {
     /// The events against the server.
     func serverEvents() throws -> [PrivacyEvent] { try Self.compose(verdict.state.serverEvents) }
 
+    /// The events against other members of the cohorts; nil where the ledger does not state them.
+    func membersEvents() throws -> [PrivacyEvent]? {
+        try verdict.state.membersEvents.map { try Self.compose($0) }
+    }
+
     /// What protects single records, where clients trained with per-example noise.
     func exampleEvents() throws -> [PrivacyEvent] { try Self.compose(verdict.state.exampleEvents) }
 

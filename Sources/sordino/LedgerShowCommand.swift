@@ -14,6 +14,7 @@ enum LedgerShowCommand: Subcommand {
                 "events",
                 "Print the events for sordino privacy epsilon --events, so that anyone can recompute it."),
             .flag("server", "With --events: the events against the server."),
+            .flag("members", "With --events: the events against other members of the cohorts."),
             .flag(
                 "example", "With --events: the events of single records, where clients add per-example noise."
             ),
@@ -22,13 +23,15 @@ enum LedgerShowCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         let ledger = try LedgerArgument(options)
         if let finding = ledger.verdict.findings.first {
-            throw Failure(.invalidInput, "\(ledger.path): not sound, \(finding); see sordino ledger verify")
+            throw Failure(.storage, "\(ledger.path): not sound, \(finding); see sordino ledger verify")
         }
         if options.flag("events") {
             let events =
                 try options.flag("example")
                 ? ledger.exampleEvents()
-                : options.flag("server") ? ledger.serverEvents() : ledger.releasedEvents()
+                : options.flag("server")
+                    ? ledger.serverEvents()
+                    : options.flag("members") ? members(ledger) : ledger.releasedEvents()
             StandardOutput.write(String(decoding: try PrivacyEvent.json(of: events), as: UTF8.self) + "\n")
             return .done
         }
@@ -36,6 +39,7 @@ enum LedgerShowCommand: Subcommand {
         let delta = state.opening?.delta ?? 1e-5
         let released = try epsilon(ledger.releasedEvents(), delta)
         let server = try epsilon(ledger.serverEvents(), delta)
+        let members = try ledger.membersEvents().flatMap { try epsilon($0, delta) }
         let example = try epsilon(ledger.exampleEvents(), delta)
         if options.format == .json {
             let rounds = state.rounds.map {
@@ -43,7 +47,8 @@ enum LedgerShowCommand: Subcommand {
             }
             var answer: [String: JSONValue] = [
                 "delta": .number(delta), "adjacency": .string(state.opening?.adjacency.rawValue ?? ""),
-                "epsilon": number(released), "epsilon_server": number(server), "rounds": .array(rounds),
+                "epsilon": number(released), "epsilon_server": number(server),
+                "epsilon_members": number(members), "rounds": .array(rounds),
             ]
             if let example { answer["epsilon_example"] = number(example) }
             StandardOutput.write(JSONValue.object(answer).text(indented: true) + "\n")
@@ -54,11 +59,21 @@ enum LedgerShowCommand: Subcommand {
             "epsilon        \(text(released)) at delta \(delta), \(state.opening?.adjacency.rawValue ?? "")\n"
         )
         StandardOutput.write("against server \(text(server))\n")
+        StandardOutput.write("other members  \(members == nil ? "not stated" : text(members))\n")
         if let example {
             StandardOutput.write(
                 "single record  \(text(example)), add-or-remove-one, against its client's update\n")
         }
         return .done
+    }
+
+    private static func members(_ ledger: LedgerArgument) throws -> [PrivacyEvent] {
+        guard let events = try ledger.membersEvents() else {
+            throw Failure(
+                .invalidInput, "\(ledger.path): does not state events against members: version 0.1.0 wrote it"
+            )
+        }
+        return events
     }
 
     /// ε of the events; nil where there are none and thus no bound is stated.

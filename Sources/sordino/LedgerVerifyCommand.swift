@@ -7,7 +7,7 @@ enum LedgerVerifyCommand: Subcommand {
     static let grammar = OptionGrammar(
         command: "sordino ledger verify", summary: "Check a privacy ledger's chain, signatures and rules.",
         positionals: [LedgerArgument.positional], options: [LedgerArgument.key],
-        notes: "Exit code 0: sound; 3: not sound, every finding names its line.\n")
+        notes: "Exit code 0: sound; 6: not sound, every finding names its line.\n")
 
     /// Findings printed as text; a fault early in a ledger shows in every later line.
     private static let shownFindings = 20
@@ -45,6 +45,6 @@ enum LedgerVerifyCommand: Subcommand {
                     "\(ledger.path): sound, \(verdict.lineCount) lines, signed by \(first.publicKey)\n")
             }
         }
-        return isSound ? .done : .invalidInput
+        return isSound ? .done : .storage
     }
 }

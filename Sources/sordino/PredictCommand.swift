@@ -44,7 +44,7 @@ enum PredictCommand: Subcommand {
         guard published.classifies else {
             return width == 1 ? "prediction" : (0..<width).map { "prediction_\($0)" }.joined(separator: ",")
         }
-        let names = published.preprocessing.classNames
+        let names = published.classNames
         // A single output is the probability of the second class.
         let scored = width == 1 ? [names.last ?? "1"] : names
         return (["prediction"] + scored.map { field("probability_\($0)") }).joined(separator: ",")
@@ -53,7 +53,7 @@ enum PredictCommand: Subcommand {
     private static func row(_ prediction: Prediction, _ published: PublishedModel) -> String {
         let values = prediction.values.map { "\($0)" }
         guard let label = prediction.label else { return values.joined(separator: ",") }
-        let names = published.preprocessing.classNames
+        let names = published.classNames
         return ([field(names.indices.contains(label) ? names[label] : "\(label)")] + values).joined(
             separator: ",")
     }

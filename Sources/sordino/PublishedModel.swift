@@ -13,7 +13,10 @@ struct PublishedModel {
     let model: Model
     let parameters: ParameterVector
     let loss: any Loss
-    let preprocessing: Preprocessing
+    /// Nil in models that a server of version 0.1.0 published without data: rows are then taken as they are.
+    let preprocessing: Preprocessing?
+    /// Name of the label's column in training, where it had one.
+    let labelName: String?
 
     /// Options that `evaluate` and `predict` share.
     static let options: [OptionGrammar.Option] =
@@ -43,24 +46,62 @@ struct PublishedModel {
         let section = try Section(description.loss, path: "\(path): loss")
         guard let loss = try LossCatalog.loss(section) else { throw section.error("loss", "is missing") }
         self.loss = loss
-        preprocessing = try Preprocessing(description.data, path: "\(path): preprocessing")
+        labelName = description.label
+        preprocessing =
+            description.data == .null
+            ? nil : try Preprocessing(description.data, path: "\(path): preprocessing")
+        if preprocessing == nil {
+            Console.standardError.writeLine(
+                "warning: \(path) does not say what its columns and classes mean: rows are taken as they are, and classes"
+                    + " numbered as they lie in these data")
+        }
     }
 
     /// The examples that `--data` names, preprocessed as the model was trained: all of them, or the part asked for
     /// where the data section divides them, which it then does as in training.
     func examples(_ options: Options) throws -> Examples {
-        let source = try DataArgument.source(options)
+        let name = try options.required("data")
+        let source = try DataArgument.source(name, options, defaultsToLast: preprocessing == nil)
         let part = try options.choice("part", among: ["train", "test"])
         guard case .object(let section) = source.configuration, section["split"] != nil else {
-            return try source.examples(using: preprocessing, testPart: part != "train")
+            return try examples(of: source, testPart: part != "train")
         }
         let dataset = try source.load(seed: DataArgument.seed(options), preprocessing: preprocessing)
         if part == "train" { return dataset.train }
         if let test = dataset.test { return test }
         guard part == nil else { throw Failure(.invalidInput, "the data's split has no test part") }
-        return try source.examples(using: preprocessing)
+        return try examples(of: source, testPart: false)
+    }
+
+    private func examples(of source: DataSource, testPart: Bool) throws -> Examples {
+        guard let preprocessing else {
+            let dataset = try source.load(seed: 1)
+            let examples = testPart ? dataset.test ?? dataset.train : dataset.train
+            guard examples.featureCount == model.inputShape.reduce(1, *) else {
+                throw Failure(
+                    .invalidInput,
+                    "the data have \(examples.featureCount) features, the model takes \(model.inputShape.reduce(1, *))"
+                )
+            }
+            return examples
+        }
+        let (examples, passedOver) = try source.examples(
+            using: preprocessing, testPart: testPart, labelName: labelName)
+        if !passedOver.isEmpty {
+            let names = passedOver.prefix(12).joined(separator: ", ") + (passedOver.count > 12 ? ", …" : "")
+            Console.standardError.writeLine(
+                "warning: columns that the model does not know are left out: \(names)")
+        }
+        return examples
+    }
+
+    /// Names of the classes; numbers where the model does not say them, none where it predicts values.
+    var classNames: [String] {
+        if let preprocessing { return preprocessing.classNames }
+        guard type(of: loss).link != .identity else { return [] }
+        return (0..<max(2, model.outputCount)).map { "\($0)" }
     }
 
     /// Whether the outputs stand for classes.
-    var classifies: Bool { !preprocessing.classNames.isEmpty }
+    var classifies: Bool { !classNames.isEmpty }
 }

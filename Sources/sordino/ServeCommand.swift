@@ -17,6 +17,7 @@ enum ServeCommand: Subcommand {
         ],
         notes: "Logs go to standard error; --format json writes them as JSON lines.\n"
             + "SIGTERM saves everything and ends with 7 while the run goes on, with 0 when it has finished.\n"
+            + "A run that has finished without publishing a model ends with 4 where its budget ended it, else with 3.\n"
             + "Exit codes: 0 done, 2 usage, 3 invalid input, 4 refused by privacy, 5 network or TLS, 6 storage, "
             + "7 interrupted.\n")
 
@@ -45,8 +46,12 @@ enum ServeCommand: Subcommand {
             if polls % (15_000 / pollMilliseconds) == 0 { server.keepAlive() }
         }
         notifier.send(.stopping)
-        let isFinished = server.shutDown()
-        log.info("ended", ["finished": .flag(isFinished)])
-        return isFinished ? .done : .interrupted
+        let end = server.shutDown()
+        log.info("ended", ["finished": .flag(end != .unfinished)])
+        switch end {
+        case .unfinished: return .interrupted
+        case .finished: return .done
+        case .nothingPublished(let isBudget): return isBudget ? .refused : .invalidInput
+        }
     }
 }

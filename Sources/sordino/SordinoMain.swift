@@ -20,10 +20,13 @@ enum SordinoMain {
         (["evaluate"], EvaluateCommand.self),
         (["predict"], PredictCommand.self),
         (["check"], CheckCommand.self),
+        (["schema"], SchemaCommand.self),
         (["privacy", "epsilon"], PrivacyEpsilonCommand.self),
         (["privacy", "calibrate"], PrivacyCalibrateCommand.self),
         (["privacy", "sample"], PrivacySampleCommand.self),
         (["serve"], ServeCommand.self),
+        (["backup"], BackupCommand.self),
+        (["restore"], RestoreCommand.self),
         (["status"], AdminStatusCommand.self),
         (["rounds"], AdminRoundsCommand.self),
         (["agents"], AdminAgentsCommand.self),
@@ -43,6 +46,7 @@ enum SordinoMain {
         (["unit", "authority"], UnitAuthorityCommand.self),
         (["ledger", "show"], LedgerShowCommand.self),
         (["ledger", "verify"], LedgerVerifyCommand.self),
+        (["ledger", "accept"], LedgerAcceptCommand.self),
     ]
 
     static func main() {

@@ -74,6 +74,7 @@ enum SummaryText {
                     : "epsilon \(bound(summary.epsilonServer))"
             ),
         ]
+        lines.append(("other members", "epsilon \(bound(summary.epsilonMembers))"))
         let note =
             summary.noiseSource == "seeded" ? " (a rehearsal: private only while the seed is secret)" : ""
         lines.append(("noise source", summary.noiseSource + note))

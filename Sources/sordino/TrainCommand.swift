@@ -65,7 +65,7 @@ enum TrainCommand: Subcommand {
         let seconds = began.duration(to: .now) / .seconds(1)
         let description = ModelFile.Description(
             model: model.spec.json, inputShape: model.inputShape, loss: ModelFile.json(of: loss),
-            data: dataset.preprocessing.json)
+            data: dataset.preprocessing.json, label: dataset.labelName)
         let file = ModelFile.encode(result.parameters, description)
         if let path = options.string("out") { try AtomicFile.write(file, to: path) }
         let metrics = dataset.test.map {

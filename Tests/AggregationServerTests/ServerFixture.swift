@@ -18,12 +18,14 @@ final class ServerFixture {
     let folder: String
     private(set) var server: AggregationServer?
     private let document: ConfigurationDocument
+    private let stallPauses: StallPauses
 
     static let viewerToken = "viewer-token-0123456789abcdef"
     static let operatorToken = "operator-token-0123456789abcdef"
 
     /// A task of a linear model with `parameters` weights and biases; `changes` are `path=value` overrides.
-    init(_ changes: [String] = []) throws {
+    init(_ changes: [String] = [], stallPauses: StallPauses = StallPauses()) throws {
+        self.stallPauses = stallPauses
         authority = try TestAuthority.shared.get()
         folder = authority.path("run-\(UUID().uuidString)")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -41,7 +43,7 @@ final class ServerFixture {
                 privacy: { mode: "none" }, evaluation: { holdout: "none" } },
               server: {
                 listen: "127.0.0.1:0", admin: "127.0.0.1:0", state_directory: "state", population: 4, seed: 7,
-                input_shape: [3], gather: "2s", admin_tokens: "tokens.json5", loops: 1,
+                input_shape: [3], preprocessing: { kind: "images", classes: [] }, gather: "2s", admin_tokens: "tokens.json5", loops: 1,
                 tls: { certificate: "\(authority.path("server.crt"))", key: "\(authority.path("server.key"))",
                        ca: "\(authority.path("authority.crt"))" } } }
             """
@@ -55,7 +57,13 @@ final class ServerFixture {
 
     deinit { stop() }
 
-    var setup: ServerSetup { get throws { try ServerSetup(ServerConfiguration(document)) } }
+    var setup: ServerSetup {
+        get throws {
+            var configuration = try ServerConfiguration(document)
+            configuration.stallPauses = stallPauses
+            return try ServerSetup(configuration)
+        }
+    }
     var state: StateDirectory { get throws { try StateDirectory("\(folder)/state") } }
 
     /// Everything that the server logged, at every level, as JSON lines.
@@ -66,9 +74,12 @@ final class ServerFixture {
         server = try AggregationServer(setup, log: Logger(level: .debug, format: .json, console: console))
     }
 
-    func stop() {
-        _ = server?.shutDown(withinMilliseconds: 200)
-        server = nil
+    func stop() { _ = end() }
+
+    /// Ends the server, and says how the run stood; nil where none was there.
+    func end() -> RunEnd? {
+        defer { server = nil }
+        return server?.shutDown(withinMilliseconds: 200)
     }
 
     /// A client with the certificate of an agent; nil for none.

@@ -49,6 +49,106 @@ import Transport
         #expect(ending == .interrupted)
     }
 
+    /// The manual's way, without `--until-finished`: the agent stays, and hardly asks.
+    @Test("After the end of the run it says so once and rests", arguments: ["0", "nonsense", nil])
+    func restsAfterTheEnd(retryAfter: String?) throws {
+        defer { federation.shutdown() }
+        _ = try TestTask(folder: authority.folder)
+        federation.state.withLock { $0.retryAfter = retryAfter }
+        let agent = try TestAgent(federation)
+        let running = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
+        // Long enough for thousands of check-ins of an agent that does not wait.
+        let stopper = Thread { [stop = agent.stop, federation] in
+            while federation.state.withLock({ $0.checkIns.isEmpty }) { usleep(10_000) }
+            usleep(1_500_000)
+            stop.request()
+        }
+        stopper.start()
+        #expect(try running.run() == .interrupted)
+        #expect(federation.state.withLock { $0.checkIns.count } == 1)
+        #expect(agent.log.text.split(separator: "\n").count { $0.contains("the run has ended") } == 1)
+    }
+
+    /// Rounds that the policy refuses, handed out without a pause.
+    @Test("A server that hands out what is refused is not asked in a hurry")
+    func refusalsArePaced() throws {
+        defer { federation.shutdown() }
+        let task = try TestTask(folder: authority.folder)
+        let plans = try (1...500).map { try task.message(round: $0) }
+        federation.state.withLock { $0.plans = plans }
+        let agent = try TestAgent(federation, set: ["policy.modes=[\"local\"]", "policy.trust_server=false"])
+        let running = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
+        let stopper = Thread { [stop = agent.stop, federation] in
+            while federation.state.withLock({ $0.failures.isEmpty }) { usleep(10_000) }
+            usleep(1_500_000)
+            stop.request()
+        }
+        stopper.start()
+        #expect(try running.run() == .interrupted)
+        #expect(federation.state.withLock { $0.checkIns.count } <= 3)
+    }
+
+    @Test("The task on offer is judged before anything is asked for", arguments: [true, false])
+    func offer(fits: Bool) throws {
+        defer { federation.shutdown() }
+        let task = try TestTask(privacy: TestTask.local, folder: authority.folder)
+        let offer = try task.offer()
+        federation.state.withLock { $0.offer = offer }
+        let agent = try TestAgent(federation, set: fits ? [] : ["data.label=\"a\""])
+        let running = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
+        let findings = Dictionary(
+            uniqueKeysWithValues: try {
+                // The state directory is one process's.
+                let other = try TestAgent(
+                    federation,
+                    set: ["state_directory=\"check\""] + (fits ? [] : ["data.label=\"a\""]))
+                return Preflight.examine(other.configuration).map { ($0.subject, $0.problem) }
+            }())
+        #expect(findings["task"] == .some(nil) && findings["task policy"] == .some(nil))
+        #expect((findings["task data"] == .some(nil)) == fits)
+        if fits {
+            #expect(try running.run(untilFinished: true) == .done)
+            return
+        }
+        let stopper = Thread { [stop = agent.stop, log = agent.log] in
+            while !log.text.contains("takes no part") { usleep(10_000) }
+            usleep(300_000)
+            stop.request()
+        }
+        stopper.start()
+        #expect(try running.run(untilFinished: true) == .interrupted)
+        #expect(federation.state.withLock { $0.checkIns.isEmpty })
+        #expect(agent.log.text.split(separator: "\n").count { $0.contains("takes no part") } == 1)
+    }
+
+    @Test("A trusted server's agent is not called spent, and one that is spent is")
+    func budgetInTheCheck() throws {
+        defer { federation.shutdown() }
+        for (privacy, limit, isFine) in [
+            (TestTask.central, "8", true), (TestTask.local, "1000", true), (TestTask.local, "0.01", false),
+        ] {
+            let task = try TestTask(privacy: privacy, folder: authority.folder)
+            let offer = try task.offer()
+            federation.state.withLock { state in
+                state.offer = offer
+                state.models[0] = task.file
+            }
+            let set = [
+                "policy.modes=[\"local\", \"central\"]", "state_directory=\"\(limit)\"",
+                "policy.maximal_epsilon=\(limit)",
+            ]
+            let agent = try TestAgent(federation, set: set)
+            do { try agent.runner().serve(task.message(round: 1)) }
+            let findings = Preflight.examine(agent.configuration)
+            #expect(findings.allSatisfy { $0.problem == nil } == isFine, "\(findings)")
+            let served = federation.state.withLock { state in
+                defer { state.updates = [:] }
+                return state.updates[1]?.count ?? 0
+            }
+            #expect((served == 1) == isFine, "check and run agree")
+        }
+    }
+
     @Test("A certificate of another authority is not trusted, and nothing is sent")
     func otherAuthority() throws {
         defer { federation.shutdown() }

@@ -26,7 +26,7 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let command = TrainerCommand(
             command: ["/bin/sh", "-c", script], timeout: timeout, memoryLimit: memoryLimit,
-            folder: authority.folder)
+            schema: task.dataset.preprocessing, folder: authority.folder)
         let trainer = ExternalTrainer(command, folder: folder) { false }
         let job = TrainingJob(
             plan: task.plan, task: "t", round: 1, client: 0, seed: 1, model: task.initial,

@@ -70,8 +70,13 @@ import Testing
         let spent: Double
         do {
             let ledgers = try AgentLedgers(state: StateDirectory(folder))
+            var progress = try RoundProgress(path: "\(folder)/progress.json")
             for (run, round) in [(run, 1), (run, 2), (run, 2), (other, 1)] {
-                try ledgers.charge(run: run, round: round, task: task.plan, taskDigest: "d", examples: 9)
+                if round > progress.lastRound(of: run) {
+                    try progress.begin(run: run, round: round, now: 1000, ledgers: ledgers.bindings)
+                }
+                defer { try? progress.bind(ledgers.bindings) }
+                try ledgers.charge(run: run, round: round, task: task.plan, taskDigest: "d")
             }
             spent = try ledgers.spent(delta: 1e-5)
         }
@@ -85,7 +90,7 @@ import Testing
         #expect(try reopened.lastRound(of: run, task: task.plan, taskDigest: "d") == 2)
         #expect(throws: LedgerError.self) {
             try reopened.charge(
-                run: other, round: 2, task: task.plan, taskDigest: "another task", examples: 9)
+                run: other, round: 2, task: task.plan, taskDigest: "another task")
         }
     }
 
@@ -96,10 +101,10 @@ import Testing
                 #"privacy: { mode: "central", noise_multiplier: 9, example: { clipping_norm: 1, noise_multiplier: 2 } }"#,
             folder: authority.folder)
         let ledgers = try AgentLedgers(state: StateDirectory(folder))
-        try ledgers.charge(run: run, round: 1, task: task.plan, taskDigest: "d", examples: 50)
+        try ledgers.charge(run: run, round: 1, task: task.plan, taskDigest: "d")
         #expect(try ledgers.spent(delta: 1e-5) == .infinity)
         let text = try String(contentsOfFile: "\(folder)/runs/\(run)/ledger.jsonl", encoding: .utf8)
-        let event = try #require(task.plan.example?.event(examples: 50, rounds: 1))
+        let event = try #require(task.plan.example?.event(rounds: 1))
         #expect(text.contains("events_example"))
         #expect(text.contains(#""steps":\#(event.steps)"#))
     }
@@ -109,14 +114,18 @@ import Testing
         let task = try TestTask(privacy: TestTask.local, folder: authority.folder)
         do {
             let ledgers = try AgentLedgers(state: StateDirectory(folder))
-            try ledgers.charge(run: run, round: 1, task: task.plan, taskDigest: "d", examples: 9)
+            var progress = try RoundProgress(path: "\(folder)/progress.json")
+            try progress.begin(run: run, round: 1, now: 1000)
+            try ledgers.charge(run: run, round: 1, task: task.plan, taskDigest: "d")
         }
         let path = "\(folder)/runs/\(run)/ledger.jsonl"
         let whole = try String(contentsOfFile: path, encoding: .utf8)
         try (whole + "{\"torn").write(toFile: path, atomically: true, encoding: .utf8)
         do {
             let ledgers = try AgentLedgers(state: StateDirectory(folder))
-            try ledgers.charge(run: run, round: 2, task: task.plan, taskDigest: "d", examples: 9)
+            var progress = try RoundProgress(path: "\(folder)/progress.json")
+            try progress.begin(run: run, round: 2, now: 1000, ledgers: ledgers.bindings)
+            try ledgers.charge(run: run, round: 2, task: task.plan, taskDigest: "d")
         }
         let edited = whole.replacingOccurrences(of: "\"round\":1", with: "\"round\":7")
         #expect(edited != whole)

@@ -29,6 +29,10 @@ final class TestFederation: HTTPHandler, Sendable {
         var checkIns: [CheckInRequest] = []
         var tokens: [String] = []
         var renewals = 0
+        /// What the server says of its task; nil: it does not tell.
+        var offer: TaskOffer?
+        /// `Retry-After` where there is nothing to do.
+        var retryAfter: String? = "0"
         /// What the server says when it is asked for a step of secure aggregation; else 409.
         var secureAggregation: [String: [UInt8]] = [:]
         /// Steps of secure aggregation that messages came for, in their order.
@@ -72,6 +76,10 @@ final class TestFederation: HTTPHandler, Sendable {
                 bytes.map { HTTPResponse(200, body: .bytes($0)) } ?? .text(409, "the round is closed"))
         }
         if request.head.method == .get {
+            if path == AgentProtocol.taskPath {
+                let body = state.withLock { try? $0.offer?.encoded() }
+                return .respond(body.map { .json(200, $0) } ?? .text(404, "no such path"))
+            }
             guard let round = Int(path.split(separator: "/").last ?? "") else {
                 return .respond(.text(405, "not here"))
             }
@@ -116,8 +124,9 @@ final class TestFederation: HTTPHandler, Sendable {
             return state.plans.isEmpty ? nil : state.plans.removeFirst()
         }
         guard let plan else {
-            return HTTPResponse(
-                204, headers: ["Retry-After": "0", AgentProtocol.runStateHeader: "finished"])
+            var response = HTTPResponse(204, headers: [AgentProtocol.runStateHeader: "finished"])
+            response.headers["Retry-After"] = state.withLock { $0.retryAfter }
+            return response
         }
         return .json(200, try plan.encoded())
     }

@@ -17,6 +17,12 @@ struct TestTask {
     static let local =
         #"privacy: { mode: "local", clipping_norm: 0.5, noise_multiplier: 2, target_delta: 1e-5, mechanism: "discrete_gaussian" }"#
 
+    /// Protection of single records, from a server that is shown what comes of it.
+    static let records = #"privacy: { mode: "none", example: { clipping_norm: 1, noise_multiplier: 1 } }"#
+
+    static let central =
+        #"privacy: { mode: "central", clipping_norm: 0.5, noise_multiplier: 2, target_delta: 1e-5, adjacency: "replace-one" }"#
+
     static let distributed =
         #"privacy: { mode: "distributed", clipping_norm: 0.5, noise_multiplier: 2, target_delta: 1e-5 }"#
 
@@ -29,7 +35,7 @@ struct TestTask {
     /// `privacy` and `strategy` as they stand in a task; the table is written to `folder`/data.csv.
     init(
         privacy: String = plain, strategy: String = #"{ name: "fedavg" }"#,
-        secureAggregation: String = "{ enabled: false }",
+        secureAggregation: String = "{ enabled: false }", reportAfter: String? = nil,
         folder: String
     ) throws {
         var random = SeededGenerator(seed: 5, purpose: .test)
@@ -44,6 +50,7 @@ struct TestTask {
               training: { local_epochs: 2, batch_size: 7, learning_rate: 0.1,
                           schedule: { name: "cosine" } },
               strategy: \(strategy), rounds: 5, cohort_size: 20, min_reports: 10,
+              \(reportAfter.map { "report_after: \"\($0)\"," } ?? "")
               \(privacy), secure_aggregation: \(secureAggregation) }
             """
         text = try JSONValue(json5: source.utf8, source: "test").text()
@@ -59,7 +66,10 @@ struct TestTask {
     ])
 
     /// The initial model, and its published file.
-    var initial: ParameterVector { plan.model.initialParameters(seed: seed) }
+    var initial: ParameterVector { published ?? plan.model.initialParameters(seed: seed) }
+
+    /// What the server publishes in its place.
+    var published: ParameterVector?
 
     var file: [UInt8] {
         ModelFile.encode(
@@ -67,6 +77,14 @@ struct TestTask {
             ModelFile.Description(
                 model: plan.configuration.model.json, inputShape: plan.model.inputShape,
                 loss: .object(["loss": .string("softmax_cross_entropy")]), data: dataset.preprocessing.json))
+    }
+
+    /// What a server says of its task.
+    func offer() throws -> TaskOffer {
+        TaskOffer(
+            run: TestFederation.run, population: population, task: text,
+            taskSHA256: Digest.text(of: try SHA256.hash(Array(text.utf8))),
+            inputShape: plan.model.inputShape, preprocessing: dataset.preprocessing.json.text())
     }
 
     /// What a server says of one round.

@@ -59,6 +59,7 @@ import Testing
         let again = try Preprocessing(json)
         #expect(again == data.preprocessing)
         let examples = try folder.source("{format: 'idx', path: '.'}").examples(using: again, testPart: true)
+            .examples
         #expect(examples.numbers == data.test?.numbers)
     }
 

@@ -48,15 +48,15 @@ import Testing
         let text = tampered.map { $0 + "\n" }.joined()
         let file = try federation.workspace.write("tampered.jsonl", text)
         let verdict = try Sordino.run("ledger", "verify", file, "--format", "json")
-        #expect(verdict.status == 3)
+        #expect(verdict.status == 6)
         #expect(try verdict.json["sound"]?.bool == false)
         #expect(try verdict.json["findings"]?.items?.first?["line"]?.integer == number)
         let spoken = try Sordino.run("ledger", "verify", file)
-        #expect(spoken.status == 3)
+        #expect(spoken.status == 6)
         #expect(spoken.output.split(separator: "\n").first?.contains("line \(number): ") == true)
         // Nothing is read out of a ledger that cannot be trusted.
         let shown = try Sordino.run("ledger", "show", file)
-        #expect(shown.status == 3 && shown.output.isEmpty && shown.complaints.count == 1)
+        #expect(shown.status == 6 && shown.output.isEmpty && shown.complaints.count == 1)
     }
 
     /// What a ledger's events cost, recomputed from the file alone, is what the run says of itself.
@@ -96,7 +96,7 @@ import Testing
         #expect(try Sordino.run("ledger", "verify", folder, "--public-key", key).status == 0)
         let other = String(key.reversed())
         let verdict = try Sordino.run("ledger", "verify", folder, "--public-key", other, "--format", "json")
-        #expect(verdict.status == 3)
+        #expect(verdict.status == 6)
         #expect(try verdict.json["findings"]?.items?.first?["line"]?.integer == 1)
     }
 
@@ -104,7 +104,7 @@ import Testing
     func whatIsNoLedgerDoesNotVerify(text: String) throws {
         let workspace = try Workspace()
         let verdict = try Sordino.run("ledger", "verify", workspace.write("ledger.jsonl", text))
-        #expect(verdict.status == 3)
+        #expect(verdict.status == 6)
     }
 
     @Test(arguments: [Scenarios.central, Scenarios.poisson])

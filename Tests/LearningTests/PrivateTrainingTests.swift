@@ -6,6 +6,8 @@ import Testing
 
 /// Draws fixed batches, adds nothing, and remembers the sums that it was given.
 private final class RecordingPrivatizer: GradientPrivatizer {
+    func secretSeed() -> UInt64 { 1 }
+
     private var batches: [[Int32]]
     private(set) var sums: [[Float]] = []
 
@@ -115,20 +117,6 @@ private final class RecordingPrivatizer: GradientPrivatizer {
             }
         }
         #expect(delta == zip(trained, start).map { $0 - $1 })
-    }
-
-    @Test func gradientsThatAreNotFiniteAreRefused() throws {
-        let (layers, shape, _) = Self.models[0]
-        let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
-        let options = try TrainingOptions(json5("{batch_size: 4}"), path: "t")
-        let data = randomExamples(count: 10, shape: shape, classes: 3, seed: 5)
-        var parameters = model.initialParameters(seed: 1).values
-        parameters[0] = .infinity
-        let privatizer = RecordingPrivatizer(batches: [[1, 2, 3]])
-        #expect(throws: TrainingError.diverged(step: 1)) {
-            _ = try run(model, options, parameters, data, norm: 1, steps: 1, privatizer)
-        }
-        #expect(privatizer.sums.isEmpty)
     }
 
     private func run(

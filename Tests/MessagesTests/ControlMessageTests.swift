@@ -52,6 +52,33 @@ import Testing
         #expect(try CertificateAnswer(decoding: answer.encoded()) == answer)
     }
 
+    @Test func offersHaveOneText() throws {
+        let offer = TaskOffer(
+            run: Self.run, population: 10, task: "{\"name\":\"t\"}", taskSHA256: Self.digest,
+            inputShape: [28, 28],
+            preprocessing: nil)
+        #expect(
+            try text(offer)
+                == "{\"input_shape\":[28,28],\"population\":10,\"protocol\":1,\"run\":\"\(Self.run)\","
+                + "\"task\":\"{\\\"name\\\":\\\"t\\\"}\",\"task_sha256\":\"\(Self.digest)\"}")
+        #expect(try TaskOffer(decoding: offer.encoded()) == offer)
+        for shape in [[0], [-1], [Int.max], [Int](repeating: 1, count: 17)] {
+            var other = offer
+            other.inputShape = shape
+            #expect(throws: MessageError.self) { try other.encoded() }
+        }
+    }
+
+    /// Words of 0.1.0 are read still.
+    @Test(arguments: [
+        "policy", "budget", "conditions", "schema", "data", "training", "storage", "busy", "other",
+    ])
+    func reasons(word: String) throws {
+        let report = try read(
+            FailureReport.self, "{\"detail\":\"d\",\"reason\":\"\(word)\",\"run\":\"\(Self.run)\"}")
+        #expect(report.reason.rawValue == word)
+    }
+
     @Test(arguments: [
         "", "null", "[]", "{", "{}", "{\"software\":\"x\"}",
         "{\"accepts_other_run\":true,\"last_round\":2,\"protocol\":1,\"software\":\"x\",\"wait_seconds\":30,\"a\":1}",

@@ -72,6 +72,68 @@ private enum Fixture {
         #expect(progress.published == 6 && progress.finished == .allRounds)
     }
 
+    /// How a fleet may misbehave in time.
+    private static let fleets: [FleetModel] = {
+        var (slow, dropping, late) = (FleetModel(), FleetModel(), FleetModel())
+        (slow.secondsPerExample, slow.speedSpread) = (0.5, 1)
+        dropping.dropoutRate = 0.2
+        (late.secondsPerExample, late.stragglerFraction, late.stragglerSlowdown) = (1, 0.5, 1e6)
+        return [FleetModel(), slow, dropping, late]
+    }()
+
+    /// Where amplification by sampling is claimed, a round takes the same time whoever is in it, slow, late, gone, or
+    /// drawn at all; also one that is abandoned.
+    @Test(arguments: [
+        ("central", "poisson", 12, 1.25), ("central", "poisson", 1, 1.25),
+        ("central", "fixed-size", 12, 1.25),
+        ("distributed", "poisson", 50, 1.75), ("distributed", "fixed-size", 30, 1.75),
+    ])
+    func timeTellsNothingOfACohort(
+        plan: (mode: String, sampling: String, cohort: Int, slots: Double)
+    ) throws {
+        let privacy =
+            "{mode: '\(plan.mode)', clipping_norm: 0.5, noise_multiplier: 1, sampling: '\(plan.sampling)'}"
+        let task =
+            "report_deadline: '40s', secure_aggregation: {estimated_dropout_rate: 0.1, adversarial_client_rate: 0.1}, abandon_limit: 100"
+        var outcomes: Set<String> = []
+        for fleet in Self.fleets {
+            // Real masks once: they change no times.
+            for masks in [false, true] where !masks || plan.mode == "distributed" && fleet == FleetModel() {
+                var setup = try Fixture.setup(
+                    privacy: privacy, faults: fleet, task: task, clients: 2 * plan.cohort + 28,
+                    cohort: plan.cohort)
+                setup.masks = masks
+                let simulator = try Simulator(setup, journal: SilentJournal())
+                let stopper = Stopper(after: 6)
+                _ = try simulator.run(stopper)
+                let records = simulator.progress.records
+                #expect(records.count == 6)
+                for (place, record) in records.enumerated() {
+                    let expected = Double(place + 1) * 40 * plan.slots
+                    #expect(abs(record.virtualSeconds - expected) < 1e-6)
+                    outcomes.insert("\(record.clientsSelected == 0) \(record.abandoned == nil)")
+                }
+            }
+        }
+        if plan.cohort == 1 { #expect(outcomes.contains("true true"), "some cohort is empty") }
+        if plan.mode == "distributed" { #expect(outcomes.contains("false false"), "some round is abandoned") }
+    }
+
+    /// A draw that nobody could mask is found out at its deadline like any other round without a sum.
+    @Test(arguments: [false, true]) func aCohortTooSmallToMaskWaitsLikeOthers(masks: Bool) throws {
+        let privacy =
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 1, sampling: 'fixed-size'}"
+        let task =
+            "report_deadline: '40s', min_reports: 3, secure_aggregation: {estimated_dropout_rate: 0.3, adversarial_client_rate: 0.3}"
+        var setup = try Fixture.setup(privacy: privacy, task: task, cohort: 4)
+        setup.masks = masks
+        let simulator = try Simulator(setup, journal: SilentJournal())
+        _ = try simulator.run(Stopper(after: 4))
+        let records = simulator.progress.records
+        #expect(records.map(\.virtualSeconds) == [70, 140, 210, 280])
+        if masks { #expect(records.contains { $0.abandoned?.contains("secure aggregation") == true }) }
+    }
+
     @Test(
         arguments: [
             "{mode: 'none'}", Fixture.central, "{mode: 'local', clipping_norm: 0.5, noise_multiplier: 0.2}",
@@ -260,6 +322,29 @@ private enum Fixture {
         #expect(progress.records.allSatisfy { $0.clientsReported <= 12 && $0.clientsReported > 8 })
     }
 
+    /// In a private mode a client whose local work fails reports noise alone, and only the diagnostics tell; masked or
+    /// not, the sums are the same.
+    @Test(
+        arguments: [
+            Fixture.central, "{mode: 'local', clipping_norm: 0.5, noise_multiplier: 0.2}",
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 1}",
+        ])
+    func aFailureDoesNotShowWhereAnythingIsPrivate(privacy: String) throws {
+        var setup = try Fixture.setup(privacy: privacy)
+        setup.partition = Partition(
+            clients: (0..<40).map { $0 % 4 == 0 ? [] : [Int32($0), Int32($0) + 1] })
+        let journal = try DiagnosticJournal()
+        let simulator = try Simulator(setup, journal: journal)
+        _ = try simulator.run()
+        #expect(simulator.progress.records.allSatisfy { $0.clientsReported == 12 && $0.abandoned == nil })
+        #expect(journal.diagnostics.contains { $0.clientsFailed > 0 })
+        #expect(journal.diagnostics.allSatisfy { !$0.releasable && $0.updateNorms.allSatisfy { $0 > 0 } })
+        #expect(simulator.progress.parameters.values.allSatisfy { $0.isFinite })
+        guard privacy.contains("distributed") else { return }
+        setup.masks = true
+        #expect(try Fixture.run(setup).progress.parameters == simulator.progress.parameters)
+    }
+
     /// Real keys, shares and masks give the bits of the plain integer sum, drop-outs or not.
     @Test(arguments: [0, 0.2], ["skellam", "discrete_gaussian"])
     func masksChangeNothing(dropoutRate: Double, mechanism: String) throws {
@@ -422,4 +507,32 @@ private final class Stopper: SimulationObserver {
     func roundEnded(_ record: RoundRecord, of rounds: Int) { left -= 1 }
     func warned(_ warning: String) {}
     var wantsToStop: Bool { left <= 0 }
+}
+
+/// Keeps what each round's diagnostics say.
+private final class DiagnosticJournal: SimulationJournal {
+    private(set) var diagnostics: [RoundDiagnostics] = []
+    private let silent: SilentJournal
+
+    init() throws { silent = try SilentJournal() }
+
+    func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
+        try silent.cohortGenerator(round: round)
+    }
+
+    func treeNoiseSource(step: Int) throws -> SecretNoiseSource { try silent.treeNoiseSource(step: step) }
+
+    func diagnose(_ diagnostics: RoundDiagnostics) { self.diagnostics.append(diagnostics) }
+
+    func charge(round: Int, charge: Int) {}
+    func storedNoisySum(round: Int, like sum: RingVector) -> RingVector? { nil }
+    func storeNoisySum(round: Int, _ sum: RingVector) {}
+    var keepsLedger: Bool { false }
+    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) {}
+    func release(round: Int, modelDigest: String) {}
+    func abandon(round: Int, reason: String) {}
+    func epsilon(charged: Int) -> Double? { nil }
+    func epsilonServer(charged: Int) -> Double? { nil }
+    func epsilonMembers(charged: Int) -> Double? { nil }
+    func record(_ record: RoundRecord, _ progress: Simulator.Progress) {}
 }

@@ -43,7 +43,9 @@ final class AdminRouter: HTTPHandler {
         case (.get, "dashboard.css", 1): return .respond(page("text/css; charset=utf-8", Dashboard.style))
         case (.get, "dashboard.svg", 1): return .respond(page("image/svg+xml", Dashboard.icon))
         case (.get, "healthz", 1): return .respond(probe(board.read { $0.isHealthy }))
-        case (.get, "readyz", 1): return .respond(probe(board.read { $0.isHealthy && $0.isReady }))
+        case (.get, "readyz", 1):
+            if let why = board.read({ $0.stalled }) { return .respond(.text(503, "stalled: \(why)")) }
+            return .respond(probe(board.read { $0.isHealthy && $0.isReady }))
         case (.post, "login", 1): return login(responder)
         case (.get, "metrics", 1):
             return authorised(request, for: .viewer) { _ in
@@ -113,7 +115,7 @@ final class AdminRouter: HTTPHandler {
     }
 
     private func model(_ name: String, _ request: HTTPRequest) -> RequestDecision {
-        guard let round = Int(name), round >= 0,
+        guard let round = Int(name), round >= 0, board.read({ round <= $0.shownRound }),
             let buffer = try? SharedBuffer(mappingFileAt: state.modelPath(round))
         else { return .respond(.refusal(404, "no_such_model", "this model is not kept")) }
         var response = HTTPResponse.representation(

@@ -16,8 +16,13 @@ struct StatusView: Encodable, Sendable {
     var run: String
     var task: String
     var taskSHA256: String
-    /// `active`, `paused` or `finished`.
+    /// `active`, `stalled`, `paused` or `finished`.
     var state: String
+    /// Why nothing is published, or nothing good; nil where all is well.
+    var trouble: String?
+    /// Since when the run is stalled and when it tries again, seconds since 1970.
+    var stalledSince: Double?
+    var nextAttempt: Double?
     var finished: String?
     var stopping: Bool
     /// Reports that a round wants, and those that it needs.
@@ -31,6 +36,9 @@ struct StatusView: Encodable, Sendable {
     var loss: Double?
     var epsilon: Double?
     var epsilonServer: Double?
+    var epsilonMembers: Double?
+    /// ε of a single record after all rounds so far, where clients train with per-example noise.
+    var epsilonExample: Double?
     var targetEpsilon: Double?
     var delta: Double?
     var adjacency: String?
@@ -51,6 +59,7 @@ struct RoundView: Encodable, Sendable {
     var loss: Double?
     var epsilon: Double?
     var epsilonServer: Double?
+    var epsilonMembers: Double?
     var clientsSelected: Int
     var clientsReported: Int
     var failures: [String: Int]
@@ -69,6 +78,7 @@ struct RoundView: Encodable, Sendable {
         loss = file.loss
         epsilon = file.epsilon
         epsilonServer = file.epsilonServer
+        epsilonMembers = file.epsilonMembers
         clientsSelected = file.invited.count
         clientsReported = file.reports.count
         failures = file.failures

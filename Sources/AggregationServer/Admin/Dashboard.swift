@@ -32,6 +32,7 @@ enum Dashboard {
         <span id="actions" hidden><button data-action="pause">Pause</button>
         <button data-action="resume">Resume</button>
         <button data-action="stop" class="danger">Stop for good</button></span></div>
+        <p id="trouble" role="alert" hidden></p>
         <ol id="stages"></ol>
         <div id="cohort"></div><p id="cohort-text"></p>
         <label>Rounds published <span id="rounds-done"></span>

@@ -34,13 +34,17 @@ extension Dashboard {
           const state = byId("state");
           state.textContent = status.finished ? "finished: " + status.finished : status.stopping
             ? "stopping" : status.state;
-          state.className = "pill " + (status.finished ? "" : status.state === "paused"
+          state.className = "pill " + (status.finished ? "" : status.state !== "active"
             || status.stopping ? "warn" : "good");
+          byId("trouble").hidden = !status.trouble;
+          byId("trouble").textContent = (status.trouble || "")
+            + (status.next_attempt && !status.finished
+              ? "; next attempt in " + span(Math.max(0, status.next_attempt - Date.now() / 1000)) : "");
           for (const button of document.querySelectorAll("[data-action]")) {
             const action = button.dataset.action;
             button.disabled = !!status.finished || (action === "stop" && status.stopping)
               || (action === "pause" && (status.state === "paused" || status.stopping))
-              || (action === "resume" && status.state !== "paused");
+              || (action === "resume" && status.state !== "paused" && status.state !== "stalled");
           }
         }
 
@@ -88,6 +92,9 @@ extension Dashboard {
             ["ε allowed", isNumber(status.target_epsilon) ? number(status.target_epsilon, 2) : "–"],
             ["ε against the server", isPrivate && isNumber(status.epsilon_server)
               ? number(status.epsilon_server) : "unbounded"],
+            ["ε against members", isPrivate && isNumber(status.epsilon_members)
+              ? number(status.epsilon_members) : "unbounded"],
+            ...(isNumber(status.epsilon_example) ? [["ε of a record", number(status.epsilon_example)]] : []),
             ["Privacy", status.privacy_mode + (isPrivate ? ", δ " + Number(status.delta).toExponential() : "")],
             ["Agents here", status.agents_present + " of " + status.agents_known],
             ["Storage", status.healthy ? "good" : "failing", status.healthy ? "good" : "bad"],

@@ -13,7 +13,8 @@ final class AgentRouter: HTTPHandler {
     let mailbox: OwnerMailbox
     let board: RoundBoard
     let reader: MaskedReportReader
-    let plan: TaskPlan
+    let setup: ServerSetup
+    var plan: TaskPlan { setup.plan }
     private let spool: Spool
     private let keeper: UpdateKeeper
     private let memory: UpdateMemory
@@ -22,7 +23,8 @@ final class AgentRouter: HTTPHandler {
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
-        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, plan: TaskPlan, log: Logger
+        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, setup: ServerSetup,
+        log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
@@ -31,7 +33,7 @@ final class AgentRouter: HTTPHandler {
         self.memory = memory
         self.reader = reader
         self.relay = relay
-        self.plan = plan
+        self.setup = setup
         self.log = log
     }
 
@@ -56,6 +58,7 @@ final class AgentRouter: HTTPHandler {
         let route = segments.dropFirst().map(String.init)
         switch (route.count, route.first, route.dropFirst().first.flatMap { Int($0) }) {
         case (1, "check-in", _): return only(.post, request) { checkIn(agent, responder) }
+        case (1, "task", _): return only(.get, request) { task() }
         case (1, "renew", _): return only(.post, request) { renew(agent, responder) }
         case (2, "models", let round?): return only(.get, request) { model(round, request) }
         case (3, "rounds", let round?) where route[2] == "update":
@@ -122,7 +125,7 @@ final class AgentRouter: HTTPHandler {
 
     private func failure(_ agent: AgentIdentity, _ round: Int, _ responder: Responder) -> RequestDecision {
         message(FailureReport.self) { [mailbox] in
-            mailbox.post(.failure(agent, round: round, $0, responder))
+            mailbox.post(.failure(agent, RoundKey(run: $0.run, round: round), $0, responder))
         }
     }
 
@@ -144,24 +147,26 @@ final class AgentRouter: HTTPHandler {
             return Self.turnAway(
                 request, .refusal(422, "wrong_step", "this task takes masked reports only, by secagg/masked"))
         }
-        let (run, isOpen, digest) = board.read { board -> (String, Bool, String?) in
-            let isInvited = board.collecting == round && board.invited[agent.name] != nil
-            let known = board.invited[agent.name].flatMap { $0 } ?? board.earlier[round]?[agent.name]
-            return (board.run, isInvited, known)
+        let (key, admission) = board.read { board -> (RoundKey, RoundBoard.UpdateAdmission) in
+            let key = RoundKey(run: board.run, round: round)
+            return (key, board.rounds[key]?.admission(of: agent.name) ?? .turnedAway)
         }
-        guard isOpen || digest != nil else {
+        let path: String?
+        switch admission {
+        case .report: path = spool.incomingPath()
+        case .repetition: path = nil
+        case .turnedAway:
             return Self.turnAway(
                 request, .refusal(409, "round_closed", "round \(round) takes no report of this agent"))
         }
         let privacy = plan.privacy
         let form = UpdateForm(
-            run: run, round: round, count: plan.reportDimension, bits: plan.codec.bits,
-            isUniform: privacy != nil,
+            key: key, count: plan.reportDimension, bits: plan.codec.bits,
+            isUniform: plan.weighsUniformly,
             squaredNormBound: privacy?.configuration.mode == .central
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil,
             floatScale: plan.sendsFloats ? plan.codec.scale : nil)
         let length = if case .fixed(let count) = request.head.bodyLength { count } else { form.bytes }
-        let path = digest == nil ? spool.incomingPath() : nil
         let sink = UpdateSink(
             form, length: min(length, form.bytes), path: path, memory: memory,
             storageFailed: { [mailbox] in mailbox.post(.storageFailed(code: $0)) }

@@ -75,7 +75,7 @@ final class UpdateKeeper: Sendable {
         mailbox.post(
             .report(
                 IncomingReport(
-                    agent: job.agent, round: job.form.round, header: job.update.header,
+                    agent: job.agent, key: job.form.key, header: job.update.header,
                     digest: RunIdentity.text(job.update.digest), bytes: job.update.bytes, path: path,
                     content: content, responder: job.responder)))
     }

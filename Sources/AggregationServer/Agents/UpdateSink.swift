@@ -7,8 +7,8 @@ internal import Transport
 
 /// What an update must look like.
 struct UpdateForm: Sendable {
-    let run: String
-    let round: Int
+    /// The run, and the round of the request's path.
+    let key: RoundKey
     let count: Int
     let bits: Int
     /// Whether every client weighs 1.
@@ -144,10 +144,10 @@ final class UpdateSink: BodySink {
         } catch {
             return .refusal(422, "malformed", "\(error)")
         }
-        guard header.runText == form.run else {
-            return .refusal(409, "run_mismatch", "this server runs \(form.run)")
+        guard header.runText == form.key.run else {
+            return .refusal(409, "run_mismatch", "this server runs \(form.key.run)")
         }
-        guard header.round == form.round else {
+        guard header.round == form.key.round else {
             return .refusal(409, "wrong_round", "the update is of round \(header.round)")
         }
         guard header.count == form.count, header.bits == form.bits else {

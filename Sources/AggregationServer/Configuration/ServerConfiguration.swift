@@ -64,11 +64,14 @@ package struct ServerConfiguration: Sendable {
     /// Seconds for which a finished run is still there for agents that have not heard of its end, before the process
     /// ends.
     package var lingerSeconds: Double
+    /// Pauses of a stalled run; no key of the file.
+    package var stallPauses = StallPauses()
     /// Folder that relative paths start from.
     package var folder: String
 
     /// Reads a server's file; a `simulation` section beside it is left alone. Throws ``ConfigurationError``.
     package init(_ document: ConfigurationDocument) throws {
+        let document = try document.withSchemaRead()
         let root = try Section(document.root, path: "")
         guard let task = try root.section("task"), let taskSection = root.value("task") else {
             throw root.error("task", "is missing")
@@ -123,9 +126,6 @@ package struct ServerConfiguration: Sendable {
                 "is missing: task.privacy.sampling \"\(task.privacy.sampling.rawValue)\" claims amplification, "
                     + "which holds only for cohorts drawn from the whole enrolled roster; name it, or use \"none\""
             )
-        }
-        if data == nil, inputShape == nil {
-            throw server.error("data", "is missing; without data of its own the server needs input_shape")
         }
         if data != nil, inputShape != nil {
             throw server.error("input_shape", "follows from the data; remove one of the two")

@@ -3,6 +3,7 @@ internal import Configuration
 internal import Cryptography
 internal import Datasets
 package import Federation
+internal import Glibc
 internal import Learning
 internal import Messages
 
@@ -14,9 +15,14 @@ package struct ServerSetup: Sendable {
     package let taskText: String
     /// SHA-256 of `taskText`, lower-case hexadecimal.
     package let taskDigest: String
+    /// SHA-256 of the schema's canonical JSON text, lower-case hexadecimal.
+    let schemaDigest: String
     let description: ModelFile.Description
     let holdout: Examples?
     let loss: any Loss
+    /// A loss on the hold-out above which training has diverged: a thousand times that of a model that knows nothing.
+    /// Infinite where there is no hold-out.
+    let divergedLoss: Double
 
     /// Loads the data and resolves the plan. Throws for the first thing that is not right.
     package init(_ configuration: ServerConfiguration) throws {
@@ -27,10 +33,12 @@ package struct ServerSetup: Sendable {
         plan = try TaskPlan(configuration.task, model: model, population: configuration.population)
         taskText = Self.resolved(configuration.taskSection, plan).text()
         taskDigest = try Hash.text(Array(taskText.utf8))
+        schemaDigest = try Hash.text(Array(data.preprocessing.text().utf8))
         holdout = configuration.task.holdout == .server ? data.holdout : nil
+        divergedLoss = holdout.map { 1000 * Self.ignorantLoss($0.targets) } ?? .infinity
         description = ModelFile.Description(
             model: configuration.task.model.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
-            data: data.preprocessing)
+            data: data.preprocessing, label: data.labelName)
         try checkMasking()
     }
 
@@ -41,9 +49,24 @@ package struct ServerSetup: Sendable {
             extra: ["sordino.task": configuration.task.name, "sordino.round": String(round)])
     }
 
+    /// The loss of a model that says the same of every example: of all classes alike, or zero.
+    private static func ignorantLoss(_ targets: Examples.Targets) -> Double {
+        switch targets {
+        case .classes(_, let count): return log(Double(max(2, count)))
+        case .values(let values, _):
+            let squares = values.reduce(0) { $0 + Double($1) * Double($1) }
+            return max(squares / Double(max(1, values.count)), .leastNormalMagnitude)
+        }
+    }
+
     /// The task with what calibration found, so that no agent needs to search for it.
     private static func resolved(_ task: JSONValue, _ plan: TaskPlan) -> JSONValue {
-        guard case .object(var members) = task, let privacy = plan.privacy else { return task }
+        guard case .object(var members) = task else { return task }
+        // The server's own affair, which may change within a run and which agents of earlier versions do not know.
+        members[TaskConfiguration.abandonLimitKey] = nil
+        // The schema travels in every published model, whose digest agents sign; agents of version 0.1.0 know it there.
+        members[TaskConfiguration.schemaKey] = nil
+        guard let privacy = plan.privacy else { return .object(members) }
         var section: [String: JSONValue] = [:]
         if case .object(let given)? = members["privacy"] { section = given }
         section["mode"] = .string(privacy.configuration.mode.rawValue)
@@ -60,17 +83,17 @@ private struct ServerData {
     let inputShape: [Int]
     let holdout: Examples?
     let preprocessing: JSONValue
+    var labelName: String?
     private let targets: Examples.Targets?
 
     init(_ configuration: ServerConfiguration) throws {
         guard let section = configuration.data else {
-            inputShape = configuration.inputShape ?? []
+            let schema = try ServerSchema(configuration)
+            inputShape = schema.inputShape
+            preprocessing = schema.preprocessing.json
+            let names = schema.preprocessing.classNames
+            targets = names.isEmpty ? nil : .classes([], count: names.count)
             holdout = nil
-            targets = nil
-            preprocessing =
-                try configuration.preprocessing.map {
-                    try Preprocessing($0, path: "server.preprocessing").json
-                } ?? .null
             guard configuration.task.holdout != .server else {
                 throw ConfigurationError(
                     path: "task.evaluation.holdout",
@@ -79,16 +102,24 @@ private struct ServerData {
             return
         }
         let source = try DataSource(section, path: "server.data", folder: configuration.folder)
-        let dataset = try source.load(seed: configuration.seed)
+        // A schema that is written out holds for the server's own data too.
+        let schema = try ServerSchema.stated(configuration)
+        let dataset = try source.load(seed: configuration.seed, preprocessing: schema)
         inputShape = dataset.train.featureShape
         // Data that are not divided are the hold-out as a whole.
         holdout = dataset.test ?? dataset.train
         targets = dataset.train.targets
         preprocessing = dataset.preprocessing.json
+        labelName = dataset.labelName
     }
 
     func loss(_ task: TaskConfiguration, _ model: Model) throws -> any Loss {
         if let loss = task.training.loss {
+            if targets == nil, type(of: loss).link != .identity {
+                throw ConfigurationError(
+                    path: "task.schema",
+                    problem: "names no classes, but loss \"\(type(of: loss).name)\" compares with classes")
+            }
             if let targets { try LossCatalog.check(loss, model: model, targets: targets) }
             return loss
         }

@@ -18,20 +18,21 @@ extension AgentRouter {
         guard plan.masksReports, let step = ProtocolStep(rawValue: word), step != .finished else {
             return .respond(.refusal(404, "not_found", "no such path"))
         }
-        let (run, members, isMember) = board.read { board in
-            (board.run, board.members[round]?.count ?? 0, board.members[round]?.contains(agent.name) == true)
+        let (run, names) = board.read { board in
+            (board.run, board.rounds[RoundKey(run: board.run, round: round)]?.members ?? [])
         }
         guard request.head.target.parameter("run") == run else {
             return Self.turnAway(request, .refusal(409, "run_mismatch", "this server runs \(run)"))
         }
-        guard isMember else {
+        guard names.contains(agent.name) else {
             return Self.turnAway(
                 request, .refusal(409, "round_closed", "round \(round) is not open to this agent"))
         }
+        let key = RoundKey(run: run, round: round)
         switch request.head.method {
-        case .get where step != .keys: return ask(agent, round, step, request, responder)
-        case .put where step == .masked: return report(agent, round, run, responder)
-        case .put: return contribution(agent, round, step, members, responder)
+        case .get where step != .keys: return ask(agent, key, step, request, responder)
+        case .put where step == .masked: return report(agent, key, responder)
+        case .put: return contribution(agent, key, step, names.count, responder)
         default:
             var response = HTTPResponse.refusal(405, "method", "only PUT and GET are answered here")
             response.headers["Allow"] = step == .keys ? "PUT" : "GET, PUT"
@@ -40,20 +41,20 @@ extension AgentRouter {
     }
 
     private func ask(
-        _ agent: AgentIdentity, _ round: Int, _ step: ProtocolStep, _ request: HTTPRequest,
+        _ agent: AgentIdentity, _ key: RoundKey, _ step: ProtocolStep, _ request: HTTPRequest,
         _ responder: Responder
     ) -> RequestDecision {
         let wait = request.head.target.parameter("wait_seconds").flatMap { Int($0) } ?? 0
         mailbox.post(
             .maskedQuestion(
                 MaskedQuestion(
-                    agent: agent, round: round, step: step, waitSeconds: min(max(0, wait), Self.longestWait),
+                    agent: agent, key: key, step: step, waitSeconds: min(max(0, wait), Self.longestWait),
                     responder: responder)))
         return .later
     }
 
     private func contribution(
-        _ agent: AgentIdentity, _ round: Int, _ step: ProtocolStep, _ members: Int, _ responder: Responder
+        _ agent: AgentIdentity, _ key: RoundKey, _ step: ProtocolStep, _ members: Int, _ responder: Responder
     ) -> RequestDecision {
         let sink = CollectingSink { [mailbox] bytes in
             guard let digest = try? Hash.text(bytes) else {
@@ -62,7 +63,7 @@ extension AgentRouter {
             mailbox.post(
                 .masked(
                     MaskedMessage(
-                        agent: agent, round: round, content: .step(step, bytes), digest: digest,
+                        agent: agent, key: key, content: .step(step, bytes), digest: digest,
                         bytes: bytes.count, responder: responder)))
             return .later
         }
@@ -71,10 +72,10 @@ extension AgentRouter {
     }
 
     private func report(
-        _ agent: AgentIdentity, _ round: Int, _ run: String, _ responder: Responder
+        _ agent: AgentIdentity, _ key: RoundKey, _ responder: Responder
     ) -> RequestDecision {
         let form = UpdateForm(
-            run: run, round: round, count: plan.reportDimension, bits: plan.codec.bits, isUniform: true,
+            key: key, count: plan.reportDimension, bits: plan.codec.bits, isUniform: true,
             squaredNormBound: nil, floatScale: nil)
         let sink = CollectingSink { [reader] bytes in
             reader.take(.init(form: form, body: bytes, agent: agent, responder: responder))

@@ -14,7 +14,7 @@ struct MaskedMessage: Sendable {
     }
 
     let agent: AgentIdentity
-    let round: Int
+    let key: RoundKey
     let content: Content
     /// SHA-256 of the whole body, lower-case hexadecimal: the same bytes again are no second message.
     let digest: String
@@ -31,7 +31,7 @@ struct MaskedMessage: Sendable {
 /// A member asks for what it needs for a step.
 struct MaskedQuestion: Sendable {
     let agent: AgentIdentity
-    let round: Int
+    let key: RoundKey
     let step: ProtocolStep
     /// Seconds that it is willing to wait.
     let waitSeconds: Int
@@ -71,7 +71,7 @@ final class MaskedReportReader: Sendable {
             mailbox.post(
                 .masked(
                     MaskedMessage(
-                        agent: job.agent, round: job.form.round, content: .report(vector),
+                        agent: job.agent, key: job.form.key, content: .report(vector),
                         digest: try Hash.text(job.body), bytes: job.body.count, responder: job.responder)))
         } catch {
             job.responder.respond(.refusal(422, "malformed", "\(error)"))
@@ -80,7 +80,7 @@ final class MaskedReportReader: Sendable {
 
     private static func report(_ bytes: UnsafeRawBufferPointer, _ form: UpdateForm) throws -> RingVector {
         let header = try UpdateHeader(decoding: bytes)
-        guard header.runText == form.run, header.round == form.round, header.count == form.count,
+        guard header.runText == form.key.run, header.round == form.key.round, header.count == form.count,
             header.bits == form.bits, header.values == .ring, header.weight == 1, bytes.count == form.bytes
         else { throw MessageError("masked report: not of this run, round and shape") }
         let body = UnsafeRawBufferPointer(rebasing: bytes[UpdateHeader.byteCount...])

@@ -21,7 +21,7 @@ struct MaskedRoundState {
         let expires: Double
     }
 
-    let round: Int
+    let key: RoundKey
     var collection: MaskedCollection
     /// Members by certified name, and their places in the roster.
     let identities: [String: MemberIdentity]
@@ -35,6 +35,6 @@ struct MaskedRoundState {
 
 /// What is remembered of the masked round before, for members that missed the answer to a message.
 struct EndedMaskedRound {
-    let round: Int
+    let key: RoundKey
     let taken: [ProtocolStep: [String: String]]
 }

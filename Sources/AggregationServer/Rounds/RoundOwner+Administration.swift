@@ -50,7 +50,7 @@ extension RoundOwner {
             return .json(
                 200,
                 try Self.json(
-                    state.modelRounds().map {
+                    state.modelRounds().filter { $0 <= run.modelRound }.map {
                         ModelView(round: $0, path: "/api/models/\($0)", bytes: state.modelLength($0))
                     }))
         case .pause(let actor): return try setPaused(true, actor)
@@ -66,11 +66,15 @@ extension RoundOwner {
             try ledger.record(actor: actor, action: isPaused ? "pause" : "resume")
             var changed = run
             changed.isPaused = isPaused
-            try state.write(changed)
+            try keep(changed)
             run = changed
             log.info(isPaused ? "paused" : "resumed", ["actor": .text(actor)])
             announce()
+        } else if !isPaused, stall != nil {
+            try ledger.record(actor: actor, action: "resume")
+            log.info("resumed", ["actor": .text(actor)])
         }
+        if !isPaused { tryAtOnce() }
         return .json(200, try Self.json(status))
     }
 
@@ -80,7 +84,7 @@ extension RoundOwner {
             var changed = run
             changed.isStopping = true
             changed.isPaused = false
-            try state.write(changed)
+            try keep(changed)
             run = changed
             log.info("stopping after the open round", ["actor": .text(actor)])
             announce()
@@ -91,8 +95,9 @@ extension RoundOwner {
     private func revoke(_ id: String, _ actor: String) throws -> HTTPResponse {
         guard let client = client(id) else { return .refusal(404, "no_such_agent", "no agent of this id") }
         if !registry.records[client].isRevoked {
-            try ledger.record(actor: actor, action: "revoke agent \(client)")
+            try ledger.record(actor: actor, action: ServerLedger.revocation(of: client))
             try registry.update(client) { $0.isRevoked = true }
+            try keep(run)
             for (hold, waiting) in held where waiting.client == client {
                 held[hold] = nil
                 waiting.responder.respond(.refusal(403, "revoked", "an operator has shut this agent out"))
@@ -115,17 +120,19 @@ extension RoundOwner {
         let open = round.map {
             StatusView.OpenRound(
                 round: $0.round, stage: engine.phase.rawValue, invited: $0.invited.count,
-                reported: $0.reports.count, gaveUp: gaveUp.count, deadline: $0.deadline)
+                reported: $0.reports.count, gaveUp: engine.gaveUpCount, deadline: $0.deadline)
         }
         let since = now - setup.configuration.presenceSeconds
         return StatusView(
             run: run.run, task: setup.configuration.task.name, taskSHA256: setup.taskDigest,
-            state: runStateWord,
+            state: runStateWord, trouble: trouble, stalledSince: stall?.since,
+            nextAttempt: stall?.nextAttempt,
             finished: run.finished, stopping: run.isStopping, cohortSize: plan.configuration.cohortSize,
             minimumReports: plan.rules.minimumReports, roundsPlanned: plan.rules.rounds,
             roundsPublished: engine.published, lastRound: run.round, open: open,
             accuracy: evaluated?.accuracy,
             loss: evaluated?.loss, epsilon: last?.epsilon, epsilonServer: last?.epsilonServer,
+            epsilonMembers: last?.epsilonMembers, epsilonExample: last?.epsilonExample,
             targetEpsilon: privacy?.configuration.targetEpsilon, delta: privacy?.configuration.targetDelta,
             adjacency: privacy?.configuration.adjacency.rawValue,
             privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: registry.records.count,

@@ -24,6 +24,7 @@ extension RoundOwner {
         guard let client = admit(agent, request, responder) else { return }
         metrics.checkIns.increment()
         let lastRound = request.run == run.run ? request.lastRound : 0
+        note(client, lastRound: lastRound)
         if let plan = assignment(client, lastRound: lastRound) {
             assign(plan, to: responder)
             return
@@ -78,13 +79,15 @@ extension RoundOwner {
     /// The plan that the client is to serve now; nil when it is not its turn.
     private func assignment(_ client: Int, lastRound: Int) -> RoundPlan? {
         // Whoever has no keys in a masked round when that step ends cannot be in it any more.
-        guard masking.map({ $0.collection.step == .keys }) ?? true else { return nil }
+        if plan.masksReports {
+            guard let masking, masking.collection.step == .keys, masking.outcome == nil else { return nil }
+        }
         guard engine.phase == .collecting, let round, lastRound < round.round,
-            round.invited.contains(client), round.reports[String(client)] == nil, !gaveUp.contains(client)
+            engine.standing(of: client) == .invited
         else { return nil }
         return RoundPlan(
             run: run.run, round: round.round, client: client, seed: run.seed, population: run.population,
-            task: setup.taskText, taskSHA256: setup.taskDigest,
+            task: setup.taskText, taskSHA256: setup.taskDigest, schemaSHA256: setup.schemaDigest,
             model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: model.buffer.count),
             privacy: facts,
             report: ReportShape(
@@ -140,8 +143,10 @@ extension RoundOwner {
         metrics.heldCheckIns.set(Double(held.count))
     }
 
-    /// `active`, `paused` or `finished`.
-    var runStateWord: String { isFinished ? "finished" : run.isPaused ? "paused" : "active" }
+    /// `active`, `stalled`, `paused` or `finished`. Agents heed only the last; what else they do not know is harmless.
+    var runStateWord: String {
+        isFinished ? "finished" : run.isPaused ? "paused" : engine.isStalled ? "stalled" : "active"
+    }
 
     /// 204 with a `Retry-After` that spreads the agents so that they come at the wanted rate.
     private func comeBack(_ client: Int, _ responder: Responder) {

@@ -19,17 +19,17 @@ extension RoundOwner {
     func advance() {
         while isStepDue, let action = pending.first, now >= retryAt {
             do {
-                guard try !waitsForMembers(action) else { return }
+                guard try !waitsForMembers(action), try !waitsForSchedule(action) else { return }
                 let event = try carryOut(action)
                 pending.removeFirst()
                 guard let event else { continue }
-                let actions = engine.handle(event, at: instant, using: &cohortGenerator)
+                let actions = engine.handle(event)
                 if case .published = event { concludePublished() }
                 dispatch(actions)
             } catch let error as LedgerError where !Self.isStorage(error) {
                 log.error("the ledger refuses; the round is abandoned", ["error": .text("\(error)")])
                 pending = []
-                dispatch(engine.handle(.failed("\(error)"), at: instant, using: &cohortGenerator))
+                dispatch(engine.handle(.failed("\(error)")))
             } catch {
                 storageFailed("complete round \(engine.round)", error)
                 retryAt = now + Self.retrySeconds
@@ -71,7 +71,6 @@ extension RoundOwner {
         case .finished(let reason):
             try finish(reason)
             return nil
-        case .invite, .accept, .refuse: return nil
         }
     }
 
@@ -135,51 +134,79 @@ extension RoundOwner {
     /// cannot lie there.
     private func treeNoiseKey() throws -> SharedSecret {
         if let stored = try state.treeNoiseKey() { return SharedSecret(SecretBytes(copying: stored)) }
-        guard engine.charged <= 1 else {
+        let leaves = plan.privacy?.tree?.leaves ?? 1
+        guard run.treeNoiseSHA256 == nil, engine.charged <= 1 || (engine.charged - 1) % leaves == 0 else {
             throw Failure(
                 .storage,
                 "\(state.treeNoisePath): missing, and the noise of earlier rounds with it; "
                     + "restore it from a backup")
         }
         let key = try SecretBytes.random(count: TreeNoiseSource.keyByteCount)
-        try key.withUnsafeBytes { try state.writeTreeNoiseKey(Array($0)) }
+        run.treeNoiseSHA256 = try key.withUnsafeBytes { bytes in
+            try state.writeTreeNoiseKey(Array(bytes))
+            return try Hash.text(Array(bytes))
+        }
         return SharedSecret(key)
     }
 
-    private func publish(_ number: Int) throws {
-        guard let noisySum, var file = round else { throw Failure(.internalFault, "a round without its sum") }
+    /// The round's model, made once: on disk, and shown to nobody yet.
+    func prepare(_ number: Int) throws -> PreparedModel {
+        if let prepared, prepared.model.round == number { return prepared }
+        guard let noisySum, let file = round else { throw Failure(.internalFault, "a round without its sum") }
         var next = movement
         let mean = next.advance(
             noisySum: noisySum.sum, weight: noisySum.weight,
             rotation: try plan.rotation(seed: run.seed, round: number))
-        let digest = try writeNextModel(number, mean, next)
-        let published = try StoredModel(number, digest: digest, in: state, layout: plan.model.layout)
+        let memoryHash = try RunningHash()
+        let digest = try writeNextModel(number, mean, next, memoryHash)
+        let made = PreparedModel(
+            model: try StoredModel(number, digest: digest, in: state, layout: plan.model.layout),
+            movement: next, shownAt: showing(file), memoryDigest: try memoryHash.text())
+        prepared = made
+        return made
+    }
+
+    private func publish(_ number: Int) throws {
+        let next = try prepare(number)
+        guard var file = round else { throw Failure(.internalFault, "a round without its file") }
+        let (digest, metrics) = (next.model.digest, next.movement.metrics)
         try ledger.release(round: number, modelDigest: digest)
         file.state = .published
         file.modelSHA256 = digest
-        file.seconds = now - file.opened
-        file.accuracy = finite(next.metrics?.accuracy)
-        file.loss = finite(next.metrics?.loss)
-        file.examplesPerClient = finite(next.metrics?.examples)
+        file.publication = next.shownAt?.seconds
+        file.seconds = seconds(of: file, until: next.shownAt?.seconds)
+        file.accuracy = finite(metrics?.accuracy)
+        file.loss = finite(metrics?.loss)
+        file.examplesPerClient = finite(metrics?.examples)
         file.epsilon = finite(try? ledger.spent(rounds: engine.charged))
         file.epsilonServer = finite(try? ledger.spentAgainstServer(rounds: engine.charged))
+        file.epsilonMembers = finite(try? ledger.spentAgainstMembers(rounds: engine.charged))
+        file.epsilonExample = finite(try? ledger.spentByExample(rounds: engine.charged))
         try state.write(file)
         try state.writeLatest(number)
-        (model, movement) = (published, next)
+        (model, movement) = (next.model, next.movement)
         run.modelRound = number
         run.modelSHA256 = digest
+        run.memorySHA256 = next.memoryDigest
         round = file
         offer(model)
     }
 
+    /// How long a round took; on a schedule what that says, free of the rounding of times since 1970.
+    func seconds(of file: RoundFile, until scheduled: Double?) -> Double {
+        guard let scheduled else { return now - file.opened }
+        return ((scheduled - file.opened) * 1e4).rounded() / 1e4
+    }
+
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
-    private func writeNextModel(_ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement) throws -> String
-    {
+    private func writeNextModel(
+        _ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement, _ memoryHash: RunningHash
+    ) throws -> String {
         let memory = movement.remembers ? try state.memory(model.round, count: plan.dimension) : nil
         var scratch: [Float] = []
         return try state.writeModel(
             number, head: setup.modelHead(round: number), count: plan.dimension,
-            clippingNorm: movement.clippingNorm, remembers: movement.remembers
+            clippingNorm: movement.clippingNorm, remembers: movement.remembers, memoryHash: memoryHash
         ) { start, parameters, remembered in
             model.copy(from: start, into: parameters)
             memory?.copy(from: start, into: remembered)
@@ -213,7 +240,8 @@ extension RoundOwner {
                 run: run.run, round: number, state: .abandoned, opened: now, deadline: now, invited: [])
         file.state = .abandoned
         file.abandoned = reason.text
-        file.seconds = now - file.opened
+        file.isCharged = ledger.isCharged(number)
+        file.seconds = seconds(of: file, until: file.publication)
         try state.write(file)
         try spool.removeReports(round: number)
         log.warning("round abandoned", ["round": .integer(number), "reason": .text(reason.text)])
@@ -226,15 +254,19 @@ extension RoundOwner {
         endMasking()
         aggregation.release()
         noisySum = nil
+        prepared = nil
         uploadMemory.trim()
         round = nil
+        nextOpening = scheduled(file.publication).map { Instant(seconds: $0) }
         history.append(file)
         if history.count > 1000 { history.removeFirst() }
         run.round = file.round
         run.published = engine.published
         run.charged = engine.charged
+        if file.state == .published { run.restoredThrough = nil }
         unbooked = file
         retryAt = 0
+        considerStalling(file)
         publishBoard()
         keepBooks()
         announce()
@@ -245,7 +277,7 @@ extension RoundOwner {
         guard let file = unbooked, now >= retryAt else { return }
         do {
             try state.write(file)
-            try state.write(run)
+            try keep(run)
             try state.removeNoisySum(file.round)
             try state.keepModels(setup.configuration.modelsKept)
             unbooked = nil
@@ -263,9 +295,12 @@ extension RoundOwner {
         var ended = run
         ended.finished = reason.rawValue
         ended.isStopping = false
-        try state.write(ended)
+        try keep(ended)
         run = ended
         log.info("run finished", ["reason": .text(reason.rawValue), "published": .integer(run.published)])
+        if run.published == 0 {
+            log.error("the run published nothing", ["why": .text(trouble ?? reason.rawValue)])
+        }
         publishBoard()
         announce()
     }
@@ -273,6 +308,7 @@ extension RoundOwner {
     /// Lets agents download a model; the one before stays for those who are still at it.
     func offer(_ model: StoredModel) {
         board.change { board in
+            board.shownRound = model.round
             board.models[model.round] = model
             for old in board.models.keys.sorted().dropLast(2) { board.models[old] = nil }
         }

@@ -46,11 +46,12 @@ extension RoundOwner {
                 "loss": .number(result.loss),
             ])
         metrics.evaluated(file)
+        warnOfDivergence(result)
         announce()
         if let target = plan.configuration.targetAccuracy, let accuracy = file.accuracy, accuracy >= target,
             engine.phase == .idle
         {
-            dispatch(engine.handle(.stop(.targetReached), at: instant, using: &cohortGenerator))
+            dispatch(engine.handle(.stop(.targetReached)))
         }
     }
 

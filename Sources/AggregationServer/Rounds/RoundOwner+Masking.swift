@@ -20,6 +20,9 @@ extension RoundOwner {
             var places: [MemberIdentity: Int] = [:]
             for client in file.invited {
                 // Under a roster all are invited, also those that never came: their names are known.
+                guard registry.records.indices.contains(client) else {
+                    throw Failure(.internalFault, "client \(client) has no name")
+                }
                 let name = registry.records[client].name
                 let identity = try MemberIdentity(name: name)
                 identities[name] = identity
@@ -35,14 +38,15 @@ extension RoundOwner {
             let collection = MaskedCollection(
                 binding: binding, verifier: try MemberTrust.verifier(setup.configuration.tls),
                 invited: Array(places.keys), opened: Instant(seconds: file.opened),
-                collectionDeadline: Instant(seconds: file.deadline))
+                collectionDeadline: Instant(seconds: file.deadline),
+                isScheduled: plan.rules.schedule != nil)
             masking = MaskedRoundState(
-                round: file.round, collection: collection, identities: identities, places: places)
+                key: RoundKey(run: run.run, round: file.round), collection: collection,
+                identities: identities, places: places)
             publishBoard()
         } catch {
             log.error("the round cannot be masked", ["error": .text("\(error)")])
-            dispatch(
-                engine.handle(.failed("secure aggregation: \(error)"), at: instant, using: &cohortGenerator))
+            dispatch(engine.handle(.failed("secure aggregation: \(error)")))
         }
     }
 
@@ -50,7 +54,7 @@ extension RoundOwner {
     func endMasking() {
         guard let ended = masking else { return }
         masking = nil
-        endedMasking = EndedMaskedRound(round: ended.round, taken: ended.taken)
+        endedMasking = EndedMaskedRound(key: ended.key, taken: ended.taken)
         for hold in ended.holds.values { hold.question.responder.respond(Self.roundClosed) }
     }
 
@@ -64,9 +68,9 @@ extension RoundOwner {
     func take(_ message: MaskedMessage) {
         let name = message.agent.name
         let known =
-            masking?.round == message.round
+            masking?.key == message.key
             ? masking?.taken[message.step]?[name]
-            : endedMasking?.round == message.round ? endedMasking?.taken[message.step]?[name] : nil
+            : endedMasking?.key == message.key ? endedMasking?.taken[message.step]?[name] : nil
         if let known {
             message.responder.respond(
                 known == message.digest
@@ -74,7 +78,7 @@ extension RoundOwner {
                     : .refusal(409, "duplicate", "another message of this step was accepted before"))
             return
         }
-        guard let identity = masking?.identities[name], masking?.round == message.round,
+        guard let identity = masking?.identities[name], masking?.key == message.key,
             masking?.outcome == nil
         else {
             message.responder.respond(Self.roundClosed)
@@ -102,22 +106,27 @@ extension RoundOwner {
         log.debug(
             "message taken",
             [
-                "round": .integer(message.round), "step": .text(message.step.rawValue), "agent": .text(name),
+                "round": .integer(message.key.round), "step": .text(message.step.rawValue),
+                "agent": .text(name),
             ])
         message.responder.respond(receipt(202, message))
     }
 
-    /// Adds a masked report to the sum, if the engine would have it.
+    /// Adds a masked report to the sum, if the engine would have it: what is in the masked sum can never be taken out.
     private func add(_ report: RingVector, of identity: MemberIdentity, _ message: MaskedMessage) throws {
-        guard let client = masking?.places[identity], engine.phase == .collecting, !gaveUp.contains(client)
-        else { throw SecureAggregationError.unknownMember }
+        guard let client = masking?.places[identity] else { throw SecureAggregationError.unknownMember }
+        let (moment, number) = (instant, message.key.round)
+        if let refusal = engine.refusal(client: client, round: number, at: moment) {
+            throw Self.error(refusal)
+        }
         try masking?.collection.receive(report: report, from: identity)
-        let actions = engine.handle(
-            .reportOffered(client: client, round: message.round), at: instant, using: &cohortGenerator)
-        guard case .accept? = actions.first else {
-            // The engine was asked nothing that it could refuse; if it does, the sum is not what it counts.
-            loseMasking("the engine refused a report that is in the sum")
-            throw SecureAggregationError.unknownMember
+        let then: [RoundAction]
+        switch engine.offer(client: client, round: number, at: moment) {
+        case .accepted(let actions): then = actions
+        case .refused(let reason):
+            // It was asked a moment ago; should it refuse all the same, the sum is not what it counts.
+            loseMasking("a report is in the sum that does not count")
+            throw Self.error(reason)
         }
         round?.reports[String(client)] = message.digest
         registry.activity[client].reports += 1
@@ -125,11 +134,18 @@ extension RoundOwner {
         registry.activity[client].lastOutcome = "reported"
         metrics.reports.increment(labels: ["accepted"])
         announce()
-        dispatch(Array(actions.dropFirst()))
+        dispatch(then)
+    }
+
+    private static func error(_ refusal: ReportRefusal) -> SecureAggregationError {
+        switch refusal {
+        case .duplicate: .repeatedMessage
+        case .notInvited, .wrongRound, .closed, .gaveUp: .unknownMember
+        }
     }
 
     private func receipt(_ status: Int, _ message: MaskedMessage) -> HTTPResponse {
-        let receipt = UpdateReceipt(run: run.run, round: message.round, sha256: message.digest)
+        let receipt = UpdateReceipt(run: run.run, round: message.key.round, sha256: message.digest)
         return .json(status, (try? receipt.encoded()) ?? [])
     }
 
@@ -144,7 +160,7 @@ extension RoundOwner {
 
     /// Answers a question now, or keeps it until its step comes.
     func ask(_ question: MaskedQuestion) {
-        guard let identity = masking?.identities[question.agent.name], masking?.round == question.round else {
+        guard let identity = masking?.identities[question.agent.name], masking?.key == question.key else {
             question.responder.respond(Self.roundClosed)
             return
         }
@@ -194,8 +210,8 @@ extension RoundOwner {
     }
 
     /// A member gives up: no step waits for it any more. Returns whether it was in a masked round.
-    func leaveMasking(_ agent: AgentIdentity, _ number: Int) -> Bool {
-        guard let identity = masking?.identities[agent.name], masking?.round == number else { return false }
+    func leaveMasking(_ agent: AgentIdentity, _ key: RoundKey) -> Bool {
+        guard let identity = masking?.identities[agent.name], masking?.key == key else { return false }
         masking?.collection.leave(identity)
         return true
     }
@@ -225,7 +241,7 @@ extension RoundOwner {
         log.info(
             "step done",
             [
-                "round": .integer(masking?.round ?? 0), "step": .text(step.rawValue),
+                "round": .integer(masking?.key.round ?? 0), "step": .text(step.rawValue),
                 "missing": .integer(missing), "degree": .integer(parameters?.degree ?? 0),
                 "threshold": .integer(parameters?.threshold ?? 0),
             ])
@@ -234,13 +250,15 @@ extension RoundOwner {
     /// Members whose message of a step never came are drop-outs to the engine too.
     private func giveUp(_ missing: Set<MemberIdentity>) {
         let clients = missing.compactMap { masking?.places[$0] }.sorted()
-        for client in clients where gaveUp.insert(client).inserted {
-            round?.failures["dropped", default: 0] += 1
-            registry.activity[client].failures += 1
-            registry.activity[client].lastOutcome = "dropped"
-            dispatch(
-                engine.handle(
-                    .gaveUp(client: client, round: engine.round), at: instant, using: &cohortGenerator))
+        for client in clients {
+            switch engine.giveUp(client: client, round: engine.round, at: instant) {
+            case .noted(let then):
+                round?.failures["dropped", default: 0] += 1
+                registry.activity[client].failures += 1
+                registry.activity[client].lastOutcome = "dropped"
+                dispatch(then)
+            case .refused: break
+            }
         }
     }
 
@@ -261,8 +279,7 @@ extension RoundOwner {
         log.warning("secure aggregation failed", ["reason": .text(reason)])
         masking?.outcome = .lost(reason)
         if engine.phase == .collecting {
-            dispatch(
-                engine.handle(.failed("secure aggregation: \(reason)"), at: instant, using: &cohortGenerator))
+            dispatch(engine.handle(.failed("secure aggregation: \(reason)")))
         }
     }
 
@@ -281,7 +298,7 @@ extension RoundOwner {
             try close(number, survivors)
             do throws(SecureAggregationError) {
                 try masking?.collection.closeMasked(at: instant)
-                noteStep(.masked, missing: gaveUp.count)
+                noteStep(.masked, missing: engine.gaveUpCount)
                 answerHolds()
             } catch {
                 loseMasking("\(error)")
@@ -315,11 +332,11 @@ extension RoundOwner {
         try ledger.abandon(round: file.round, reason: reason)
         file.state = .abandoned
         file.abandoned = reason
-        file.seconds = max(0, now - file.opened)
+        file.isCharged = ledger.isCharged(file.round)
+        file.seconds = seconds(of: file, until: file.publication)
         try state.write(file)
         let charged = run.charged + (ledger.isCharged(file.round) ? 1 : 0)
-        engine = RoundEngine(
-            rules: plan.rules, round: file.round, published: run.published, charged: charged)
+        engine = engine(round: file.round, charged: charged, abandoned: 1)
         log.warning("round abandoned", ["round": .integer(file.round), "reason": .text(reason)])
         round = file
         concludeAgain(file)

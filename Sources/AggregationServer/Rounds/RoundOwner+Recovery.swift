@@ -17,25 +17,23 @@ extension RoundOwner {
         for number in try state.roundNumbers().filter({ $0 <= run.round }).suffix(Self.remembered) {
             if let file = try state.round(number) { history.append(file) }
         }
-        engine = RoundEngine(
-            rules: plan.rules, round: run.round, published: run.published, charged: run.charged,
-            participants: try participants())
+        engine = engine(
+            round: run.round, charged: run.charged, participants: try participants(),
+            isFinished: isFinished)
+        nextOpening = scheduled(history.last?.publication).map { Instant(seconds: $0) }
         offer(model)
+        try state.removeNoisySums(upTo: run.round)
         let number = run.round + 1
-        guard run.finished == nil, let file = try state.round(number), file.run == run.run else {
+        guard run.finished == nil, let file = try state.round(number) else {
             try spool.keepOnly(round: nil)
-            if let finished = run.finished.flatMap(FinishReason.init(rawValue:)) {
-                _ = engine.handle(.stop(finished), at: instant, using: &cohortGenerator)
-            }
             return
         }
         log.info(
             "round taken up again", ["round": .integer(number), "state": .text(file.state.rawValue)])
         if file.state == .abandoned {
             let isCharged = ledger.isCharged(number)
-            engine = RoundEngine(
-                rules: plan.rules, round: number, published: run.published,
-                charged: run.charged + (isCharged ? 1 : 0),
+            engine = engine(
+                round: number, charged: run.charged + (isCharged ? 1 : 0), abandoned: 1,
                 participants: try participants().union(isCharged ? file.survivors : []))
             try spool.keepOnly(round: nil)
             round = file
@@ -77,30 +75,60 @@ extension RoundOwner {
             try abandonMasked(file)
             return
         }
+        guard isNoisy || file.state != .published else {
+            throw Failure(
+                .storage,
+                "\(state.noisySumPath(file.round)): missing, though round \(file.round) was published: run.json is "
+                    + "the older; \(ServerLedger.wayOn(state.ledger))")
+        }
         let isOpen = file.state == .open
-        let clients = isOpen ? try spool.clients(round: file.round) : file.survivors
-        var actions = engine.handle(
-            .resume(clients: file.invited, deadline: Instant(seconds: file.deadline)), at: instant,
-            using: &cohortGenerator)
+        // What was not invited was never accepted, whoever put it there.
+        let clients = (isOpen ? try spool.clients(round: file.round) : file.survivors)
+            .filter(Set(file.invited).contains)
+        file.deadline = min(file.deadline, now + plan.rules.deadlineSeconds)
+        file.publication = scheduled(file.publication)
         begin(file)
         for client in clients {
             if !isNoisy { try add(client, round: file.round) }
             if isOpen { try note(client, in: &file) }
-            actions += engine.handle(
-                .reportOffered(client: client, round: file.round), at: instant, using: &cohortGenerator)
         }
         round = file
-        if !isOpen, engine.phase == .collecting {
-            let late = Instant(seconds: max(now, file.deadline) + 1)
-            actions += engine.handle(.tick, at: late, using: &cohortGenerator)
-        }
-        dispatch(actions)
+        let invitation = Invitation(
+            clients: file.invited, round: file.round, opened: Instant(seconds: file.opened),
+            deadline: Instant(seconds: file.deadline),
+            publication: file.publication.map { Instant(seconds: $0) })
+        dispatch(engine.resume(ResumedRound(invitation, accepted: clients, isClosed: !isOpen)))
+        publishBoard()
+    }
+
+    /// An instant of a file, seconds since 1970, as far as it can be true: a clock that was set back makes nobody wait
+    /// for longer than a round takes.
+    func scheduled(_ publication: Double?) -> Double? {
+        guard let publication, let schedule = plan.rules.schedule else { return nil }
+        return min(publication, now + schedule.publicationSeconds)
+    }
+
+    /// The engine after a concluded round: `abandoned` more rounds than the files tell of were abandoned at last.
+    func engine(
+        round: Int, charged: Int, abandoned: Int = 0, participants: Set<Int> = [], isFinished: Bool = false
+    ) -> RoundEngine {
+        let last = history.reversed().prefix { $0.state == .abandoned }.count
+        return RoundEngine(
+            rules: Self.rules(plan), round: round, published: run.published, charged: charged,
+            participants: participants, abandonedInARow: last + abandoned, isFinished: isFinished)
+    }
+
+    /// A deployed run may heal while it waits: it never ends because rounds were abandoned.
+    static func rules(_ plan: TaskPlan) -> RoundEngine.Rules {
+        var rules = plan.rules
+        rules.stalls = true
+        return rules
     }
 
     /// Reads the digest of a kept report back.
     private func note(_ client: Int, in file: inout RoundFile) throws {
         let path = spool.reportPath(round: file.round, client: client)
-        guard let report = try state.map(path) else { throw Failure(.storage, "\(path): missing") }
+        guard let report = try state.map(path) else { throw StateDirectory.missing(path) }
         file.reports[String(client)] = try Hash.text(of: report)
         file.bytesUp += report.count
     }

@@ -14,46 +14,62 @@ extension RoundOwner {
             turnAway(report, 403, "not_registered", "check in first")
             return
         }
-        if let known = knownDigest(client, round: report.round) {
+        guard !registry.records[client].isRevoked else {
+            // It was shut out while its report was on the way.
+            turnAway(report, 403, "revoked", "an operator has shut this agent out")
+            return
+        }
+        if let known = knownDigest(client, report.key) {
             if known == report.digest {
-                discard(report)
                 metrics.reports.increment(labels: ["repeated"])
-                report.responder.respond(receipt(200, report))
+                repeatReceipt(report)
             } else {
                 turnAway(report, 409, "duplicate", "another report of this round was accepted before")
             }
             return
         }
-        guard let path = report.path, engine.phase == .collecting, report.round == engine.round,
-            var file = round,
-            file.invited.contains(client), !gaveUp.contains(client)
-        else {
-            refuse(report, client)
+        if let refusal = engine.refusal(client: client, round: report.key.round, at: instant) {
+            refuse(report, refusal)
+            return
+        }
+        guard let path = report.path, round?.round == report.key.round else {
+            // Only its hash was kept, because it seemed to be a repetition; it can come again.
+            turnAway(report, 503, "busy", "the report was not kept; send it again", retryAfter: 1)
             return
         }
         do {
             // Read before anything is decided: what cannot be added must not count as accepted.
             let opened = report.content == nil ? try openReport(path) : nil
-            try spool.accept(path, round: report.round, client: client)
-            let actions = engine.handle(
-                .reportOffered(client: client, round: report.round), at: instant, using: &cohortGenerator)
-            guard case .accept? = actions.first else {
-                unlink(spool.reportPath(round: report.round, client: client))
-                refuse(report, client)
-                return
+            try spool.accept(path, round: report.key.round, client: client)
+            switch engine.offer(client: client, round: report.key.round, at: instant) {
+            case .refused(let reason):
+                unlink(spool.reportPath(round: report.key.round, client: client))
+                refuse(report, reason)
+            case .accepted(let then):
+                if let content = report.content {
+                    addReport(content.bytes, report.header)
+                } else if let opened {
+                    addReport(opened.update, opened.header)
+                }
+                round?.reports[String(client)] = report.digest
+                round?.bytesUp += report.bytes
+                noteAccepted(report, client)
+                dispatch(then)
             }
-            if let content = report.content {
-                addReport(content.bytes, report.header)
-            } else if let opened {
-                addReport(opened.update, opened.header)
-            }
-            file.reports[String(client)] = report.digest
-            file.bytesUp += report.bytes
-            round = file
-            noteAccepted(report, client)
-            dispatch(Array(actions.dropFirst()))
         } catch {
             storageFailed("keep a report", error)
+            turnAway(report, 503, "storage", "the server cannot write its state", retryAfter: 15)
+        }
+    }
+
+    /// The first answer may have been that the folder could not be synced: a receipt is only for what lasts.
+    private func repeatReceipt(_ report: IncomingReport) {
+        do {
+            if report.key.round == round?.round { try spool.synchronise() }
+            discard(report)
+            report.responder.respond(receipt(200, report))
+        } catch {
+            storageFailed("sync the spool", error)
             turnAway(report, 503, "storage", "the server cannot write its state", retryAfter: 15)
         }
     }
@@ -64,29 +80,31 @@ extension RoundOwner {
         registry.activity[client].lastOutcome = "reported"
         metrics.reports.increment(labels: ["accepted"])
         metrics.bytesUp.increment(by: Double(report.bytes))
-        board.change { $0.invited[report.agent.name] = .some(report.digest) }
+        board.change { $0.rounds[report.key]?.invited[report.agent.name] = .some(report.digest) }
         pendingReceipts.append(
-            (report.responder, UpdateReceipt(run: run.run, round: report.round, sha256: report.digest)))
+            (report.responder, UpdateReceipt(run: run.run, round: report.key.round, sha256: report.digest)))
         announce()
     }
 
     /// Adds a kept report to the running sum.
     func add(_ client: Int, round: Int) throws {
-        let (update, header) = try openReport(spool.reportPath(round: round, client: client))
+        let path = spool.reportPath(round: round, client: client)
+        let (update, header) = try openReport(path)
+        guard header.round == round, header.runText == run.run else { throw StateDirectory.damaged(path) }
         addReport(update, header)
     }
 
     /// A report's file, mapped, and its header; throws where it holds no vector of this task. Adding it copies
     /// nothing: a model may have a gigabyte.
     private func openReport(_ path: String) throws -> (update: SharedBuffer, header: UpdateHeader) {
-        let file = try SharedBuffer(mappingFileAt: path)
-        let header = try UpdateHeader(decoding: file.bytes)
+        guard let file = try state.map(path) else { throw StateDirectory.missing(path) }
+        guard let header = try? UpdateHeader(decoding: file.bytes) else { throw StateDirectory.damaged(path) }
         let vector = Self.vector(file.bytes)
         guard header.count == plan.reportDimension, header.bits == plan.codec.bits,
             vector.count == header.bodyByteCount,
             header.values == .floats
                 ? plan.sendsFloats : RingVector.isWireForm(vector, count: header.count, bits: header.bits)
-        else { throw Failure(.storage, "\(path): damaged") }
+        else { throw StateDirectory.damaged(path) }
         return (file, header)
     }
 
@@ -117,19 +135,14 @@ extension RoundOwner {
     }
 
     /// Digest of what the client reported in the open round or one before.
-    private func knownDigest(_ client: Int, round number: Int) -> String? {
-        if let round, round.round == number { return round.reports[String(client)] }
-        return history.last { $0.round == number }?.reports[String(client)]
+    private func knownDigest(_ client: Int, _ key: RoundKey) -> String? {
+        guard key.run == run.run else { return nil }
+        if let round, round.round == key.round { return round.reports[String(client)] }
+        return history.last { $0.round == key.round }?.reports[String(client)]
     }
 
-    /// Says why the engine would not take it.
-    private func refuse(_ report: IncomingReport, _ client: Int) {
-        let actions = engine.handle(
-            .reportOffered(client: client, round: report.round), at: instant, using: &cohortGenerator)
-        guard case .refuse(_, let reason)? = actions.first else {
-            turnAway(report, 409, "round_closed", ReportRefusal.closed.rawValue)
-            return
-        }
+    /// Says why a report does not count.
+    private func refuse(_ report: IncomingReport, _ reason: ReportRefusal) {
         let word =
             switch reason {
             case .notInvited: "not_invited"
@@ -149,7 +162,7 @@ extension RoundOwner {
         log.info(
             "report turned away",
             [
-                "round": .integer(report.round), "agent": .text(report.agent.name), "reason": .text(word),
+                "round": .integer(report.key.round), "agent": .text(report.agent.name), "reason": .text(word),
                 "request": .text("\(report.responder.request)"),
             ])
         report.responder.respond(.refusal(status, word, detail, retryAfter: retryAfter))
@@ -158,7 +171,7 @@ extension RoundOwner {
     private func discard(_ report: IncomingReport) { if let path = report.path { unlink(path) } }
 
     private func receipt(_ status: Int, _ report: IncomingReport) -> HTTPResponse {
-        let receipt = UpdateReceipt(run: run.run, round: report.round, sha256: report.digest)
+        let receipt = UpdateReceipt(run: run.run, round: report.key.round, sha256: report.digest)
         return .json(status, (try? receipt.encoded()) ?? [])
     }
 
@@ -181,40 +194,44 @@ extension RoundOwner {
     }
 
     /// An agent gives a round up.
-    func giveUp(_ agent: AgentIdentity, _ number: Int, _ report: FailureReport, _ responder: Responder) {
-        guard report.run == run.run else {
+    func giveUp(_ agent: AgentIdentity, _ key: RoundKey, _ report: FailureReport, _ responder: Responder) {
+        guard key.run == run.run else {
             responder.respond(.refusal(409, "run_mismatch", "this server runs \(run.run)"))
             return
         }
-        let left = leaveMasking(agent, number)
-        guard let client = registry.client(named: agent.name), var file = round, file.round == number,
-            file.invited.contains(client), engine.phase == .collecting
-        else {
-            if left {
-                responder.respond(HTTPResponse(204))
-                return
-            }
-            responder.respond(.refusal(409, "round_closed", ReportRefusal.closed.rawValue))
-            return
+        let left = leaveMasking(agent, key)
+        let verdict = registry.client(named: agent.name).map {
+            ($0, engine.giveUp(client: $0, round: key.round, at: instant))
         }
-        if file.reports[String(client)] == nil, gaveUp.insert(client).inserted {
-            file.failures[report.reason.rawValue, default: 0] += 1
-            round = file
-            registry.activity[client].failures += 1
-            registry.activity[client].lastOutcome = "\(report.reason.rawValue): \(report.detail)"
-            metrics.failures.increment(labels: [report.reason.rawValue])
-            log.info(
-                "agent gave up",
-                [
-                    "round": .integer(number), "agent": .text(agent.name),
-                    "reason": .text(report.reason.rawValue),
-                    "detail": .text(report.detail), "request": .text("\(responder.request)"),
-                ])
-            let actions = engine.handle(
-                .gaveUp(client: client, round: number), at: instant, using: &cohortGenerator)
-            announce()
-            dispatch(actions)
+        switch verdict {
+        case (let client, .noted(let then))?:
+            noteFailure(agent, client, key, report, responder)
+            dispatch(then)
+            responder.respond(HTTPResponse(204))
+        case (_, .refused(.duplicate))?, (_, .refused(.gaveUp))?: responder.respond(HTTPResponse(204))
+        case (_, .refused(.closed))?, (_, .refused(.wrongRound))?, (_, .refused(.notInvited))?, nil:
+            responder.respond(
+                left
+                    ? HTTPResponse(204)
+                    : .refusal(409, "round_closed", ReportRefusal.closed.rawValue))
         }
-        responder.respond(HTTPResponse(204))
+    }
+
+    private func noteFailure(
+        _ agent: AgentIdentity, _ client: Int, _ key: RoundKey, _ report: FailureReport,
+        _ responder: Responder
+    ) {
+        round?.failures[report.reason.rawValue, default: 0] += 1
+        registry.activity[client].failures += 1
+        registry.activity[client].lastOutcome = "\(report.reason.rawValue): \(report.detail)"
+        metrics.failures.increment(labels: [report.reason.rawValue])
+        log.info(
+            "agent gave up",
+            [
+                "round": .integer(key.round), "agent": .text(agent.name),
+                "reason": .text(report.reason.rawValue),
+                "detail": .text(report.detail), "request": .text("\(responder.request)"),
+            ])
+        announce()
     }
 }

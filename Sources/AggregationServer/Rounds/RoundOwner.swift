@@ -48,8 +48,6 @@ final class RoundOwner {
     /// Rounds that have ended, the newest last; the dashboard's window.
     var history: [RoundFile] = []
     var aggregation: Aggregation
-    /// Clients that gave the open round up.
-    var gaveUp: Set<Int> = []
     /// Answers that wait for the spool's folder to be synced.
     var pendingReceipts: [(responder: Responder, receipt: UpdateReceipt)] = []
     /// Steps of the closed round that are due, and when to try the first (again).
@@ -62,6 +60,18 @@ final class RoundOwner {
     var endedMasking: EndedMaskedRound?
     /// The open round's noisy sum, once it is durable.
     var noisySum: (sum: RingVector, weight: Int)?
+    /// The open round's model, once it is durable, until it is shown.
+    var prepared: PreparedModel?
+    /// When the next round opens at the earliest, where rounds follow a schedule.
+    var nextOpening: Instant?
+    /// Pauses of a run that is stalled; nil for one that is not.
+    var stall: Stall?
+    /// What is wrong with the newest model that was evaluated, if anything.
+    var divergence: String?
+    /// The last round whose collection was logged as closed.
+    private var closedRound = 0
+    /// What agents say of the rounds that they served.
+    var ahead = AgentsAhead()
     var held: [UInt64: HeldCheckIn] = [:]
     var nextHold: UInt64 = 0
     /// Since when enough agents for a round have been here; nil while there are too few.
@@ -104,12 +114,12 @@ final class RoundOwner {
         model = opened.model
         movement = opened.movement
         ledger = try ServerLedger(
-            path: state.ledger, run: run.run, taskDigest: setup.taskDigest, plan: setup.plan)
+            path: state.ledger, run: run, taskDigest: setup.taskDigest, plan: setup.plan)
         registry = try AgentRegistry(
             path: state.agents, capacity: setup.configuration.population, roster: setup.configuration.roster,
-            now: clock.now)
+            now: clock.now, run: run)
         engine = RoundEngine(
-            rules: setup.plan.rules, round: run.round, published: run.published, charged: run.charged)
+            rules: Self.rules(setup.plan), round: run.round, published: run.published, charged: run.charged)
         cohortGenerator = try SecureCohortGenerator()
         aggregation = Aggregation(count: setup.plan.reportDimension, bits: setup.plan.codec.bits)
         evaluation = try setup.holdout.map { try EvaluationThread(setup, holdout: $0, mailbox: mailbox) }
@@ -117,7 +127,10 @@ final class RoundOwner {
             try setup.plan.privacy?.epsilonQuickly(rounds: 1) ?? .infinity,
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
+        try bindState()
+        try takeUpEnded()
         try recover()
+        if stall == nil { takeUpStall() }
         if let last = history.last(where: { $0.state == .published }) { metrics.show(last) }
         evaluateAgain()
         publishBoard()
@@ -128,6 +141,12 @@ final class RoundOwner {
     var now: Double { clock.now }
     var instant: Instant { Instant(seconds: now) }
     var isFinished: Bool { run.finished != nil }
+    /// How the run stands, for whoever started the process.
+    var end: RunEnd {
+        guard isFinished else { return .unfinished }
+        let isBudget = run.finished == FinishReason.budget.rawValue
+        return run.published > 0 ? .finished : .nothingPublished(isBudget: isBudget)
+    }
 
     /// Works until told to shut down, or until the run has finished where the configuration says so.
     func work() {
@@ -135,7 +154,8 @@ final class RoundOwner {
             pulse.promise(within: Self.longestTurn)
             for item in mailbox.take(waiting: secondsToNextWork()) { handle(item) }
             flushReceipts()
-            dispatch(engine.handle(.tick, at: instant, using: &cohortGenerator))
+            dispatch(engine.tick(at: instant))
+            noteClosing()
             driveMasking()
             advance()
             expireMaskedHolds()
@@ -165,8 +185,8 @@ final class RoundOwner {
         case .masked(let message): take(message)
         case .maskedQuestion(let question): ask(question)
         case .report(let report): take(report)
-        case .failure(let agent, let round, let report, let responder):
-            giveUp(agent, round, report, responder)
+        case .failure(let agent, let key, let report, let responder):
+            giveUp(agent, key, report, responder)
         case .administration(let order, let responder): administer(order, responder)
         case .evaluated(let result): take(result)
         case .storageFailed(let code):
@@ -182,19 +202,30 @@ final class RoundOwner {
         if let deadline = masking?.collection.deadline, masking?.outcome == nil {
             next = min(next, deadline.seconds - now)
         }
-        if (isStepDue && !isWaitingForMembers) || unbooked != nil { next = min(next, retryAt - now) }
+        if isStepDue && !isWaitingForMembers {
+            next = min(next, max(retryAt, scheduledStep?.seconds ?? 0) - now)
+        }
+        if unbooked != nil { next = min(next, retryAt - now) }
+        if let opening = secondsToOpening { next = min(next, opening) }
+        if let stall, stall.nextAttempt > now { next = min(next, stall.nextAttempt - now) }
         if enoughSince != nil { next = min(next, max(0.02, setup.configuration.gatherSeconds / 4)) }
         return max(0.001, next)
     }
 
     /// Notes what the engine wants; ``advance()`` carries it out.
-    func dispatch(_ actions: [RoundAction]) {
-        for action in actions {
-            switch action {
-            case .invite, .accept, .refuse: break
-            default: pending.append(action)
-            }
-        }
+    func dispatch(_ actions: [RoundAction]) { pending += actions }
+
+    /// Says that a round takes no more reports, and how long after its deadline that was found out.
+    private func noteClosing() {
+        guard let file = round, engine.phase != .collecting, closedRound < file.round else { return }
+        closedRound = file.round
+        log.info(
+            "collection closed",
+            [
+                "round": .integer(file.round), "reports": .integer(engine.acceptedCount),
+                "invited": .integer(engine.invitedCount), "gave_up": .integer(engine.gaveUpCount),
+                "seconds": .number(now - file.opened),
+            ])
     }
 
     /// Whether a step may be taken: the end of the run waits for the evaluations.
@@ -222,35 +253,47 @@ final class RoundOwner {
             return
         }
         if run.isStopping {
-            dispatch(engine.handle(.stop(.stopped), at: instant, using: &cohortGenerator))
+            dispatch(engine.handle(.stop(.stopped)))
             return
         }
+        if passesOverServedRounds() { return }
         if engine.published >= plan.rules.rounds || engine.charged >= plan.rules.affordableRounds ?? .max {
             // Nobody is needed for the engine to say that it is done.
-            dispatch(engine.handle(.open(.present([])), at: instant, using: &cohortGenerator))
+            open(.present([]), at: instant)
             return
         }
+        if let stall, now < stall.nextAttempt { return }
         let present = presentClients()
         metrics.agentsPresent.set(Double(present.count))
-        let least = max(1, plan.rules.minimumReports)
-        guard present.count >= least else {
+        if let schedule = plan.rules.schedule, run.round > 0 {
+            // Who is here tells who is not: once the run has begun, its rounds open by the clock.
+            guard let opening = scheduledOpening(schedule), hasRoomForRound() else { return }
+            if present.isEmpty { warnOfAbsence() }
+            open(.roster(count: setup.configuration.population), at: opening)
+            return
+        }
+        guard present.count >= max(1, plan.rules.minimumReports) else {
             enoughSince = nil
             return
         }
         let since = enoughSince ?? now
         enoughSince = since
         let candidates: Candidates
-        if setup.configuration.task.privacy.sampling != .none, plan.privacy != nil {
+        if plan.rules.schedule != nil {
             candidates = .roster(count: setup.configuration.population)
         } else {
-            guard case .fixedSize(let wanted) = plan.rules.sampling else { return }
+            // A Poisson draw without privacy claims nothing: it is made among those who are here.
+            let wanted =
+                if case .fixedSize(let size) = plan.rules.sampling { size } else {
+                    setup.configuration.task.cohortSize
+                }
             guard present.count >= wanted || now - since >= setup.configuration.gatherSeconds else {
                 return
             }
             candidates = .present(present)
         }
         guard hasRoomForRound() else { return }
-        open(candidates)
+        open(candidates, at: instant)
     }
 
     private func presentClients() -> [Int] {
@@ -259,47 +302,54 @@ final class RoundOwner {
         for (client, activity) in registry.activity.enumerated() {
             if let seen = activity.lastSeen, seen >= since { present.insert(client) }
         }
-        return present.filter { !registry.records[$0].isRevoked && engine.mayTakePart($0) }.sorted()
+        return present.filter { client in
+            registry.records.indices.contains(client) && !registry.records[client].isRevoked
+                && engine.mayTakePart(client)
+        }.sorted()
     }
 
-    private func open(_ candidates: Candidates) {
+    private func open(_ candidates: Candidates, at opening: Instant) {
         // The draw works on copies: only a cohort that is durable exists.
         var (attempt, generator) = (engine, cohortGenerator)
-        let began = now
-        let actions = attempt.handle(.open(candidates), at: Instant(seconds: began), using: &generator)
+        let verdict = attempt.open(candidates, at: opening, using: &generator)
         guard !generator.hasFailed else {
             log.error("no randomness for a cohort; no round is opened")
             return
         }
-        guard case .invite(let clients, let number, let deadline)? = actions.first else {
+        switch verdict {
+        case .declined(let then):
             engine = attempt
-            dispatch(actions)
-            return
+            dispatch(then)
+        case .invited(let invitation, let then):
+            var file = RoundFile(
+                run: run.run, round: invitation.round, state: .open, opened: invitation.opened.seconds,
+                deadline: invitation.deadline.seconds, publication: invitation.publication?.seconds,
+                invited: invitation.clients)
+            file.registered = registry.records.count
+            do {
+                try state.write(file)
+            } catch {
+                storageFailed("open round \(file.round)", error)
+                enoughSince = now
+                return
+            }
+            (engine, cohortGenerator) = (attempt, generator)
+            enoughSince = nil
+            begin(file)
+            if plan.masksReports { beginMasking(file) }
+            log.info(
+                "round opened",
+                ["round": .integer(file.round), "invited": .integer(invitation.clients.count)])
+            inviteHeld()
+            dispatch(then)
         }
-        let file = RoundFile(
-            run: run.run, round: number, state: .open, opened: began, deadline: deadline.seconds,
-            invited: clients)
-        do {
-            try state.write(file)
-        } catch {
-            storageFailed("open round \(number)", error)
-            enoughSince = now
-            return
-        }
-        (engine, cohortGenerator) = (attempt, generator)
-        enoughSince = nil
-        begin(file)
-        if plan.masksReports { beginMasking(file) }
-        log.info("round opened", ["round": .integer(number), "invited": .integer(clients.count)])
-        inviteHeld()
-        dispatch(Array(actions.dropFirst()))
     }
 
     /// Takes up a round whose file is durable.
     func begin(_ file: RoundFile) {
         round = file
-        gaveUp = []
         noisySum = nil
+        prepared = nil
         endMasking()
         roundBegan = now
         aggregation.release()
@@ -309,27 +359,32 @@ final class RoundOwner {
 
     /// Tells event loops where the round stands.
     func publishBoard() {
-        let names = (round?.state == .open ? round?.invited ?? [] : []).compactMap { client in
-            registry.records.indices.contains(client) ? (registry.records[client].name, client) : nil
+        func named<Value>(_ clients: [(Int, Value)]) -> [String: Value] {
+            let known = clients.filter { registry.records.indices.contains($0.0) }
+            return Dictionary(
+                known.map { (registry.records[$0.0].name, $0.1) }, uniquingKeysWith: { first, _ in first })
         }
-        let reports = round?.reports ?? [:]
-        let closed = history.suffix(2) + (round.map { $0.state == .open ? [] : [$0] } ?? [])
-        let earlier = closed.map { file in
-            let byName = file.reports.compactMap { client, digest in
-                Int(client).map { (registry.records[$0].name, digest) }
-            }
-            return (file.round, Dictionary(uniqueKeysWithValues: byName))
+        var rounds: [RoundKey: RoundBoard.Round] = [:]
+        for file in history.suffix(2) + [round].compactMap(\.self) {
+            let isOpen = file.round == round?.round && engine.phase == .collecting
+            let clients =
+                isOpen ? file.invited : file.reports.keys.compactMap { Int($0) }
+            rounds[RoundKey(run: run.run, round: file.round)] = RoundBoard.Round(
+                isCollecting: isOpen, invited: named(clients.map { ($0, file.reports[String($0)]) }))
         }
+        if let endedMasking {
+            rounds[endedMasking.key, default: .init()].members = Set(
+                endedMasking.taken.values.joined().map(\.key))
+        }
+        if let masking { rounds[masking.key, default: .init()].members = Set(masking.identities.keys) }
+        // Anybody may ask for readiness: the agents' reasons are for those who may see the status.
+        let stalled =
+            engine.isStalled
+            ? "\(engine.abandonedInARow) rounds abandoned in a row; status and log say why" : nil
         board.change { board in
             board.run = run.run
-            board.collecting = engine.phase == .collecting ? round?.round : nil
-            board.invited = Dictionary(uniqueKeysWithValues: names.map { ($0.0, reports[String($0.1)]) })
-            board.earlier = Dictionary(uniqueKeysWithValues: earlier)
-            board.members = [:]
-            if let endedMasking {
-                board.members[endedMasking.round] = Set(endedMasking.taken.values.joined().map(\.key))
-            }
-            if let masking { board.members[masking.round] = Set(masking.identities.keys) }
+            board.rounds = rounds
+            board.stalled = stalled
             board.revoked = Set(registry.records.filter(\.isRevoked).map(\.name))
             board.isHealthy = true
         }

@@ -1,9 +1,11 @@
 internal import Compute
+internal import Configuration
 internal import Cryptography
 internal import Federation
 internal import Learning
 internal import Messages
 internal import Operations
+internal import Privacy
 
 /// A run at the start of the process: a new one, or where the state directory says it stands.
 struct RunOpening {
@@ -23,33 +25,52 @@ struct RunOpening {
                     "\(state.path) holds a run of another task, seed or population; name another state_directory"
                 )
             }
-            model = try StoredModel(
-                run.modelRound, digest: run.modelSHA256, in: state, layout: plan.model.layout)
-            try model.verify(path: state.modelPath(run.modelRound))
+            model = try Self.model(run, state, plan)
             movement = try ModelMovement(
-                clippingNorm: state.memory(run.modelRound, count: plan.dimension).clippingNorm, plan: plan)
+                clippingNorm: state.memory(run.modelRound, count: plan.dimension, digest: run.memorySHA256)
+                    .clippingNorm, plan: plan)
+            try state.mendLatest(run.modelRound, digest: run.modelSHA256, next: run.round + 1)
             self.run = run
             return
         }
+        try state.requireNew()
         movement = try ModelMovement(plan: plan)
-        let digest = try Self.writeInitialModel(setup, state, movement)
+        let memoryHash = try RunningHash()
+        let digest = try Self.writeInitialModel(setup, state, movement, memoryHash)
         try state.writeLatest(0)
         model = try StoredModel(0, digest: digest, in: state, layout: plan.model.layout)
-        run = RunState(
+        var run = RunState(
             run: RunIdentity.text(try SecureRandom.bytes(count: AgentProtocol.runBytes)),
             taskSHA256: setup.taskDigest, seed: setup.configuration.seed,
             population: setup.configuration.population, created: now, modelSHA256: digest)
+        (run.ledger, run.memorySHA256) = (.nothing, try memoryHash.text())
         try state.write(run)
+        self.run = run
+    }
+
+    /// The newest model, its file read once. Throws a storage `Failure` where it is not the one that was published.
+    private static func model(_ run: RunState, _ state: StateDirectory, _ plan: TaskPlan) throws
+        -> StoredModel
+    {
+        let path = state.modelPath(run.modelRound)
+        do {
+            let model = try StoredModel(
+                run.modelRound, digest: run.modelSHA256, in: state, layout: plan.model.layout)
+            try model.verify(path: path)
+            return model
+        } catch let error as ConfigurationError {
+            throw Failure(.storage, "\(path): damaged (\(error.problem)); restore it from a backup")
+        }
     }
 
     /// Stores the model that the seed gives, and returns its digest.
     private static func writeInitialModel(
-        _ setup: ServerSetup, _ state: StateDirectory, _ movement: ModelMovement
+        _ setup: ServerSetup, _ state: StateDirectory, _ movement: ModelMovement, _ memoryHash: RunningHash
     ) throws -> String {
         let initial = setup.plan.model.initialParameters(seed: setup.configuration.seed).values
         return try state.writeModel(
             0, head: setup.modelHead(round: 0), count: initial.count, clippingNorm: movement.clippingNorm,
-            remembers: false
+            remembers: false, memoryHash: memoryHash
         ) { start, parameters, _ in
             _ = parameters.update(fromContentsOf: initial[start..<start + parameters.count])
         }

@@ -4,6 +4,16 @@ package import Operations
 internal import Synchronization
 internal import Transport
 
+/// How a served run stood when its process ended.
+package enum RunEnd: Equatable, Sendable {
+    /// It goes on at the next start.
+    case unfinished
+    /// Models were published.
+    case finished
+    /// It ended without publishing one; `isBudget`: because the privacy budget affords no more.
+    case nothingPublished(isBudget: Bool)
+}
+
 /// The aggregation server: two listeners and the round's owner. The engine is the simulator's; here it lives
 /// behind real sockets and real files.
 package final class AggregationServer: Sendable {
@@ -26,12 +36,13 @@ package final class AggregationServer: Sendable {
     private let outcome: RunOutcome
     private let lock: StateLock
 
-    /// Where the run stood when its owner ended.
+    /// Where the run stood when its owner ended; nil before.
     private final class RunOutcome: Sendable {
-        private let state = Mutex<(hasEnded: Bool, isFinished: Bool)>((false, false))
-        var hasEnded: Bool { state.withLock { $0.hasEnded } }
-        var isFinished: Bool { state.withLock { $0.isFinished } }
-        func end(isFinished: Bool) { state.withLock { $0 = (true, isFinished) } }
+        private let state = Mutex<RunEnd?>(nil)
+        var end: RunEnd? {
+            get { state.withLock { $0 } }
+            set { state.withLock { $0 = newValue } }
+        }
     }
 
     /// Takes the run up and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
@@ -65,7 +76,7 @@ package final class AggregationServer: Sendable {
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
                 mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, memory: memory,
-                reader: reader, relay: relay, plan: setup.plan, log: log)
+                reader: reader, relay: relay, setup: setup, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(
@@ -81,7 +92,7 @@ package final class AggregationServer: Sendable {
         owner = try WorkerThread(name: "round-owner") {
             guard let owner = hand.take() else { return }
             owner.work()
-            outcome.end(isFinished: owner.isFinished)
+            outcome.end = owner.end
         }
         for warning in setup.warnings { log.warning("\(warning)") }
         log.info(
@@ -89,15 +100,15 @@ package final class AggregationServer: Sendable {
     }
 
     /// Whether the owner has ended by itself.
-    package var hasEnded: Bool { outcome.hasEnded }
+    package var hasEnded: Bool { outcome.end != nil }
 
     /// Sends a sign of life to open dashboards; to be called every few seconds.
     package func keepAlive() { events.keepAlive() }
 
     /// Saves everything and ends: what agents have sent is on disk, and the round goes on at the next start.
     /// To be called once.
-    /// - Returns: whether the run has finished.
-    package func shutDown(withinMilliseconds milliseconds: UInt64 = 5000) -> Bool {
+    /// - Returns: where the run stands.
+    package func shutDown(withinMilliseconds milliseconds: UInt64 = 5000) -> RunEnd {
         mailbox.post(.shutDown)
         owner.join()
         events.close()
@@ -106,7 +117,7 @@ package final class AggregationServer: Sendable {
         keeper.close()
         reader.close()
         relay?.close()
-        return outcome.isFinished
+        return outcome.end ?? .unfinished
     }
 
     /// Passes the owner, which is not Sendable, to its thread, once.

@@ -14,7 +14,7 @@ enum OwnerMail: Sendable {
     /// A member asks for what a step of secure aggregation needs.
     case maskedQuestion(MaskedQuestion)
     /// An agent gives a round up.
-    case failure(AgentIdentity, round: Int, FailureReport, Responder)
+    case failure(AgentIdentity, RoundKey, FailureReport, Responder)
     /// A question or order of an administrator.
     case administration(AdminOrder, Responder)
     /// A published model has been evaluated.
@@ -23,6 +23,12 @@ enum OwnerMail: Sendable {
     case storageFailed(code: Int32)
     /// Save everything and end.
     case shutDown
+}
+
+/// A round of a run: what every message about a round names, and what nothing is looked up without.
+struct RoundKey: Hashable, Sendable {
+    let run: String
+    let round: Int
 }
 
 /// Who an agent is by its certificate.
@@ -35,7 +41,8 @@ struct AgentIdentity: Sendable {
 /// A report that has arrived whole.
 struct IncomingReport: Sendable {
     let agent: AgentIdentity
-    let round: Int
+    /// The round of its path, which its header names too.
+    let key: RoundKey
     /// What the report says of itself.
     let header: UpdateHeader
     /// SHA-256 of the whole body, lower-case hexadecimal.

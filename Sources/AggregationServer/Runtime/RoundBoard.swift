@@ -3,16 +3,40 @@ internal import Synchronization
 /// What event loops may know of the open round without asking its owner: enough to turn an upload away before
 /// its body is sent, and to serve models.
 final class RoundBoard: Sendable {
+    /// One round.
+    struct Round: Sendable {
+        /// Whether it takes reports.
+        var isCollecting = false
+        /// Agents invited to it by name, with the digest of what each has reported; of a round that has ended, those
+        /// that reported.
+        var invited: [String: String?] = [:]
+        /// Names of the members, where the round is masked.
+        var members: Set<String> = []
+
+        /// What an update of this round, from this agent, can still be.
+        func admission(of agent: String) -> UpdateAdmission {
+            switch invited[agent] {
+            case nil: .turnedAway
+            case .some(.some): .repetition
+            case .some(nil): isCollecting ? .report : .turnedAway
+            }
+        }
+    }
+
+    /// What an update can be, as far as is known before its body comes.
+    enum UpdateAdmission: Sendable {
+        /// The agent's report: it is to be kept.
+        case report
+        /// The same bytes as before, or a second report: its hash will tell.
+        case repetition
+        /// Nothing that could count.
+        case turnedAway
+    }
+
     struct State: Sendable {
         var run = ""
-        /// The round that takes reports; nil when none does.
-        var collecting: Int?
-        /// Agents invited to it by name, with the digest of what each has reported.
-        var invited: [String: String?] = [:]
-        /// Reports of the rounds before, for agents that missed the answer.
-        var earlier: [Int: [String: String]] = [:]
-        /// Names of the members of masked rounds: of the open one, and of the last for those that missed an answer.
-        var members: [Int: Set<String>] = [:]
+        /// Rounds that agents may have business with: the open one, and those before for agents that missed an answer.
+        var rounds: [RoundKey: Round] = [:]
         /// Agents that an operator has shut out.
         var revoked: Set<String> = []
         /// Models that agents may download, by round.
@@ -20,6 +44,10 @@ final class RoundBoard: Sendable {
         /// Whether the owner works: storage answers and the state is loaded.
         var isHealthy = true
         var isReady = false
+        /// That the run is stalled, in words for anybody; nil where it is not.
+        var stalled: String?
+        /// The newest round whose model is shown.
+        var shownRound = 0
     }
 
     private let state = Mutex(State())

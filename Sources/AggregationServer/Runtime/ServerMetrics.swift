@@ -28,7 +28,9 @@ struct ServerMetrics: Sendable {
     let agentsKnown: Metrics.Gauge
     let agentsPresent: Metrics.Gauge
     let openReports: Metrics.Gauge
+    let stalled: Metrics.Gauge
     private let serverEpsilon: Metrics.Gauge
+    private let membersEpsilon: Metrics.Gauge
     private let bytesIn: Metrics.Counter
     private let keeperQueue: Metrics.Gauge
     private let resident: Metrics.Gauge
@@ -68,9 +70,14 @@ struct ServerMetrics: Sendable {
             "sordino_connections_refused_total", help: "What was turned away, by cause.", labels: ["cause"])
         agentsKnown = registry.gauge("sordino_agents_known", help: "Agents that ever checked in.")
         agentsPresent = registry.gauge("sordino_agents_present", help: "Agents that could serve a round.")
+        stalled = registry.gauge(
+            "sordino_run_stalled", help: "1 while too many rounds in a row were abandoned, else 0.")
         openReports = registry.gauge("sordino_open_reports", help: "Reports taken in the open round.")
         serverEpsilon = registry.gauge(
             "sordino_epsilon_server_spent", help: "Epsilon spent against the server; +Inf where unbounded.")
+        membersEpsilon = registry.gauge(
+            "sordino_epsilon_members_spent",
+            help: "Epsilon spent against other members of the cohorts; +Inf where unbounded.")
         bytesIn = registry.counter("sordino_request_bytes_total", help: "Body bytes of requests.")
         keeperQueue = registry.gauge("sordino_spool_queue", help: "Reports that wait to be synced.")
         resident = registry.gauge("sordino_resident_bytes", help: "Resident memory now.")
@@ -90,6 +97,7 @@ struct ServerMetrics: Sendable {
         currentRound.set(Double(file.round))
         if let value = file.epsilon { epsilon.set(value) }
         serverEpsilon.set(file.epsilonServer ?? .infinity)
+        membersEpsilon.set(file.epsilonMembers ?? .infinity)
         evaluated(file)
     }
 

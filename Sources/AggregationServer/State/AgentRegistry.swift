@@ -1,4 +1,6 @@
+internal import Cryptography
 internal import Foundation
+internal import Messages
 internal import Operations
 
 /// One agent as the server knows it.
@@ -40,24 +42,20 @@ struct AgentRegistry {
     private let file: AppendOnlyFile
     private let capacity: Int
     private let isClosed: Bool
+    /// SHA-256 over the one before and a further name: ties places to names.
+    private var chain: [[UInt8]] = []
 
-    /// Opens the file. With a roster, its names have their places and nobody else is let in.
-    init(path: String, capacity: Int, roster: [String]?, now: Double) throws {
+    /// Opens the file. With a roster, its names have their places and nobody else is let in. `run` says what it must
+    /// hold at least. Throws a storage `Failure` where it does not, or is damaged.
+    init(path: String, capacity: Int, roster: [String]?, now: Double, run: RunState? = nil) throws {
         self.capacity = capacity
         isClosed = roster != nil
-        let text =
-            FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let bytes = try StoredFile.bytes(at: path) ?? []
         // A line torn by a crash was never acted on.
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-        var byClient: [Int: AgentRecord] = [:]
-        for line in lines {
-            guard let record = try? JSONDecoder().decode(AgentRecord.self, from: Data(line.utf8)) else {
-                throw Failure(.storage, "\(path): damaged; restore it from a backup")
-            }
-            byClient[record.client] = record
-        }
-        if !text.isEmpty, !text.hasSuffix("\n") {
-            try AtomicFile.write(lines.map { $0 + "\n" }.joined(), to: path, mode: 0o600)
+        let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast()
+        let byClient = try Self.read(lines, path: path)
+        if let last = bytes.last, last != 0x0A {
+            try AtomicFile.write(lines.flatMap { $0 + [0x0A] }, to: path, mode: 0o600)
         }
         file = try AppendOnlyFile(path: path)
         if let roster {
@@ -65,17 +63,53 @@ struct AgentRegistry {
                 throw Failure(.invalidInput, "server.roster: client \(client) was \(record.name) in this run")
             }
             for (client, name) in roster.enumerated() {
-                add(byClient[client] ?? AgentRecord(name: name, client: client, registered: now))
+                try add(byClient[client] ?? AgentRecord(name: name, client: client, registered: now))
             }
         } else {
             for client in byClient.keys.sorted() {
-                guard client == records.count, let record = byClient[client] else {
+                guard client == records.count, client < capacity, let record = byClient[client] else {
                     throw Failure(
                         .storage, "\(path): lacks client \(records.count); restore it from a backup")
                 }
-                add(record)
+                try add(record)
             }
         }
+        if let run { try check(run, path: path) }
+    }
+
+    /// The last record of each client, in any order.
+    private static func read(_ lines: some Sequence<ArraySlice<UInt8>>, path: String) throws -> [Int:
+        AgentRecord]
+    {
+        var byClient: [Int: AgentRecord] = [:]
+        var places: [String: Int] = [:]
+        for line in lines {
+            guard let record = try? JSONDecoder().decode(AgentRecord.self, from: Data(line)),
+                record.client >= 0, record.registered.isFinite,
+                byClient[record.client].map({ $0.name == record.name }) ?? true,
+                places[record.name] ?? record.client == record.client
+            else { throw StateDirectory.damaged(path) }
+            byClient[record.client] = record
+            places[record.name] = record.client
+        }
+        return byClient
+    }
+
+    /// Rounds name clients by their places: nobody may be given one that had another name.
+    private func check(_ run: RunState, path: String) throws {
+        let known = run.registry ?? 0
+        guard records.count >= known, run.registrySHA256 ?? digest(of: known) == digest(of: known) else {
+            let there = records.count < known ? "has \(records.count) agents" : "has other agents"
+            throw Failure(
+                .storage,
+                "\(path): \(there), run.json remembers \(known); restore it from a backup, or name the agents in the "
+                    + "order of their places in server.roster")
+        }
+    }
+
+    /// What ties the first `count` names to their places, hexadecimal.
+    func digest(of count: Int) -> String {
+        RunIdentity.text(count == 0 ? [] : chain[count - 1])
     }
 
     /// Place of a name.
@@ -94,12 +128,13 @@ struct AgentRegistry {
         guard records.count < capacity else { throw Refusal.full }
         let record = AgentRecord(name: name, client: records.count, registered: now)
         try persist(record)
-        add(record)
+        try add(record)
         return record.client
     }
 
     /// Changes a record, durably, if `change` changes it.
     mutating func update(_ client: Int, _ change: (inout AgentRecord) -> Void) throws {
+        guard records.indices.contains(client) else { return }
         var record = records[client]
         change(&record)
         guard record != records[client] else { return }
@@ -107,7 +142,8 @@ struct AgentRegistry {
         records[client] = record
     }
 
-    private mutating func add(_ record: AgentRecord) {
+    private mutating func add(_ record: AgentRecord) throws {
+        chain.append(try SHA256.hash((chain.last ?? []) + Array(record.name.utf8)))
         places[record.name] = record.client
         records.append(record)
         activity.append(AgentActivity())

@@ -1,6 +1,11 @@
+internal import Privacy
+
 /// `run.json`: the identity of a run and where it stood after its last concluded round.
 struct RunState: Codable, Equatable, Sendable {
-    var version = 1
+    /// Version of the form that this program writes. Version 1 had no ``ledger`` and none of what follows it.
+    static let currentVersion = 2
+
+    var version = Self.currentVersion
     /// 32 hexadecimal digits.
     var run: String
     var taskSHA256: String
@@ -21,9 +26,25 @@ struct RunState: Codable, Equatable, Sendable {
     var isStopping = false
     /// Why the run ended; nil while it goes on.
     var finished: String?
+    /// The ledger when this was written; nil in a file of version 1.
+    var ledger: LedgerBinding?
+    /// Agents that the registry had, and what ties it to their names in their order.
+    var registry: Int?
+    var registrySHA256: String?
+    /// SHA-256 of what the strategy remembers with the newest model.
+    var memorySHA256: String?
+    /// SHA-256 of the key of noise in trees, where there is one.
+    var treeNoiseSHA256: String?
+    /// Where this state came out of a backup and no round was released since: the greatest round number that the
+    /// backed up server had used.
+    var restoredThrough: Int?
 
     enum CodingKeys: String, CodingKey {
-        case version, run, seed, population, created, round, published, charged, finished
+        case version, run, seed, population, created, round, published, charged, finished, ledger, registry
+        case registrySHA256 = "registry_sha256"
+        case memorySHA256 = "memory_sha256"
+        case treeNoiseSHA256 = "tree_noise_sha256"
+        case restoredThrough = "restored_through"
         case taskSHA256 = "task_sha256"
         case modelRound = "model_round"
         case modelSHA256 = "model_sha256"
@@ -52,6 +73,8 @@ struct RoundFile: Codable, Equatable, Sendable {
     /// Seconds since 1970.
     var opened: Double
     var deadline: Double
+    /// When the round's model is shown, seconds since 1970, where that follows a schedule; nil: as soon as it exists.
+    var publication: Double?
     /// Places in the roster. Secret where amplification by sampling is claimed.
     var invited: [Int]
     var survivors: [Int] = []
@@ -67,19 +90,31 @@ struct RoundFile: Codable, Equatable, Sendable {
     var examplesPerClient: Double?
     var epsilon: Double?
     var epsilonServer: Double?
+    /// Against other members of the cohorts.
+    var epsilonMembers: Double?
+    /// Of a single record, where clients train with per-example noise.
+    var epsilonExample: Double?
     var seconds: Double = 0
     var evaluationSeconds: Double = 0
     var bytesUp = 0
     var bytesDown = 0
     var abandoned: String?
+    /// Whether the ledger has a charge of the round; nil before it has ended, and in files of 0.1.0.
+    var isCharged: Bool?
+    /// Agents that were registered when the round was opened; nil in files of 0.1.0.
+    var registered: Int?
 
     enum CodingKeys: String, CodingKey {
-        case run, round, state, opened, deadline, invited, survivors, reports, failures, accuracy, loss,
-            epsilon, seconds, abandoned
+        case run, round, state, opened, deadline, publication, invited, survivors, reports, failures,
+            accuracy, loss,
+            epsilon, seconds, abandoned, registered
+        case isCharged = "charged"
         case examplesPerClient = "examples_per_client"
         case noisySumSHA256 = "noisy_sum_sha256"
         case modelSHA256 = "model_sha256"
         case epsilonServer = "epsilon_server"
+        case epsilonMembers = "epsilon_members"
+        case epsilonExample = "epsilon_example"
         case evaluationSeconds = "evaluation_seconds"
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"

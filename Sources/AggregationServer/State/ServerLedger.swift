@@ -10,39 +10,185 @@ internal import Privacy
 ///
 /// After a failed write what is on disk is unknown; the next use opens and verifies the file anew.
 final class ServerLedger {
-    private let open: () throws -> PrivacyLedger
+    private var open: () throws -> PrivacyLedger
     private var ledger: PrivacyLedger?
+    private let path: String
+    /// What `run.json` says of the ledger, and the number of the round that may have lines behind it.
+    private var bound: (binding: LedgerBinding, round: Int)
+    /// The plan's own part of a binding.
+    private let template: LedgerBinding
+    /// What administrators ordered, by what the lines behind the binding say, and who was shut out for good by any line.
+    private(set) var orders: [String] = []
+    private(set) var revoked: Set<Int> = []
+    /// A gap that was announced behind the binding, whose rounds may not all be charged.
+    private(set) var gap: LedgerGap?
     private let privacy: PrivacyPlan?
     private let serverEvents: [LedgerEvent]
+    private let exampleEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let epsilonOfRounds: (Int) throws -> Double
     private let epsilonAgainstServer: (Int) throws -> Double
+    private let epsilonAgainstMembers: (Int) throws -> Double
+    private let epsilonOfExample: (Int) throws -> Double?
 
-    /// Opens the ledger, or takes it up again; a torn last line is cut off, any other fault is refused.
-    init(path: String, run: String, taskDigest: String, plan: TaskPlan) throws {
-        let privacy = plan.privacy
+    /// Opens the ledger of a run that stands as `run` says, or takes it up again; a torn last line is cut off, any other
+    /// fault is refused, as is a ledger that does not agree with `run`: a storage `Failure`.
+    init(path: String, run state: RunState, taskDigest: String, plan: TaskPlan) throws {
+        let (run, privacy) = (state.run, plan.privacy)
+        self.path = path
+        bound = (state.ledger ?? .nothing, state.round)
         let configuration = privacy?.configuration
         self.privacy = privacy
         // A server that sees exact sums learns without bound; the ledger must not read as if nothing was spent.
         serverEvents = try Self.events(
             privacy.map { [$0.serverEvent ?? PrivacyPlan.unprotected($0.configuration.adjacency)] } ?? [])
-        let delta = configuration?.targetDelta ?? 1e-5
+        exampleEvents = try Self.events([plan.example?.event(rounds: 1)].compactMap(\.self))
+        let delta = plan.configuration.privacy.targetDelta
         // The engine stops at the affordable rounds; the ledger's own limit allows for rounding.
         budget = PrivacyBudget(
             epsilon: configuration?.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity, delta: delta)
         let opening = LedgerEntry.Opening(
             taskDigest: taskDigest, adjacency: configuration?.adjacency ?? .addOrRemoveOne, delta: delta,
             epsilonLimit: configuration?.targetEpsilon ?? .infinity, serverEpsilonLimit: .infinity)
-        let signer = LedgerKey(try Self.key("\(path).key"))
+        let signer = LedgerKey(try Self.key("\(path).key", ledger: path))
         let spending = Spending(plan)
         epsilonOfRounds = spending.epsilon(rounds:)
         epsilonAgainstServer = spending.epsilonAgainstServer(rounds:)
-        open = {
+        epsilonAgainstMembers = spending.epsilonAgainstMembers(rounds:)
+        epsilonOfExample = spending.epsilonOfExample(rounds:)
+        template = LedgerBinding(
+            lines: 0, head: LedgerLine.origin, rounds: 0, opening: LedgerEntry.open(opening).text,
+            charge: LedgerEntry.charge(
+                round: 1, costs: try Self.costs(privacy, serverEvents, exampleEvents, charge: 1)
+            ).text,
+            roundsPerTree: privacy?.tree?.leaves)
+        open = { throw LedgerError.failedBefore }
+        open = { [unowned self] in
             try PrivacyLedger(
                 run: run, opening: opening, time: Self.now, hash: LedgerDigest(), signer: signer,
-                verifier: signer, store: LedgerLines(path: path))
+                verifier: signer, store: LedgerLines(path: path), check: self.check)
         }
-        ledger = try open()
+        do {
+            // A file of version 1 says how many rounds were charged, and no more.
+            if state.ledger == nil {
+                try adopt(rounds: state.charged, upTo: state.round, LedgerBytes.read(path))
+            }
+            ledger = try open()
+        } catch let error as LedgerError {
+            throw Failure(.storage, "\(path): \(error); \(Self.wayOn(path))")
+        }
+    }
+
+    /// How to go on where ledger and state disagree.
+    static func wayOn(_ path: String) -> String {
+        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+            .joined(separator: "/")
+        return
+            "restore both from one backup, or go on on purpose: sordino ledger accept \(folder) --actor NAME"
+    }
+
+    /// Compares what was read with what `run.json` remembers. Throws a storage `Failure` that says which is newer.
+    private func check(_ verdict: LedgerVerdict) throws {
+        if let complaint = bound.binding.complaint(verdict, round: bound.round) {
+            throw Failure(.storage, "\(path): \(complaint); \(Self.wayOn(path))")
+        }
+        let further = verdict.lines.dropFirst(bound.binding.lines)
+        orders = further.compactMap { line in
+            if case .admin(_, let action) = line.entry { action } else { nil }
+        }
+        gap = orders.reversed().lazy.compactMap(LedgerGap.init(action:)).first
+        for line in verdict.lines {
+            guard case .admin(_, let action) = line.entry, let client = Self.revoked(by: action) else {
+                continue
+            }
+            revoked.insert(client)
+        }
+    }
+
+    /// Binds to the lines of a ledger that no state remembers, where it has the charged rounds that the state does.
+    private func adopt(rounds: Int, upTo round: Int, _ bytes: [UInt8]) throws {
+        let verifier = UncheckedSignatures()
+        let verdict = LedgerVerification(hash: LedgerDigest(), verifier: verifier).verify(bytes)
+        let charged = verdict.state.rounds.count { $0.number <= round }
+        guard charged >= rounds else {
+            throw Failure(
+                .storage,
+                "\(path): has \(charged) charged rounds, run.json remembers \(rounds): the ledger is the older; "
+                    + Self.wayOn(path))
+        }
+        let lines = verdict.lines.prefix { ($0.entry.round ?? 0) <= round }
+        guard let last = lines.last else { return }
+        bound.binding = LedgerBinding(lines: lines.count, head: last.hash, rounds: charged)
+    }
+
+    /// The `action` of a line that shuts an agent out.
+    static func revocation(of client: Int) -> String { "revoke agent \(client)" }
+
+    private static func revoked(by action: String) -> Int? {
+        let words = action.split(separator: " ")
+        return words.count == 3 && words[0] == "revoke" && words[1] == "agent" ? Int(words[2]) : nil
+    }
+
+    /// What `run.json` is to say of the ledger as it is now. Throws what opening throws, where a write failed before.
+    func binding() throws -> LedgerBinding {
+        if ledger == nil { ledger = try open() }
+        guard let head = ledger?.head, let rounds = ledger?.state.rounds.count else {
+            throw LedgerError.failedBefore
+        }
+        var binding = template
+        (binding.lines, binding.head, binding.rounds) = (head.sequence, head.hash, rounds)
+        return binding
+    }
+
+    /// `run.json` says this now, durably.
+    func isBound(by run: RunState) {
+        bound = (run.ledger ?? bound.binding, run.round)
+        (orders, gap) = ([], nil)
+    }
+
+    /// Charges rounds that were, or may have been, released by a state that is lost; `charged` rounds were charged
+    /// before them. No budget forbids it: what is spent is spent. Rounds that are charged already stay as they are.
+    func charge(_ gap: LedgerGap, after charged: Int, why: String) throws {
+        try write { ledger throws in
+            let isAnnounced = self.gap == gap
+            if !isAnnounced {
+                try ledger.recordAdministration(actor: "server", action: gap.action(why), time: Self.now)
+            }
+            for (place, round) in gap.rounds.enumerated() {
+                if ledger.state.round(round) == nil {
+                    try ledger.charge(
+                        round: round, costs: costs(charge: charged + place + 1),
+                        within: PrivacyBudget(epsilon: .infinity, delta: budget.delta), time: Self.now,
+                        epsilon: { _, _ in .infinity })
+                }
+                switch ledger.state.round(round)?.progress {
+                case .released, .abandoned, nil: break
+                case .charged, .settled: try ledger.abandon(round: round, reason: why, time: Self.now)
+                }
+            }
+        }
+    }
+
+    /// Whether the round's noisy sum was settled, whatever became of it then.
+    func isSettled(_ round: Int) -> Bool {
+        switch ledger?.state.round(round)?.progress {
+        case .settled, .released: true
+        case .abandoned(let settlement): settlement != nil
+        case .charged, nil: false
+        }
+    }
+
+    /// Numbers of the rounds whose models were released, ascending.
+    var releasedRounds: [Int] {
+        (ledger?.state.rounds ?? []).compactMap { round in
+            if case .released = round.progress { round.number } else { nil }
+        }
+    }
+
+    /// SHA-256 of the model that the ledger says the round released; nil where it was not released.
+    func released(_ round: Int) -> String? {
+        guard case .released(_, let digest)? = ledger?.state.round(round)?.progress else { return nil }
+        return digest
     }
 
     /// Writes the worst case of a round, the `charge`-th charged round of the run.
@@ -99,6 +245,12 @@ final class ServerLedger {
     /// The same against the server, which no sampling hides from.
     func spentAgainstServer(rounds: Int) throws -> Double { try epsilonAgainstServer(rounds) }
 
+    /// The same against other members of the cohorts, to whom a masked round's roster is told.
+    func spentAgainstMembers(rounds: Int) throws -> Double { try epsilonAgainstMembers(rounds) }
+
+    /// ε of a single record that was in every round; nil where clients add no noise for each example.
+    func spentByExample(rounds: Int) throws -> Double? { try epsilonOfExample(rounds) }
+
     private func write(_ body: (inout PrivacyLedger) throws -> Void) throws {
         if ledger == nil { ledger = try open() }
         guard var current = ledger.take() else { throw LedgerError.failedBefore }
@@ -113,8 +265,15 @@ final class ServerLedger {
     }
 
     private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
+        try Self.costs(privacy, serverEvents, exampleEvents, charge: charge)
+    }
+
+    private static func costs(
+        _ privacy: PrivacyPlan?, _ serverEvents: [LedgerEvent], _ exampleEvents: [LedgerEvent], charge: Int
+    ) throws -> LedgerEntry.RoundCosts {
         LedgerEntry.RoundCosts(
-            released: try Self.events(privacy?.events(charge: charge) ?? []), server: serverEvents)
+            released: try events(privacy?.events(charge: charge) ?? []), server: serverEvents,
+            example: exampleEvents, members: try events(privacy?.membersEvents(charge: charge) ?? []))
     }
 
     /// Every event of this ledger is one of the plan's two: which and how many says it all.
@@ -132,46 +291,18 @@ final class ServerLedger {
     }
 
     /// The ledger's own key, made at the first start and kept beside it, mode 0600.
-    private static func key(_ path: String) throws -> Signature.PrivateKey {
-        if let seed = FileManager.default.contents(atPath: path) {
-            guard seed.count == 32 else {
-                throw Failure(.storage, "\(path): damaged; restore it from a backup")
-            }
-            return try Signature.PrivateKey(seed: SecretBytes(copying: Array(seed)))
+    private static func key(_ path: String, ledger: String) throws -> Signature.PrivateKey {
+        if let key = try StoredLedgerKey.read(path) { return key }
+        // Under another key no line of the ledger could be trusted.
+        guard try StoredFile.size(at: ledger) ?? 0 == 0 else {
+            throw Failure(.storage, "\(path): missing, though \(ledger) has lines; \(wayOn(ledger))")
         }
-        let key = try Signature.PrivateKey()
-        let seed = try key.seed().withUnsafeBytes { Array($0) }
-        try AtomicFile.write(seed, to: path, mode: 0o600)
-        return key
-    }
-}
-
-/// SHA-256 for ledgers.
-private struct LedgerDigest: LedgerHash {
-    // An empty digest equals no line's hash: should OpenSSL fail, nothing verifies and nothing is written.
-    func digest(of bytes: [UInt8]) -> [UInt8] { (try? SHA256.hash(bytes)) ?? [] }
-}
-
-/// Ed25519 for ledgers; public keys are written in hexadecimal.
-private struct LedgerKey: LedgerSigner, LedgerVerifier {
-    private let key: Signature.PrivateKey
-    let publicKey: String
-
-    init(_ key: Signature.PrivateKey) {
-        self.key = key
-        publicKey = RunIdentity.text(key.publicKey.bytes)
-    }
-
-    func sign(_ bytes: [UInt8]) throws -> [UInt8] { try key.sign(bytes) }
-
-    /// A server's ledger has one key, its own.
-    func isValid(signature: [UInt8], of bytes: [UInt8], publicKey: String) -> Bool {
-        publicKey == self.publicKey && key.publicKey.isValid(signature, for: bytes)
+        return try StoredLedgerKey.make(path)
     }
 }
 
 /// The ledger's lines in a file that only grows.
-private struct LedgerLines: LedgerStore {
+struct LedgerLines: LedgerStore {
     let path: String
     private let file: AppendOnlyFile
 
@@ -180,12 +311,7 @@ private struct LedgerLines: LedgerStore {
         file = try AppendOnlyFile(path: path)
     }
 
-    func load() throws -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw Failure(.storage, "cannot read \(path); check its permissions and the device")
-        }
-        return Array(data)
-    }
+    func load() throws -> [UInt8] { try LedgerBytes.read(path) }
 
     func append(_ bytes: [UInt8]) throws { try file.append(bytes) }
 

@@ -50,7 +50,8 @@ struct Spool: Sendable {
         let prefix = StateDirectory.name(round) + "-"
         return try names().compactMap { name in
             guard name.hasPrefix(prefix), name.hasSuffix(".update") else { return nil }
-            return Int(name.dropFirst(prefix.count).dropLast(".update".count))
+            let client = Int(name.dropFirst(prefix.count).dropLast(".update".count))
+            return client.flatMap { name == "\(prefix)\($0).update" && $0 >= 0 ? $0 : nil }
         }.sorted()
     }
 
@@ -68,5 +69,11 @@ struct Spool: Sendable {
         try synchronise()
     }
 
-    private func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path) }
+    private func names() throws -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: path)
+        } catch {
+            throw Failure(.storage, "cannot read \(path); check its permissions and the device")
+        }
+    }
 }

@@ -48,25 +48,89 @@ struct StateDirectory: Sendable {
     // MARK: Run and rounds
 
     /// The run that the folder holds; nil for a new one. Throws when the file is damaged.
-    func run() throws -> RunState? { try read(RunState.self, "\(path)/run.json") }
+    func run() throws -> RunState? {
+        guard let bytes = try contents(runPath) else { return nil }
+        guard let form = try? JSONDecoder().decode(FormVersion.self, from: Data(bytes)) else {
+            throw Self.damaged(runPath)
+        }
+        guard form.version <= RunState.currentVersion else {
+            throw Failure(
+                .storage,
+                "\(runPath): is of version \(form.version), this program knows up to "
+                    + "\(RunState.currentVersion); use the newer program that wrote it")
+        }
+        guard let run = try? JSONDecoder().decode(RunState.self, from: Data(bytes)), run.isPlausible else {
+            throw Self.damaged(runPath)
+        }
+        return run
+    }
 
-    func write(_ state: RunState) throws { try write(state, to: "\(path)/run.json") }
+    /// Throws a storage `Failure` where the folder holds what only a run can have left: without `run.json` a fresh run
+    /// would forget what that one spent.
+    func requireNew() throws {
+        let files = [ledger, "\(ledger).key", agents, treeNoisePath]
+        let left = try files.first { try StoredFile.size(at: $0) != nil }
+        let rounds = try roundNumbers().last.map(roundPath)
+        let models = try modelRounds().last { $0 > 0 }.map { modelPath($0) }
+        guard let found = left ?? rounds ?? models else { return }
+        throw Failure(
+            .storage,
+            "\(runPath): missing, though \(found) is there; restore it from a backup, or name another "
+                + "state_directory for a new run")
+    }
+
+    /// The path of the run's state.
+    var runPath: String { "\(path)/run.json" }
+
+    /// The one member that every version of a file has.
+    private struct FormVersion: Decodable { let version: Int }
+
+    /// What to say of a file that is not there, or is not what was written.
+    static func missing(_ path: String) -> Failure {
+        Failure(.storage, "\(path): missing; restore it from a backup")
+    }
+
+    static func damaged(_ path: String) -> Failure {
+        Failure(.storage, "\(path): damaged; restore it from a backup")
+    }
+
+    func write(_ state: RunState) throws { try write(state, to: runPath) }
 
     /// A round's file; nil where there is none.
-    func round(_ number: Int) throws -> RoundFile? { try read(RoundFile.self, roundPath(number)) }
+    func round(_ number: Int) throws -> RoundFile? {
+        let path = roundPath(number)
+        guard let bytes = try contents(path) else { return nil }
+        guard let file = try? JSONDecoder().decode(RoundFile.self, from: Data(bytes)), file.round == number,
+            file.isPlausible
+        else { throw Self.damaged(path) }
+        return file
+    }
 
     func write(_ round: RoundFile) throws { try write(round, to: roundPath(round.round)) }
 
     /// Numbers of all rounds with a file, ascending.
-    func roundNumbers() throws -> [Int] {
-        try FileManager.default.contentsOfDirectory(atPath: "\(path)/rounds").compactMap { name in
-            name.hasSuffix(".json") ? Int(name.dropLast(".json".count)) : nil
+    func roundNumbers() throws -> [Int] { try numbers(of: "json", in: "rounds") }
+
+    /// The numbers in the names of a folder's files of a kind, ascending; a name that this program would not give is
+    /// none of its files.
+    func numbers(of kind: String, in folder: String) throws -> [Int] {
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")
+        } catch {
+            throw Failure(.storage, "cannot read \(path)/\(folder); check its permissions and the device")
+        }
+        return names.compactMap { name in
+            guard name.hasSuffix(".\(kind)"), let number = Int(name.dropLast(kind.count + 1)), number >= 0,
+                name == "\(Self.name(number)).\(kind)"
+            else { return nil }
+            return number
         }.sorted()
     }
 
     // MARK: Noisy sum
 
-    private func noisySumPath(_ round: Int) -> String { "\(path)/spool/\(Self.name(round)).noisy-sum" }
+    func noisySumPath(_ round: Int) -> String { "\(path)/spool/\(Self.name(round)).noisy-sum" }
 
     /// Whether a noisy sum of the round is stored. Throws when it does not fit.
     func hasNoisySum(_ round: Int, count: Int, bits: Int) throws -> Bool {
@@ -106,6 +170,13 @@ struct StateDirectory: Sendable {
         }
     }
 
+    /// Removes noisy sums that nothing can need any more, of rounds up to `round`.
+    func removeNoisySums(upTo round: Int) throws {
+        for number in try numbers(of: "noisy-sum", in: "spool") where number <= round {
+            try removeNoisySum(number)
+        }
+    }
+
     func removeNoisySum(_ round: Int) throws { try AtomicFile.remove(noisySumPath(round)) }
 
     // MARK: Files
@@ -116,11 +187,11 @@ struct StateDirectory: Sendable {
         return String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
 
-    private func roundPath(_ number: Int) -> String { "\(path)/rounds/\(Self.name(number)).json" }
+    func roundPath(_ number: Int) -> String { "\(path)/rounds/\(Self.name(number)).json" }
 
     /// A file, mapped; nil where there is none. It must only ever be replaced, never written to.
     func map(_ path: String) throws -> SharedBuffer? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard try StoredFile.size(at: path) != nil else { return nil }
         do {
             return try SharedBuffer(mappingFileAt: path)
         } catch {
@@ -129,22 +200,7 @@ struct StateDirectory: Sendable {
         }
     }
 
-    private func contents(_ path: String) throws -> [UInt8]? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw Failure(.storage, "cannot read \(path); check its permissions and the device")
-        }
-        return Array(data)
-    }
-
-    private func read<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value? {
-        guard let bytes = try contents(path) else { return nil }
-        do {
-            return try JSONDecoder().decode(type, from: Data(bytes))
-        } catch {
-            throw Failure(.storage, "\(path): damaged; restore it from a backup")
-        }
-    }
+    private func contents(_ path: String) throws -> [UInt8]? { try StoredFile.bytes(at: path) }
 
     private func write(_ value: some Encodable, to path: String) throws {
         let encoder = JSONEncoder()

@@ -74,6 +74,7 @@ struct StoredMemory: Sendable {
             throw Failure(.storage, "\(path): damaged (\(error)); restore it from a backup")
         }
         clippingNorm = contents.metadata[Self.clippingKey].flatMap(Double.init)
+        guard clippingNorm.map({ $0.isFinite && $0 > 0 }) ?? true else { throw StateDirectory.damaged(path) }
         guard let tensor = contents.tensors.first, contents.tensors.count == 1, tensor.width == 4,
             tensor.bytes.isEmpty || tensor.bytes.count == 4 * count
         else {

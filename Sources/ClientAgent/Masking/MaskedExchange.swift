@@ -18,6 +18,8 @@ final class MaskedExchange {
     }
 
     private let member: MaskedMember
+    /// Members of the round, once it is joined.
+    private(set) var members = 0
     private let message: RoundPlan
     private let link: ServerLink
     private let stop: StopSignal
@@ -35,12 +37,11 @@ final class MaskedExchange {
         patience = .now + .seconds(2 * message.deadlineSeconds + 120)
     }
 
-    /// Steps `keys` and `shares`: from here on the neighbours can stand in for this agent. Returns the number of
-    /// members. Throws ``Ended`` when
+    /// Steps `keys` and `shares`: from here on the neighbours can stand in for this agent. Throws ``Ended`` when
     /// the server turns it away, ``SecureAggregationError`` when it refuses what the server shows it, or
     /// ``ClientError``.
-    func join() throws -> Int {
-        try guarded {
+    func join() throws {
+        members = try guarded {
             try send(.keys, member.answer(.keys, to: []))
             try send(.shares, member.answer(.shares, to: ask(.shares)))
             guard let members = member.memberCount else { throw Ended(reason: "no roster was agreed on") }
@@ -48,14 +49,16 @@ final class MaskedExchange {
         }
     }
 
-    /// Steps `masked`, `consistency` and `unmask`. The report leaves masked only. Throws as ``join()`` does;
-    /// once the report is in the sum, the server's closing of the round is no error.
-    func deliver(_ report: RingVector) throws {
+    /// Steps `masked`, `consistency` and `unmask`. The report leaves masked only, and nothing before `wait`. Throws as ``join()``
+    /// does; once the report is in the sum, the server's closing of the round is no error.
+    func deliver(_ report: RingVector, before wait: () throws -> Void) throws {
         try guarded {
             guard
                 let header = UpdateHeader(
                     run: message.run, round: message.round, weight: 1, count: report.count, bits: report.bits)
             else { throw Ended(reason: "the run has no identity") }
+            // Already the question for this step would tell when local work was done.
+            try wait()
             var masked = report
             try member.mask(&masked, delivery: ask(.masked))
             try send(.masked, header.encoded() + masked.packed())

@@ -2,6 +2,7 @@ internal import Compute
 internal import Configuration
 internal import Cryptography
 internal import Datasets
+internal import Federation
 internal import FoundationEssentials
 internal import Glibc
 internal import HTTPWire
@@ -57,7 +58,7 @@ package struct Preflight {
         switch error {
         case let error as ClientError: Failure(.network, error.description)
         case let error as TLSError: Failure(.network, error.description)
-        case let error as LedgerError: Failure(.refused, error.description)
+        case let error as LedgerError: AgentFailure.describe(error)
         default: Failure(wrapping: error)
         }
     }
@@ -87,15 +88,21 @@ package struct Preflight {
         let ledgers = try AgentLedgers(state: state)
         _ = try RoundProgress(path: state.file("progress.json"))
         let waiting = try Outbox(folder: state.file("outbox")).entries().count
-        let delta = configuration.policy.maximalDelta
-        let spent = try ledgers.spent(delta: delta)
-        let limit = configuration.policy.maximalEpsilon
-        guard spent < limit || limit.isInfinite else {
-            throw Failure(
-                .refused, "the privacy budget is spent: epsilon \(spent) of \(limit) at delta \(delta)")
+        let policy = configuration.policy
+        let spent = try ledgers.spent(delta: policy.maximalDelta)
+        let rest = waiting > 0 ? "; \(waiting) finished reports wait to be sent" : ""
+        // A server that is trusted with exact updates is told without bound by its nature, and no budget ends that.
+        guard spent.isFinite || !policy.trustsServer else {
+            return "the trusted server was sent exact updates: epsilon is unbounded against it\(rest)"
         }
-        return "epsilon \(Quantity.decimal(spent, places: 4)) of \(limit) spent at delta \(delta)"
-            + (waiting > 0 ? "; \(waiting) finished reports wait to be sent" : "")
+        guard spent < policy.maximalEpsilon || policy.trustsServer else {
+            throw Failure(
+                .refused,
+                "the privacy budget is spent: epsilon \(spent) of \(policy.maximalEpsilon) at delta \(policy.maximalDelta)"
+            )
+        }
+        return
+            "epsilon \(Quantity.decimal(spent, places: 4)) of \(policy.maximalEpsilon) spent at delta \(policy.maximalDelta)\(rest)"
     }
 
     private func policy() throws -> String {
@@ -167,6 +174,66 @@ package struct Preflight {
             }
             return "\(abs(skew)) s from the server's"
         }
+        task()
+    }
+
+    /// The task on offer, judged as `run` judges it.
+    private mutating func task() {
+        var offered: OfferedTask?
+        let configuration = configuration
+        look("task") {
+            let link = ServerLink(
+                client: try AgentConnection.client(configuration), stop: try StopSignal(),
+                log: Logger(level: .error))
+            guard let offer = try link.offer() else { return "the server does not tell its task" }
+            let task = try OfferedTask(offer)
+            offered = task
+            return Self.summary(task, offer)
+        }
+        guard let offered else { return }
+        look("task policy") {
+            let violations = try Self.violations(offered, configuration)
+            guard violations.isEmpty else {
+                throw Failure(.refused, violations.map(\.description).joined(separator: "; "))
+            }
+            return "within this agent's policy and budget"
+        }
+        look("task data") {
+            let trainer = try Agent.trainer(
+                configuration, folder: "\(configuration.stateDirectory)/trainer", isStopped: { false })
+            try trainer.examine(offered.job)
+            return "what this agent has fits the task"
+        }
+    }
+
+    private static func summary(_ task: OfferedTask, _ offer: TaskOffer) -> String {
+        let shape = offer.inputShape.map(String.init).joined(separator: " x ")
+        let time: String
+        if let seconds = task.configuration.reportAfter {
+            time = "reports leave after \(seconds) s"
+        } else if task.plan.hidesTime {
+            time =
+                "no report_after: the time of a report tells how long training took, to a factor of two"
+        } else {
+            time = "reports leave when they are ready"
+        }
+        return
+            "\(task.configuration.name): inputs of \(shape), mode \(task.configuration.privacy.mode.rawValue), \(time)"
+    }
+
+    /// What of the task `run` would refuse now.
+    private static func violations(
+        _ task: OfferedTask, _ configuration: AgentConfiguration
+    ) throws -> [PolicyViolation] {
+        let gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
+        let state = try StateDirectory(configuration.stateDirectory)
+        let today = try RoundProgress(path: state.file("progress.json")).roundsWithinDay(before: time(nil))
+        let spending = try gate.spending(AgentLedgers(state: state), after: task.plan)
+        let early = gate.judge(task: task.configuration, roundsToday: today)
+        guard early.isEmpty else { return early }
+        return gate.judge(
+            task.plan, clippingNorm: task.plan.privacy?.configuration.clippingNorm ?? .infinity,
+            spending: spending, roundsToday: today)
     }
 
     /// Reachability, TLS and the server's clock: the request asks for nothing, and any answer carries a date.

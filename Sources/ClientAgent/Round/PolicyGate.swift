@@ -28,23 +28,42 @@ package struct PolicyGate: Sendable {
                     ?? (privacy.mode == .distributed ? task.cohortSize : max(1, task.cohortSize / 2)),
                 adversarialRate: 1, dropOutRate: 1, rosterDigest: Self.stated(rosterDigest, task),
                 epsilonAfter: privacy.mode == .none ? .infinity : 0, delta: policy.maximalDelta,
-                roundsToday: roundsToday))
+                epsilonMembersAfter: 0, roundsToday: roundsToday))
     }
 
     /// What of a resolved round is outside the policy.
-    /// - Parameter epsilonAfter: the agent's ε against the server with the round charged, at `delta`.
-    package func judge(_ work: RoundWork, epsilonAfter: Double, roundsToday: Int) -> [PolicyViolation] {
-        let task = work.task.configuration
+    /// - Parameter spending: the agent's ε with the round charged, at `delta` and `deltaExample`.
+    func judge(_ work: RoundWork, spending: Spending, roundsToday: Int) -> [PolicyViolation] {
+        judge(
+            work.plan, clippingNorm: work.clippingNorm, spending: spending, roundsToday: roundsToday)
+    }
+
+    /// What of a resolved task is outside the policy, its updates clipped to `clippingNorm`.
+    func judge(
+        _ plan: TaskPlan, clippingNorm: Double, spending: Spending, roundsToday: Int
+    ) -> [PolicyViolation] {
+        let task = plan.configuration
         return applicable(
             PolicyPlan(
                 task: task.name, model: Self.name(of: task.model.json), mode: Self.mode(task.privacy.mode),
-                isMasked: task.privacy.mode == .distributed, clippingNorm: work.clippingNorm,
-                guaranteedNoiseMultiplier: work.plan.privacy?.noiseMultiplier ?? 0,
-                minimalCohort: work.plan.rules.minimumReports,
+                isMasked: task.privacy.mode == .distributed, clippingNorm: clippingNorm,
+                guaranteedNoiseMultiplier: plan.privacy?.noiseMultiplier ?? 0,
+                minimalCohort: Self.minimalCohort(plan),
                 adversarialRate: task.secureAggregation.adversarialRate,
                 dropOutRate: task.secureAggregation.dropoutRate,
                 rosterDigest: Self.stated(rosterDigest, task),
-                epsilonAfter: epsilonAfter, delta: policy.maximalDelta, roundsToday: roundsToday))
+                epsilonAfter: spending.server, delta: policy.maximalDelta,
+                epsilonMembersAfter: spending.members, epsilonExampleAfter: spending.record,
+                deltaExample: spending.record.map { _ in policy.maximalDeltaExample },
+                roundsToday: roundsToday))
+    }
+
+    /// Fewest clients among whom an update is hidden: the least reports that are released. A central Poisson cohort has no
+    /// such number: its noise is that of the planned cohort, whoever came.
+    private static func minimalCohort(_ plan: TaskPlan) -> Int {
+        let configuration = plan.configuration
+        let isPlanned = configuration.privacy.mode == .central && configuration.privacy.sampling == .poisson
+        return isPlanned ? configuration.cohortSize : plan.rules.minimumReports
     }
 
     /// Only masked rounds show an agent its peers: the roster is held against nothing elsewhere.
@@ -52,8 +71,16 @@ package struct PolicyGate: Sendable {
         task.privacy.mode == .distributed ? digest : nil
     }
 
-    /// δ at which the agent states its ε.
-    package var delta: Double { policy.maximalDelta }
+    /// Greatest magnitude of a published model's values that is trained from.
+    package var maximalWeight: Double { policy.maximalWeight }
+
+    /// What the agent will have spent with a round of `task`, at the policy's δ. Throws where no accountant knows an
+    /// event.
+    func spending(_ ledgers: AgentLedgers, after task: TaskPlan) throws -> Spending {
+        try ledgers.spending(
+            after: task, delta: policy.maximalDelta, deltaExample: policy.maximalDeltaExample,
+            countsMembers: policy.maximalEpsilonMembers != nil)
+    }
 
     /// Figures of noise have no meaning where the owner allows plain averaging by name and trusts the server:
     /// they forbid nothing then, and everything otherwise.

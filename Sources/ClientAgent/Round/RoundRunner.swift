@@ -12,13 +12,24 @@ internal import Transport
 /// Serves rounds: drives the same session as a simulated client's, and answers its actions with policy, trainer,
 /// ledger, outbox and server.
 ///
-/// The order is the guarantee: begun durably → trained and noised → charged durably → kept durably → sent. A
-/// process that is killed between any two of them never sends two different reports for one round, and never
-/// sends one that was not charged. A masked report is not kept: its masks are in memory only, so that a process
-/// that ends has dropped out of the round.
+/// The order is the guarantee: begun durably → charged durably → data touched, trained, noised → kept durably → sent
+/// when the frame of time is over. A process that is killed between any two of them never sends two different
+/// reports for one round, and nothing that depends on the data, a failure included, is ever free. A masked report
+/// is not kept: its masks are in memory only, so that a process that ends has dropped out of the round; its round
+/// is charged once its members are known.
 package final class RoundRunner {
     /// Instants of a round after which a test may let the process die.
-    package enum Milestone: CaseIterable, Sendable { case begun, encoded, charged, stored, delivered }
+    package enum Milestone: CaseIterable, Sendable { case begun, charged, encoded, stored, delivered }
+
+    /// How an assignment ended.
+    package enum Outcome: Equatable, Sendable {
+        /// The server has the report.
+        case delivered
+        /// It does not: the round was refused, given up or turned away.
+        case notDelivered
+        /// This agent's data or trainer do not fit the task; its owner was told.
+        case unsuitable
+    }
 
     private let state: StateDirectory
     private let gate: PolicyGate
@@ -38,8 +49,11 @@ package final class RoundRunner {
     /// The masked round that the agent is in, with its report once that is charged.
     private var exchange: MaskedExchange?
     private var report: RingVector?
-    /// Examples behind the report.
-    private var examples = 0
+    /// When the frame of time began that the report leaves at the end of.
+    private var frameBegan = ContinuousClock.now
+    private var leaveTimes = LeaveTimes()
+    private var suitability = Suitability()
+    private var outcome = Outcome.notDelivered
     /// Rounds that this process joined; those of processes before are in `progress`, on disk.
     private var participation = ParticipationRecord()
     private var givingUp = FailureReport.Reason.other
@@ -60,6 +74,7 @@ package final class RoundRunner {
         ledgers = try AgentLedgers(state: state)
         outbox = Outbox(folder: state.file("outbox"))
         progress = try RoundProgress(path: state.file("progress.json"))
+        if progress.version != nil { try progress.bind(ledgers.bindings) }
     }
 
     /// Sends what an earlier process finished and did not get rid of: the same bytes. Throws ``ClientError`` or
@@ -75,7 +90,9 @@ package final class RoundRunner {
 
     /// Serves one assignment to its end: delivered, turned away or given up. Throws only what must end the
     /// agent: ``ClientError`` and storage ``Failure``s.
-    package func serve(_ message: RoundPlan) throws {
+    @discardableResult package func serve(_ message: RoundPlan) throws -> Outcome {
+        frameBegan = .now
+        outcome = .notDelivered
         var session = ClientSession(run: message.run, lastRound: progress.lastRound(of: message.run))
         let assignment = RoundAssignment(
             run: message.run, round: message.round, modelDigest: message.model.sha256)
@@ -90,6 +107,12 @@ package final class RoundRunner {
         while let action = actions.popFirst() {
             if let event = try answer(action, message) { actions += session.handle(event) }
         }
+        return outcome
+    }
+
+    /// Whether this agent's data and trainer fit the task of a job, known or looked at now.
+    func verdict(on job: TrainingJob) -> Suitability.Verdict {
+        suitability.verdict(job.task, at: time(nil)) { try trainer.examine(job) }
     }
 
     /// The event that answers an action; nil for those that only tell.
@@ -102,18 +125,28 @@ package final class RoundRunner {
         case .requireDelivery where exchange != nil: return try deliverMasked()
         case .requireDelivery:
             let entry = OutboxEntry(run: message.run, round: message.round, body: body)
+            try holdBack()
             return try deliver(entry)
         case .giveUp(let assignment, let reason):
-            log.warning(
-                "giving the round up",
-                ["run": .text(assignment.run), "round": .integer(assignment.round), "reason": .text(reason)])
+            // Of data that do not fit the owner has been told, once.
+            if outcome != .unsuitable {
+                log.warning(
+                    "giving the round up",
+                    [
+                        "run": .text(assignment.run), "round": .integer(assignment.round),
+                        "reason": .text(reason),
+                    ])
+            }
             if !stop.isRequested {
                 link.giveUp(
                     run: assignment.run, round: assignment.round, reason: givingUp, detail: reason)
             }
             return nil
         case .concluded(let assignment, let delivered):
-            if delivered { log.info("round done", Self.fields(assignment.run, assignment.round)) }
+            if delivered {
+                outcome = .delivered
+                log.info("round done", Self.fields(assignment.run, assignment.round))
+            }
             return nil
         }
     }
@@ -138,7 +171,8 @@ package final class RoundRunner {
         } catch {
             return deny(.other, "the plan is not one that the agent can follow", detail: Self.text(of: error))
         }
-        try progress.begin(run: message.run, round: message.round, now: time(nil))
+        try progress.begin(
+            run: message.run, round: message.round, now: time(nil), ledgers: ledgers.bindings)
         try reached(.begun)
         log.info("training", Self.fields(message.run, message.round))
         return .permitted
@@ -153,11 +187,30 @@ package final class RoundRunner {
         let work = try resolve(message, task)
         let charged = try ledgers.lastRound(of: message.run, task: work.plan, taskDigest: task.digest)
         guard charged < message.round else { return deny(.busy, "this round was charged before") }
-        let after = try ledgers.epsilon(after: work.plan.privacy?.serverEvent, delta: gate.delta)
-        let violations = gate.judge(work, epsilonAfter: after, roundsToday: today)
+        let spending = try gate.spending(ledgers, after: work.plan)
+        let violations = gate.judge(work, spending: spending, roundsToday: today)
         guard violations.isEmpty else { return deny(violations) }
+        if let unsuitable = examine(work) { return unsuitable }
         self.work = work
         return nil
+    }
+
+    /// Whether this agent's data and trainer fit the task, before its first round: what is found then shows, as
+    /// not taking part does, and nothing that is found later.
+    private func examine(_ work: RoundWork) -> ClientEvent? {
+        switch verdict(on: work.job()) {
+        case .suitable: return nil
+        case .tooManyTasks:
+            return deny(.policy, "the server offered too many different tasks today")
+        case .unsuitable(let error, let isNews):
+            outcome = .unsuitable
+            if isNews {
+                log.error(
+                    "this agent cannot serve the task: mend its data or its trainer",
+                    ["task": .text(work.task.configuration.name), "why": .text(Self.text(of: error))])
+            }
+            return deny(.schema, "the agent's data or trainer do not fit the task")
+        }
     }
 
     private func resolve(_ message: RoundPlan, _ task: AssignedTask) throws -> RoundWork {
@@ -171,30 +224,70 @@ package final class RoundRunner {
         return try RoundWork(message, task: task, model: bytes)
     }
 
+    /// Charges the round before anything private is touched; of a masked round once its members are known, who can
+    /// stand in for this agent from then on.
+    private func charge(_ message: RoundPlan) throws -> ClientEvent {
+        guard let work else { return .failed("no work") }
+        if work.plan.masksReports {
+            do {
+                let member = try masking.join(work, participation: &participation)
+                let exchange = MaskedExchange(member, message: message, link: link, stop: stop)
+                try exchange.join()
+                self.exchange = exchange
+            } catch {
+                return try failure(of: error)
+            }
+        }
+        try ledgers.charge(
+            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest)
+        try progress.bind(ledgers.bindings)
+        try reached(.charged)
+        return .charged
+    }
+
     private func train(_ message: RoundPlan) throws -> ClientEvent {
         guard let work else { return .failed("no work") }
-        if work.plan.masksReports { return try trainMasked(work) }
+        let reportAfter = work.plan.configuration.reportAfter
+        // What came before depends on the network, and in a masked round on others.
+        if reportAfter == nil || exchange != nil { frameBegan = .now }
+        let limit = LeaveTimes.limitOfWork(reportAfter: reportAfter)
+        let local = LocalWork(
+            trainer: trainer, mustEnd: limit.map { frameBegan + .seconds($0) },
+            maximalWeight: gate.maximalWeight)
+        let hidden: (any Error)?
         do {
-            (body, examples) = try work.report(by: trainer)
-        } catch let failure as Failure where failure.exitCode == .storage {
-            throw failure
+            if let exchange {
+                let (made, failure) = try work.vector(of: local, members: exchange.members)
+                (report, hidden) = (made.vector, failure)
+            } else {
+                (body, hidden) = try work.report(of: local)
+            }
         } catch {
-            givingUp = Self.reason(of: error)
-            log.error("training failed", ["error": .text(Self.text(of: error))])
-            return .failed("local training failed")
+            return try failure(of: error)
         }
         if stop.isRequested { return .failed("the agent was stopped") }
+        if let hidden {
+            log.error(
+                "local work failed; a report of noise alone takes its place, and only this log tells",
+                ["round": .integer(message.round), "why": .text(Self.text(of: hidden))])
+        }
         try reached(.encoded)
         return .encoded
     }
 
-    private func charge(_ message: RoundPlan) throws -> ClientEvent {
-        guard let work else { return .failed("no work") }
-        try ledgers.charge(
-            run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest,
-            examples: examples)
-        try reached(.charged)
-        return .charged
+    /// Waits until the report's frame of time is over, where there is one.
+    private func holdBack() throws {
+        guard let work else { return }
+        let reportAfter = work.plan.configuration.reportAfter
+        guard work.plan.hidesTime || reportAfter != nil else { return }
+        let leaves = leaveTimes.leaving(
+            after: frameBegan.duration(to: .now).inSeconds, task: work.task.digest, reportAfter: reportAfter,
+            deadline: work.message.deadlineSeconds)
+        while true {
+            let rest = leaves - frameBegan.duration(to: .now).inSeconds
+            guard rest > 0 else { return }
+            if stop.wait(seconds: max(0.001, rest)) { throw ClientError.cancelled }
+        }
     }
 
     private func store(_ message: RoundPlan) throws -> ClientEvent {
@@ -220,26 +313,10 @@ package final class RoundRunner {
 
     // MARK: Masked rounds
 
-    /// Joins the masked round, so that peers can stand in for this agent, and then trains.
-    private func trainMasked(_ work: RoundWork) throws -> ClientEvent {
-        do {
-            let member = try masking.join(work, participation: &participation)
-            let exchange = MaskedExchange(member, message: work.message, link: link, stop: stop)
-            self.exchange = exchange
-            let made = try work.vector(by: trainer, members: exchange.join())
-            (report, examples) = (made.vector, made.examples)
-        } catch {
-            return try failure(of: error)
-        }
-        if stop.isRequested { return .failed("the agent was stopped") }
-        try reached(.encoded)
-        return .encoded
-    }
-
     private func deliverMasked() throws -> ClientEvent {
         guard let exchange, let report else { return .failed("no work") }
         do {
-            try exchange.deliver(report)
+            try exchange.deliver(report, before: holdBack)
             try reached(.delivered)
             return .delivered
         } catch let ended as MaskedExchange.Ended {
@@ -250,7 +327,7 @@ package final class RoundRunner {
         }
     }
 
-    /// What of a masked round's errors ends the round only; the others end the agent.
+    /// What of a round's errors ends the round only; the others end the agent.
     private func failure(of error: any Error) throws -> ClientEvent {
         switch error {
         case let failure as Failure where failure.exitCode == .storage: throw failure
@@ -271,9 +348,13 @@ package final class RoundRunner {
             log.warning("the masked round ended without this agent", ["reason": .text(ended.reason)])
             return .failed("the round went on without this agent")
         default:
-            givingUp = Self.reason(of: error)
-            log.error("training failed", ["error": .text(Self.text(of: error))])
-            return .failed("local training failed")
+            // Where anything is private nothing of local work comes here, only that no noise could be drawn.
+            let isOpen = work.map { !$0.plan.hidesFailures } ?? false
+            givingUp = isOpen ? Self.reason(of: error) : .other
+            log.error(
+                isOpen ? "training failed" : "no report could be made", ["error": .text(Self.text(of: error))]
+            )
+            return .failed(isOpen ? "local training failed" : "no report could be made")
         }
     }
 
@@ -281,7 +362,7 @@ package final class RoundRunner {
 
     /// The keys go to the server, the figures only to the log: they tell of other runs.
     private func deny(_ violations: [PolicyViolation]) -> ClientEvent {
-        let isBudget = violations.allSatisfy { $0.key == "maximal_epsilon" }
+        let isBudget = violations.allSatisfy { $0.key.hasPrefix("maximal_epsilon") }
         return deny(
             isBudget ? .budget : .policy,
             "outside the agent's policy: \(violations.map(\.key).joined(separator: ", "))",

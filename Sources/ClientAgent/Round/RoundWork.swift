@@ -6,6 +6,7 @@ internal import Encoding
 package import Federation
 internal import Learning
 package import Messages
+internal import Privacy
 package import Transport
 
 /// A plan that the agent cannot follow: it contradicts itself, or this version does not know it.
@@ -22,11 +23,16 @@ package struct AssignedTask: Sendable {
 
     /// Reads the task. Throws ``UnusablePlan`` or ``ConfigurationError``.
     package init(_ plan: RoundPlan) throws {
-        digest = Digest.text(of: try SHA256.hash(Array(plan.task.utf8)))
-        guard digest == plan.taskSHA256 else {
+        try self.init(text: plan.task, statedDigest: plan.taskSHA256)
+    }
+
+    /// Reads a task's text, which must have the digest that the server states for it.
+    init(text: String, statedDigest: String) throws {
+        digest = Digest.text(of: try SHA256.hash(Array(text.utf8)))
+        guard digest == statedDigest else {
             throw UnusablePlan("the task has not the SHA-256 that the server states")
         }
-        let json = try JSONValue(json5: plan.task.utf8, source: "the server's task")
+        let json = try JSONValue(json5: text.utf8, source: "the server's task")
         configuration = try TaskConfiguration(Section(json, path: "task"))
     }
 }
@@ -67,10 +73,16 @@ package struct RoundWork {
         preprocessing =
             description.data == .null
             ? nil : try Preprocessing(description.data, path: "\(name): sordino.data")
+        if let stated = message.schemaSHA256 {
+            let digest = Digest.text(of: try SHA256.hash(Array(description.data.text().utf8)))
+            guard digest == stated else {
+                throw UnusablePlan("the published model carries another schema than the assignment states")
+            }
+        }
     }
 
     /// A hostile shape must not overflow a product before its model is refused.
-    private static func checkShape(_ shape: [Int]) throws {
+    static func checkShape(_ shape: [Int]) throws {
         var count = 1
         for size in shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: size)
@@ -81,21 +93,40 @@ package struct RoundWork {
         }
     }
 
-    /// What the trainer is given.
-    package var job: TrainingJob {
-        TrainingJob(
-            plan: plan, task: task.digest, round: message.round, client: message.client, seed: message.seed,
-            model: model,
-            preprocessing: preprocessing)
+    /// Whether the published model's values are all finite and none is above `limit` in magnitude. They are public:
+    /// what is done about it tells nothing.
+    func hasAcceptableWeights(_ limit: Double) -> Bool {
+        let bound = Float(limit)
+        return model.values.withUnsafeBufferPointer { values in
+            // Not a number is not within.
+            var isWithin = true
+            for value in values { isWithin = isWithin && value.magnitude <= bound }
+            return isWithin
+        }
     }
 
-    /// Trains and encodes: the report's bytes as they go on the wire where reports are not masked.
-    package func report(by trainer: any RoundTrainer) throws -> (body: [UInt8], examples: Int) {
+    /// What the trainer is given; `mustEnd`: when local work must be over.
+    package func job(mustEnd: ContinuousClock.Instant? = nil) -> TrainingJob {
+        TrainingJob(
+            plan: plan, task: task.digest, round: message.round, client: message.client, seed: message.seed,
+            model: model, preprocessing: preprocessing, mustEnd: mustEnd)
+    }
+
+    /// The report's bytes as they go on the wire where reports are not masked. Throws the source of noise's error, and
+    /// where nothing is private also what local work throws.
+    package func report(of local: LocalWork) throws -> (body: [UInt8], failure: (any Error)?) {
         // Noise of distributed mode is a share only: sent unmasked it would protect nobody.
         guard !plan.masksReports else { throw UnusablePlan("this report must not leave unmasked") }
-        if plan.sendsFloats { return try plainReport(by: trainer) }
-        let (vector, weight, examples) = try vector(by: trainer, members: plan.greatestCohort)
-        return (try header(weight: weight, .ring).encoded() + vector.packed(), examples)
+        if plan.sendsFloats {
+            return try local.attempt(of: self) { try plainReport(of: $0, examples: $1) }
+        }
+        let (made, failure) = try vector(of: local, members: plan.greatestCohort)
+        return (try header(weight: made.weight, .ring).encoded() + made.vector.packed(), failure)
+    }
+
+    /// ``report(of:)`` for a trainer with all the time that it wants, of a model within the default policy.
+    package func report(by trainer: any RoundTrainer) throws -> (body: [UInt8], failure: (any Error)?) {
+        try report(of: LocalWork(trainer: trainer, maximalWeight: AgentPolicy().maximalWeight))
     }
 
     private func header(weight: Int, _ values: UpdateHeader.Values) throws -> UpdateHeader {
@@ -107,45 +138,42 @@ package struct RoundWork {
     }
 
     /// Without privacy the change itself goes on the wire, checked as it would be for the ring.
-    private func plainReport(by trainer: any RoundTrainer) throws -> (body: [UInt8], examples: Int) {
+    private func plainReport(of delta: UnsafeBufferPointer<Float>, examples: Int) throws -> [UInt8] {
         var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
-        return try trainer.withUpdate(job) { delta, examples in
-            var rounding = SeededGenerator(seed: message.seed, purpose: .stochasticRounding)
-            var noise = try SecureNoise()
-            let (weight, _) = try pipeline.encode(
-                delta, examples: examples, clippingNorm: clippingNorm, rounding: &rounding, noise: &noise)
-            let header = try header(weight: weight, .floats).encoded()
-            let body = [UInt8](unsafeUninitializedCapacity: header.count + 4 * delta.count) { bytes, count in
-                let raw = UnsafeMutableRawBufferPointer(bytes)
-                raw.copyBytes(from: header)
-                UnsafeMutableRawBufferPointer(rebasing: raw[header.count...]).copyMemory(
-                    from: UnsafeRawBufferPointer(delta))
-                count = header.count + 4 * delta.count
-            }
-            return (body, examples)
+        var rounding = SeededGenerator(seed: message.seed, purpose: .stochasticRounding)
+        var noise = try SecureNoise()
+        let (weight, _) = try pipeline.encode(
+            delta, examples: examples, clippingNorm: clippingNorm, rounding: &rounding, noise: &noise)
+        let header = try header(weight: weight, .floats).encoded()
+        return [UInt8](unsafeUninitializedCapacity: header.count + 4 * delta.count) { bytes, count in
+            let raw = UnsafeMutableRawBufferPointer(bytes)
+            raw.copyBytes(from: header)
+            UnsafeMutableRawBufferPointer(rebasing: raw[header.count...]).copyMemory(
+                from: UnsafeRawBufferPointer(delta))
+            count = header.count + 4 * delta.count
         }
     }
 
-    /// Trains, clips, encodes and adds the agent's noise, which comes from the cryptographic generator: the
-    /// report before any mask, its weight and the number of examples behind it. `members` are those of the round, by which shares of noise are sized.
-    func vector(by trainer: any RoundTrainer, members: Int) throws -> (
-        vector: RingVector, weight: Int, examples: Int
+    /// Trains, clips, encodes and adds the agent's noise, which comes from the cryptographic generator: the report
+    /// before any mask, its weight, and why local work failed where that is hidden. `members` are those of the
+    /// round, by which shares of noise are sized. Throws as ``report(of:)`` does.
+    func vector(of local: LocalWork, members: Int) throws -> (
+        made: (vector: RingVector, weight: Int), failure: (any Error)?
     ) {
-        var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
-        var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
-        var rounding = SeededGenerator(
-            seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round)
         let rotation = try plan.rotation(seed: message.seed, round: message.round)
         let share = try plan.privacy?.clientNoise(members: members)
-        let metrics = try plan.metrics.map { _ in try trainer.metrics(job) }
-        let (weight, examples) = try trainer.withUpdate(job) { delta, examples in
+        return try local.attempt(of: self) { delta, examples, metrics in
+            var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
+            var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
+            var rounding = SeededGenerator(
+                seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round
+            )
             var noise = try SecureNoise()
             let encoded = try pipeline.encode(
                 delta, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
                 metrics: metrics, rounding: &rounding, noise: &noise)
             try pipeline.add(delta, to: &sum)
-            return (encoded.weight, examples)
+            return (sum.sum, encoded.weight)
         }
-        return (sum.sum, weight, examples)
     }
 }

@@ -61,6 +61,15 @@ package final class ServerLink {
         }
     }
 
+    /// The task that the server runs; nil where it does not tell. Throws ``ClientError``, or `MessageError` for an
+    /// answer that is none.
+    package func offer() throws -> TaskOffer? {
+        let response = try client.perform(
+            ClientRequest(.get, AgentProtocol.taskPath), limit: TaskOffer.byteLimit)
+        guard response.status == 200 else { return nil }
+        return try TaskOffer(decoding: response.body)
+    }
+
     /// Downloads a model into `target` and verifies its digest; begins anew once when the bytes are others.
     /// Throws ``ClientError``, a ``Failure``, or ``TrainerFailure`` when the server does not have it.
     package func download(_ model: RoundPlan.ModelReference, into target: FileDownload) throws -> SharedBuffer
@@ -137,7 +146,11 @@ package final class ServerLink {
         let message = FailureReport(run: run, reason: reason, detail: line.joined())
         do {
             let request = try Self.post(AgentProtocol.failurePath(round: round), message)
-            _ = try client.exchange(request, limit: 64 << 10)
+            let response = try client.exchange(request, limit: 64 << 10)
+            // A server of 0.1.0 does not know the word.
+            if response.status == 422, reason == .schema {
+                giveUp(run: run, round: round, reason: .other, detail: detail)
+            }
         } catch {
             log.debug("the server was not told of the failure", ["error": .text("\(error)")])
         }

@@ -14,6 +14,12 @@ enum PolicySection {
         policy.maximalDelta =
             try section.number("maximal_delta", expected: "above 0 and below 1") { $0 > 0 && $0 < 1 }
             ?? policy.maximalDelta
+        policy.maximalEpsilonMembers = try section.positive("maximal_epsilon_members")
+        policy.maximalEpsilonExample =
+            try section.positive("maximal_epsilon_example") ?? policy.maximalEpsilonExample
+        policy.maximalDeltaExample =
+            try section.number("maximal_delta_example", expected: "above 0 and below 1") { $0 > 0 && $0 < 1 }
+            ?? policy.maximalDeltaExample
         policy.minimalNoiseMultiplier =
             try section.nonNegative("minimal_noise_multiplier") ?? policy.minimalNoiseMultiplier
         policy.maximalClippingNorm =
@@ -40,6 +46,7 @@ enum PolicySection {
         policy.maximalRoundsPerDay =
             try section.integer("maximal_rounds_per_day", in: 0...1_000_000) ?? policy.maximalRoundsPerDay
         policy.trustsServer = try section.bool("trust_server") ?? policy.trustsServer
+        policy.maximalWeight = try section.positive("maximal_weight") ?? policy.maximalWeight
         try section.finish()
         return policy
     }

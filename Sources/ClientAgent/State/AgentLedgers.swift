@@ -11,6 +11,9 @@ package final class AgentLedgers {
     private let key: LedgerKey
     /// What the rounds of every run cost against the server.
     private var events: [String: [LedgerEvent]] = [:]
+    /// What they cost a single record, and against other members of the cohorts; nil where a ledger does not say.
+    private var recordEvents: [String: [LedgerEvent]] = [:]
+    private var memberEvents: [String: [LedgerEvent]?] = [:]
     /// The ledger that is written to, with what it was opened for.
     private var open: Open?
 
@@ -20,22 +23,36 @@ package final class AgentLedgers {
         init(_ ledger: consuming PrivacyLedger) { self.ledger = ledger }
     }
 
-    /// Opens the ledgers of a state directory and verifies every line. Throws ``LedgerError`` or a storage
-    /// ``Failure``; nothing may then be served.
+    /// What each run's ledger has now, for `progress.json`.
+    package private(set) var bindings: [String: LedgerBinding] = [:]
+
+    /// Opens the ledgers of a state directory, verifies every line, and holds them against `progress.json` and the
+    /// outbox. Throws a storage ``Failure`` that names the file where they do not agree; nothing may then be served.
     package init(state: StateDirectory) throws {
         self.state = state
-        key = try LedgerKey(path: state.file("ledger.key"))
-        for run in try StateDirectory.names(in: state.file("runs")) {
-            let path = Self.path(state, run)
-            guard let bytes = try StateDirectory.contents(of: path, limit: 1 << 30) else { continue }
-            let verdict = LedgerVerification(
-                hash: LedgerDigest(), verifier: key, trustedKey: key.publicKey
-            ).verify(bytes)
-            if let finding = verdict.findings.first {
-                throw Failure(.refused, "\(path): the privacy ledger is not sound, \(finding)")
+        let progress = try RoundProgress(path: state.file("progress.json"))
+        let runs = try Self.runs(in: state, progress)
+        let key = try Self.key(in: state, runs)
+        self.key = key
+        let ledgers = try runs.map { try StoredLedger($0, in: state, key: key, progress: progress) }
+        for ledger in ledgers {
+            if let complaint = ledger.complaint {
+                throw Failure(.storage, "\(ledger.path): \(complaint); \(Self.wayOn)")
             }
-            events[run] = verdict.state.serverEvents
+            guard let verdict = ledger.verdict else { continue }
+            keep(ledger.run, verdict.state)
+            bindings[ledger.run] = Self.binding(verdict.head, verdict.state)
         }
+        try Self.checkOutbox(state, ledgers)
+    }
+
+    /// What is to be remembered of a ledger.
+    static func binding(_ head: LedgerHead?, _ state: LedgerState) -> LedgerBinding? {
+        guard let head else { return nil }
+        return LedgerBinding(
+            lines: head.sequence, head: head.hash, rounds: state.rounds.count,
+            opening: state.opening.map { LedgerEntry.open($0).text },
+            charge: state.rounds.last.map { LedgerEntry.charge(round: 1, costs: $0.charge).text })
     }
 
     /// Greatest round of `run` that was charged, 0 for none.
@@ -51,6 +68,36 @@ package final class AgentLedgers {
         return try Self.epsilon(of: spent + [next], delta: delta)
     }
 
+    /// What the agent will have spent once a round of `task` is charged, over every run: against the server and other
+    /// members at `delta`, the latter where `countsMembers`, and of a single record at `deltaExample`. Throws where no accountant knows an event.
+    func spending(
+        after task: TaskPlan, delta: Double, deltaExample: Double, countsMembers: Bool
+    ) throws -> Spending {
+        func total(_ spent: some Sequence<LedgerEvent>, _ next: [PrivacyEvent], _ delta: Double) throws
+            -> Double
+        {
+            try Self.epsilon(of: spent.map { try Self.event($0) } + next, delta: delta)
+        }
+        // A ledger that does not say what members could tell bounds nothing.
+        let members = memberEvents.values.compactMap(\.self)
+        let isStated = members.count == memberEvents.count
+        return Spending(
+            server: try epsilon(after: task.privacy?.serverEvent, delta: delta),
+            members: try task.privacy.map { privacy in
+                guard isStated, countsMembers else { return .infinity }
+                return try total(members.joined(), privacy.membersEvents(charge: 1), delta)
+            },
+            record: try task.example.map {
+                try total(recordEvents.values.joined(), [$0.event(rounds: 1)], deltaExample)
+            })
+    }
+
+    private func keep(_ run: String, _ ledger: LedgerState) {
+        events[run] = ledger.serverEvents
+        recordEvents[run] = ledger.exampleEvents
+        memberEvents[run] = .some(ledger.membersEvents)
+    }
+
     /// ε against the server so far.
     package func spent(delta: Double) throws -> Double {
         try Self.epsilon(of: events.values.joined().map { try Self.event($0) }, delta: delta)
@@ -59,9 +106,9 @@ package final class AgentLedgers {
     /// Charges a round at its full cost, durably; a round that is charged already is left as it is. Throws
     /// ``LedgerError`` or a storage ``Failure``; the update must then not leave.
     ///
-    /// With per-example noise the ledger also says what the round costs one of the `examples` trained on.
+    /// With per-example noise the ledger also says what the round costs a single record.
     package func charge(
-        run: String, round: Int, task: TaskPlan, taskDigest: String, examples: Int
+        run: String, round: Int, task: TaskPlan, taskDigest: String
     ) throws {
         let open = try ledger(run: run, task: task, taskDigest: taskDigest)
         let privacy = task.privacy
@@ -71,14 +118,15 @@ package final class AgentLedgers {
         let server = privacy?.serverEvent ?? PrivacyPlan.unprotected(task.configuration.privacy.adjacency)
         let costs = LedgerEntry.RoundCosts(
             released: try released.map(Self.ledgerEvent), server: [try Self.ledgerEvent(server)],
-            example: try [task.example?.event(examples: examples, rounds: 1)].compactMap {
+            example: try [task.example?.event(rounds: 1)].compactMap {
                 try $0.map(Self.ledgerEvent)
-            })
+            }, members: try (privacy?.membersEvents(charge: 1) ?? []).map(Self.ledgerEvent))
         // The limit is the policy's, over all runs; this ledger only records.
         try open.ledger.charge(
             round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: Self.delta(task)),
             time: Self.now, epsilon: { _, _ in .infinity })
-        events[run] = open.ledger.state.serverEvents
+        keep(run, open.ledger.state)
+        bindings[run] = Self.binding(open.ledger.head, open.ledger.state)
     }
 
     private func ledger(run: String, task: TaskPlan, taskDigest: String) throws -> Open {
@@ -92,31 +140,39 @@ package final class AgentLedgers {
             run: run, opening: opening, time: Self.now, hash: LedgerDigest(), signer: key, verifier: key,
             store: LedgerFile(path: folder.file("ledger.jsonl")))
         let opened = Open(ledger)
+        bindings[run] = Self.binding(opened.ledger.head, opened.ledger.state)
         open = opened
         return opened
     }
 
-    private static func path(_ state: StateDirectory, _ run: String) -> String {
-        state.file("runs/\(run)/ledger.jsonl")
-    }
-
     private static func delta(_ task: TaskPlan) -> Double { task.configuration.privacy.targetDelta }
 
-    private static var now: String {
+    static var now: String {
         Date(timeIntervalSince1970: Double(time(nil))).formatted(Date.ISO8601FormatStyle())
     }
 
-    private static func ledgerEvent(_ event: PrivacyEvent) throws -> LedgerEvent {
+    static func ledgerEvent(_ event: PrivacyEvent) throws -> LedgerEvent {
         try LedgerEvent(json: JSONEncoder().encode(event))
     }
 
-    private static func event(_ kept: LedgerEvent) throws -> PrivacyEvent {
+    static func event(_ kept: LedgerEvent) throws -> PrivacyEvent {
         try JSONDecoder().decode(PrivacyEvent.self, from: Data(kept.json.utf8))
     }
 
-    private static func epsilon(of events: [PrivacyEvent], delta: Double) throws -> Double {
+    static func epsilon(of events: [PrivacyEvent], delta: Double) throws -> Double {
         guard !events.isEmpty else { return 0 }
         // The agent's own bound: no amplification is claimed, so that adjacencies may be taken as stated.
         return try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: delta).epsilon
     }
+}
+
+/// ε over an agent's life, the round at hand included.
+struct Spending {
+    /// Against the server; infinite where it sees exact updates.
+    let server: Double
+    /// Against other members of the cohorts, infinite where that was not asked for or is not known; nil where the task
+    /// has no noise of its own.
+    let members: Double?
+    /// Of a single record; nil where the task protects none.
+    let record: Double?
 }

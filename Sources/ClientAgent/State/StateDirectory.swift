@@ -51,32 +51,7 @@ package final class StateDirectory: Sendable {
     /// A whole regular file, or nil where there is none. Throws a storage ``Failure`` when it cannot be read or
     /// is longer than `limit` bytes.
     static func contents(of path: String, limit: Int) throws(Failure) -> [UInt8]? {
-        // Non-blocking: a pipe in the place of a file must not hold the agent.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw failure("read", path)
-        }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure("read", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw Failure(.storage, "cannot read \(path): it is not a regular file")
-        }
-        guard status.st_size <= limit else {
-            throw Failure(.storage, "cannot read \(path): it is longer than \(limit) bytes")
-        }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        var start = 0
-        while start < bytes.count {
-            let count = bytes.withUnsafeMutableBytes {
-                read(descriptor, $0.baseAddress.map { $0 + start }, $0.count - start)
-            }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw failure("read", path) }
-            start += count
-        }
-        return bytes
+        try StoredFile.bytes(at: path, limit: limit, followsLinks: false)
     }
 
     private static func failure(_ action: String, _ path: String) -> Failure {

@@ -4,19 +4,24 @@ internal import Datasets
 package import Federation
 internal import Glibc
 internal import Learning
+package import Operations
 
 /// Trains with the product's own learning on data read by schema.
 ///
 /// Data are loaded with the first round that needs them and kept until the agent rests.
 package final class BuiltInTrainer: RoundTrainer {
     private let source: DataSource
+    /// The owner's log.
+    private let log: Logger?
+    private var saidPassedOver: [String] = []
     private var loaded: (preprocessing: Preprocessing?, examples: Examples, indices: [Int32])?
     /// The buffers of one task, by the task's digest.
     private var prepared: (task: String, work: ClientTraining)?
 
     /// A trainer on the data of a data section. Throws ``ConfigurationError`` when the section is wrong; no
     /// file is touched yet.
-    package init(data: JSONValue, folder: String) throws {
+    package init(data: JSONValue, folder: String, log: Logger? = nil) throws {
+        self.log = log
         source = try DataSource(data, path: "data", folder: folder)
     }
 
@@ -26,16 +31,27 @@ package final class BuiltInTrainer: RoundTrainer {
         let (examples, indices) = try load(job)
         try check(examples, job.plan)
         let work = prepare(job)
+        work.isInterrupted = job.mustEnd.map { end in { ContinuousClock.now >= end } }
         let stream = TrainingStream(seed: job.seed, client: job.client, round: job.round)
         return try indices.withUnsafeBufferPointer { indices in
             try job.model.values.withUnsafeBufferPointer { model in
                 // Secret batches and noise come from the cryptographic generator, made here.
-                let (delta, _) = try work.update(of: model, on: examples, indices: indices, stream: stream) {
-                    try SecureNoise()
+                let (delta, outcome) = try work.update(
+                    of: model, on: examples, indices: indices, stream: stream
+                ) { try SecureNoise() }
+                if outcome.diverged {
+                    log?.warning(
+                        "training ended in values that are not finite, which the noise or the learning rate made; "
+                            + "no change is reported", ["round": .integer(job.round)])
                 }
                 return try body(delta, indices.count)
             }
         }
+    }
+
+    package func examine(_ job: TrainingJob) throws {
+        let (examples, _) = try load(job)
+        try check(examples, job.plan)
     }
 
     package func metrics(_ job: TrainingJob) throws -> ClientMetrics {
@@ -64,8 +80,14 @@ package final class BuiltInTrainer: RoundTrainer {
     private func load(_ job: TrainingJob) throws -> (Examples, [Int32]) {
         if let loaded, loaded.preprocessing == job.preprocessing { return (loaded.examples, loaded.indices) }
         loaded = nil
-        let examples =
-            try job.preprocessing.map { try source.examples(using: $0) } ?? source.load(seed: job.seed).train
+        guard let schema = job.preprocessing else { throw TaskWithoutSchema() }
+        let (examples, passedOver) = try source.examples(using: schema, requiresLabel: true)
+        if !passedOver.isEmpty, passedOver != saidPassedOver {
+            saidPassedOver = passedOver
+            log?.info(
+                "columns that the task does not know are left out",
+                ["columns": .text(passedOver.prefix(20).joined(separator: ", "))])
+        }
         let indices = Array(0..<Int32(examples.count))
         loaded = (job.preprocessing, examples, indices)
         return (examples, indices)

@@ -49,10 +49,11 @@ package struct ChildProcess {
     }
 
     /// Waits until it ends, at most `seconds`, or until `isStopped` says so; then ends it and everything in its
-    /// group. When this returns, none of them runs.
-    package func wait(seconds: Double, isStopped: () -> Bool) -> Ending {
-        var elapsed = 0
-        let limit = Int(min(seconds * 1000, 1e12))
+    /// group, which has `grace` milliseconds to tidy up, three seconds where nil. When this returns, none of them
+    /// runs.
+    package func wait(seconds: Double, grace: Int? = nil, isStopped: () -> Bool) -> Ending {
+        // By the clock: on a busy host a pause lasts longer than it was asked to.
+        let limit = ContinuousClock.now + .seconds(min(seconds, 1e9))
         while true {
             if let status = reap() {
                 // Children that it left behind are nobody's: they end too.
@@ -60,21 +61,21 @@ package struct ChildProcess {
                 return Self.ending(status)
             }
             let stopped = isStopped()
-            if stopped || elapsed >= limit {
-                end()
+            let left = ContinuousClock.now.duration(to: limit).inSeconds
+            if stopped || left <= 0 {
+                end(grace: grace ?? Self.grace)
                 return stopped ? .interrupted : .timedOut
             }
-            usleep(useconds_t(Self.step * 1000))
-            elapsed += Self.step
+            usleep(useconds_t(min(left, Double(Self.step) / 1000) * 1e6) + 1)
         }
     }
 
     /// SIGTERM to the group, time to tidy up, SIGKILL to the group.
-    private func end() {
+    private func end(grace: Int) {
         kill(-process, SIGTERM)
         var elapsed = 0
         var status: Int32?
-        while elapsed < Self.grace {
+        while elapsed < grace {
             status = reap()
             if status != nil { break }
             usleep(useconds_t(Self.step * 1000))
@@ -85,14 +86,14 @@ package struct ChildProcess {
             var last: Int32 = 0
             while waitpid(process, &last, 0) < 0, errno == EINTR {}
         }
-        endGroup()
+        endGroup(wait: grace == 0 ? 50 : 1_000)
     }
 
-    /// Kills what is left of the group and waits until it is gone, at most a second: what remains after that has
-    /// died and waits only to be reaped by its new parent.
-    private func endGroup() {
+    /// Kills what is left of the group and waits until it is gone, at most `wait` milliseconds: what remains after that
+    /// has died and waits only to be reaped by its new parent.
+    private func endGroup(wait: Int = 1_000) {
         var elapsed = 0
-        while kill(-process, SIGKILL) == 0, elapsed < 1_000 {
+        while kill(-process, SIGKILL) == 0, elapsed < wait {
             usleep(5_000)
             elapsed += 5
         }

@@ -28,12 +28,29 @@ package final class ExternalTrainer: RoundTrainer {
         self.isStopped = isStopped
     }
 
-    package func withUpdate<Result>(
-        _ job: TrainingJob, _ body: (UnsafeBufferPointer<Float>, Int) throws -> Result
-    ) throws -> Result {
+    package func examine(_ job: TrainingJob) throws {
         guard job.plan.example == nil else {
             throw TrainerFailure("the task wants per-example privacy, which only the built-in trainer gives")
         }
+        guard job.plan.metrics == nil else {
+            throw TrainerFailure("the task wants metrics of its model, which only the built-in trainer gives")
+        }
+        // What the program's data mean cannot be seen from here: its owner says it, in the schema's own words.
+        guard let wanted = job.preprocessing else { throw TaskWithoutSchema() }
+        guard let schema = command.schema else {
+            throw ConfigurationError(
+                path: "trainer.schema",
+                problem: "is missing: the schema that the program's data follow, as sordino schema prints it")
+        }
+        if let difference = schema.difference(from: wanted) {
+            throw ConfigurationError(path: "trainer.schema", problem: "is not the task's: \(difference)")
+        }
+    }
+
+    package func withUpdate<Result>(
+        _ job: TrainingJob, _ body: (UnsafeBufferPointer<Float>, Int) throws -> Result
+    ) throws -> Result {
+        try examine(job)
         // A folder of its own for every run: whatever an earlier one left behind is not in the way of this one.
         let log = "\(folder)/output.log"
         let place = "\(folder)/run-\(UUID().uuidString)"
@@ -54,7 +71,7 @@ package final class ExternalTrainer: RoundTrainer {
         try run(
             environment: [
                 "SORDINO_MODEL_IN": input, "SORDINO_MODEL_OUT": output, "SORDINO_CONFIG": settings,
-            ], log: log, fileLimit: max(limit, 16 << 20))
+            ], log: log, fileLimit: max(limit, 16 << 20), mustEnd: job.mustEnd)
         let (trained, examples) = try Self.read(output, limit: limit, job: job)
         delta = trained.values
         return try delta.withUnsafeMutableBufferPointer { delta in
@@ -80,7 +97,9 @@ package final class ExternalTrainer: RoundTrainer {
         IdleMemory.giveBack()
     }
 
-    private func run(environment: [String: String], log: String, fileLimit: Int) throws {
+    private func run(
+        environment: [String: String], log: String, fileLimit: Int, mustEnd: ContinuousClock.Instant?
+    ) throws {
         var environment = environment
         // The little that interpreters need; nothing else of the agent's own environment.
         for name in ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV"] {
@@ -92,7 +111,12 @@ package final class ExternalTrainer: RoundTrainer {
                 command: command.command, environment: environment, folder: command.folder, output: log,
                 memoryLimit: command.memoryLimit, fileLimit: fileLimit))
         let name = command.command[0]
-        switch child.wait(seconds: command.timeout, isStopped: isStopped) {
+        // A frame of time that nobody may see anything in leaves none for tidying up.
+        let frame = mustEnd.map { (ContinuousClock.now.duration(to: $0)).inSeconds } ?? .infinity
+        let ending = child.wait(
+            seconds: max(0, min(command.timeout, frame)), grace: mustEnd == nil ? nil : 0,
+            isStopped: isStopped)
+        switch ending {
         case .exited(0): return
         case .exited(let status):
             let limit = command.memoryLimit.map { ", its memory_limit_bytes is \($0)" } ?? ""
@@ -101,7 +125,9 @@ package final class ExternalTrainer: RoundTrainer {
             let reason = strsignal(signal).map { String(cString: $0) } ?? ""
             throw TrainerFailure(
                 "\(name) was ended by signal \(signal) (\(reason)); its output is in \(log)")
-        case .timedOut: throw TrainerFailure("\(name) did not end within \(command.timeout) s")
+        case .timedOut:
+            throw TrainerFailure(
+                "\(name) did not end within \(Quantity.decimal(min(command.timeout, frame), places: 1)) s")
         case .interrupted: throw TrainerFailure("interrupted")
         }
     }
@@ -155,7 +181,7 @@ package final class ExternalTrainer: RoundTrainer {
             }
             model.values.replaceSubrange(entry.range, with: tensor.values)
         }
-        if job.plan.privacy != nil { return (model, 1) }
+        if job.plan.weighsUniformly { return (model, 1) }
         guard let text = file.metadata["examples"], let examples = Int(text), (1...1 << 30).contains(examples)
         else {
             throw TrainerFailure(

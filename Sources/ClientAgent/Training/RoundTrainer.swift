@@ -16,10 +16,12 @@ package struct TrainingJob {
     package let model: ParameterVector
     /// How the published model's inputs are prepared; nil: each agent fits its own.
     package let preprocessing: Preprocessing?
+    /// When local work must be over, whatever came of it; nil: whenever it is done.
+    package var mustEnd: ContinuousClock.Instant?
 
     package init(
         plan: TaskPlan, task: String, round: Int, client: Int, seed: UInt64, model: ParameterVector,
-        preprocessing: Preprocessing?
+        preprocessing: Preprocessing?, mustEnd: ContinuousClock.Instant? = nil
     ) {
         self.plan = plan
         self.task = task
@@ -28,6 +30,7 @@ package struct TrainingJob {
         self.seed = seed
         self.model = model
         self.preprocessing = preprocessing
+        self.mustEnd = mustEnd
     }
 }
 
@@ -38,8 +41,20 @@ package struct TrainerFailure: Error, Equatable, Sendable, CustomStringConvertib
     package init(_ description: String) { self.description = description }
 }
 
+/// A task that does not say what columns and classes mean: each site would number its own.
+package struct TaskWithoutSchema: Error, Equatable, CustomStringConvertible {
+    package let description =
+        "the server's task has no schema: it does not say what columns and classes mean, and sites could differ unseen"
+
+    package init() {}
+}
+
 /// Trains on the agent's private data.
 package protocol RoundTrainer: AnyObject {
+    /// Throws what keeps this agent from ever serving the job's task: its data have other columns or classes, or its
+    /// program cannot do what the task wants. Asked once a task, before any of its rounds, and at no time that a
+    /// round's report depends on.
+    func examine(_ job: TrainingJob) throws
     /// Trains and calls `body` with the change of the model, in the order of its layout, and the number of
     /// examples behind it. The change is valid during the call only.
     func withUpdate<Result>(

@@ -52,6 +52,11 @@ struct ImageLoader {
         if testPart, let test = try testFiles(trainImages: files.images) { files = test }
         let table = try ImageTable(images: files.images, labels: files.labels)
         let names = preprocessing.classNames
+        if let own = options.classNames, own != names {
+            throw ConfigurationError(
+                path: files.labels,
+                problem: "is given other classes than the model's, which are numbered in its order")
+        }
         try table.checkLabels(below: names.count, file: files.labels)
         let rows = Array(0..<Int32(table.count))
         let (center, scale) = try fitted(table, rows: rows, given: preprocessing, file: files.images)

@@ -11,12 +11,6 @@ struct ColumnLayout: Sendable {
         case group
     }
 
-    /// What prediction knows of the file that the model was trained on.
-    struct Expectation: Sendable {
-        let columnCount: Int
-        let labelPlace: Int?
-    }
-
     let names: [String]
     let roles: [Role]
     let features: [RawTable.Column]
@@ -31,9 +25,7 @@ struct ColumnLayout: Sendable {
 
     /// Gives every column of `file` its part. Without `requiresLabel` the label column may be absent.
     init(names: [String], options: TableOptions, requiresLabel: Bool, file: String) throws {
-        if let twice = Dictionary(grouping: names, by: \.self).filter({ $0.value.count > 1 }).keys.min() {
-            throw ConfigurationError(path: file, problem: "names the column \(BadRows.show(twice)) twice")
-        }
+        try Self.refuseRepeated(names, file: file)
         let label = try Self.label(names: names, options: options, required: requiresLabel, file: file)
         var group: Int?
         if case .column(let reference) = options.group {
@@ -69,6 +61,15 @@ struct ColumnLayout: Sendable {
         }
         if let label { roles[label] = .label }
         if let group { roles[group] = .group }
+        try self.init(
+            names: names, roles: roles, features: features, labelPlace: label, options: options, file: file)
+    }
+
+    /// A layout of these parts, with what is missing in each column as the options say.
+    init(
+        names: [String], roles: [Role], features: [RawTable.Column], labelPlace: Int?, options: TableOptions,
+        file: String
+    ) throws {
         var missing = [MissingValues](repeating: options.missing, count: names.count)
         for (reference, values) in options.missingInColumn {
             let place = try reference.resolve(among: names, file: file)
@@ -79,7 +80,14 @@ struct ColumnLayout: Sendable {
         self.features = features
         self.missing = missing
         hasMissingNumbers = missing.map(\.includesNumbers)
-        labelPlace = label
+        self.labelPlace = labelPlace
+    }
+
+    /// Throws ``ConfigurationError`` where two columns have one name.
+    static func refuseRepeated(_ names: [String], file: String) throws {
+        guard let twice = Dictionary(grouping: names, by: \.self).filter({ $0.value.count > 1 }).keys.min()
+        else { return }
+        throw ConfigurationError(path: file, problem: "names the column \(BadRows.show(twice)) twice")
     }
 
     private static func label(names: [String], options: TableOptions, required: Bool, file: String) throws

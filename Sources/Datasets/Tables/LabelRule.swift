@@ -73,6 +73,36 @@ enum LabelRule: Equatable, Sendable {
         return .mapped(codes, names: names)
     }
 
+    /// The same rule with the classes of a model, in the model's order. Throws ``ConfigurationError`` where the rule knows
+    /// a class that the model does not.
+    func aligned(with classes: [String], file: String) throws -> LabelRule {
+        func place(_ name: String) throws -> Int32 {
+            if let place = classes.firstIndex(of: name) { return Int32(place) }
+            throw ConfigurationError(
+                path: file,
+                problem:
+                    "names the class \(BadRows.show(name)), which is none of the model's: \(classes.prefix(12).map(BadRows.show).joined(separator: ", "))"
+            )
+        }
+        switch self {
+        case .automatic: return .fixed(classes)
+        case .fixed(let names):
+            for name in names { _ = try place(name) }
+            return .fixed(classes)
+        case .mapped(let map, let names):
+            return .mapped(try map.mapValues { try place(names[Int($0)]) }, names: classes)
+        case .threshold(let threshold, let names):
+            guard names == classes else {
+                throw ConfigurationError(
+                    path: file,
+                    problem:
+                        "has a label_threshold for the classes \(names.map(BadRows.show).joined(separator: ", ")), but the model's are \(classes.prefix(12).map(BadRows.show).joined(separator: ", ")); name them under classes"
+                )
+            }
+            return .threshold(threshold, names: classes)
+        }
+    }
+
     /// A label's one spelling: whole numbers without decimals (`"1.0"` is `"1"`), other text as it is.
     static func canonical(_ text: String) -> String {
         guard let number = DecimalNumber.parse(text), number == number.rounded(), abs(number) < 1e15 else {

@@ -42,6 +42,8 @@ struct RawTable: Sendable {
     /// Number of columns of the file, and the place of its label.
     var sourceColumnCount = 0
     var labelPlace: Int?
+    /// Name of the label's column; nil where columns have no names.
+    var labelName: String?
     var rowCount = 0
     /// Row-major, one value a numeric column; NaN where missing.
     var numbers: [Float] = []

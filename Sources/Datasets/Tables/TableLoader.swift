@@ -10,7 +10,14 @@ struct TableLoader {
     /// See ``DataSource/load(seed:preprocessing:)``.
     func load(seed: UInt64, preprocessing: Preprocessing?) throws -> Dataset {
         let file = InputFile.resolve(options.path, folder: folder)
-        var reader = TableReader(options: options, requiresLabel: true)
+        var options = options
+        var expectation: ColumnLayout.Expectation?
+        if case .table(let schema)? = preprocessing {
+            options.features = nil
+            try Self.align(&options, with: schema, file: file)
+            expectation = ColumnLayout.Expectation(schema: schema, isLabelOptional: false)
+        }
+        var reader = TableReader(options: options, requiresLabel: true, expectation: expectation)
         for name in try InputFile.expand(options.path, folder: folder) { try reader.read(file: name) }
         let trainCount = reader.rowCount
         if let testPath = options.testPath {
@@ -37,29 +44,58 @@ struct TableLoader {
         return Dataset(
             train: try fitted.transform(table, rows: parts.train, shape: options.shape, file: file),
             validation: try examples(parts.validation), test: try examples(parts.test),
-            classNames: fitted.classNames, featureNames: fitted.featureNames, trainGroups: groups,
+            classNames: fitted.classNames, featureNames: fitted.featureNames, labelName: table.labelName,
+            trainGroups: groups,
             groupNames: groupNames, preprocessing: .table(fitted), skippedRows: table.skippedRows)
     }
 
-    /// See ``DataSource/examples(using:testPart:)``.
-    func examples(using fitted: TablePreprocessing, testPart: Bool) throws -> Examples {
-        var options = options
-        // The model's classes, in its order, whatever labels happen to be in this file.
-        if options.labels == .automatic && !fitted.classNames.isEmpty {
-            options.labels = .fixed(fitted.classNames)
-        }
-        if fitted.classNames.isEmpty { options.task = .regression }
-        options.group = nil
+    /// See ``DataSource/examples(using:testPart:labelName:requiresLabel:)``.
+    func examples(
+        using schema: TablePreprocessing, testPart: Bool, labelName: String?, requiresLabel: Bool
+    ) throws -> (examples: Examples, passedOver: [String]) {
         let path = testPart ? options.testPath ?? options.path : options.path
-        let expectation = ColumnLayout.Expectation(
-            columnCount: fitted.sourceColumnCount, labelPlace: fitted.labelPlace)
-        var reader = TableReader(options: options, requiresLabel: false, expectation: expectation)
-        for name in try InputFile.expand(path, folder: folder) { try reader.read(file: name) }
-        let table = try reader.finish()
         let file = InputFile.resolve(path, folder: folder)
-        try check(table, against: fitted, file: file)
-        return try fitted.transform(
+        var options = options
+        options.features = nil
+        if options.group == .file { options.group = nil }
+        try Self.align(&options, with: schema, file: file)
+        let expectation = ColumnLayout.Expectation(
+            schema: schema, labelName: labelName, isLabelOptional: !requiresLabel)
+        var reader = TableReader(options: options, requiresLabel: requiresLabel, expectation: expectation)
+        for name in try InputFile.expand(path, folder: folder) { try reader.read(file: name) }
+        let passedOver = reader.passedOver
+        let table = try reader.finish()
+        let examples = try schema.transform(
             table, rows: Array(0..<Int32(table.rowCount)), shape: options.shape, file: file)
+        return (examples, passedOver)
+    }
+
+    /// Makes labels and missing values mean what they meant in training: classes by their names and numbers there, never
+    /// numbered by what this file happens to hold.
+    private static func align(
+        _ options: inout TableOptions, with schema: TablePreprocessing, file: String
+    ) throws {
+        let allowsMissing = schema.columns.contains {
+            switch $0.encoding {
+            case .numeric(_, _, let imputed, _): imputed != nil
+            case .oneHot(_, let imputed), .ordinal(_, let imputed): imputed != nil
+            }
+        }
+        // What the model imputes is missing by its rules; where it imputes nothing its transform says so.
+        if allowsMissing, options.onMissing == .error { options.onMissing = .zero }
+        guard !schema.classNames.isEmpty else {
+            guard options.labels == .automatic, options.task != .classification else {
+                throw ConfigurationError(
+                    path: file, problem: "is given classes, but the model predicts values")
+            }
+            options.task = .regression
+            return
+        }
+        guard options.task != .regression else {
+            throw ConfigurationError(
+                path: file, problem: "has the task regression, but the model has classes")
+        }
+        options.labels = try options.labels.aligned(with: schema.classNames, file: file)
     }
 
     private func divide(_ table: RawTable, trainCount: Int, seed: UInt64) throws -> Split.Parts {

@@ -44,6 +44,10 @@ struct TableOptions: Sendable {
     var task: Task?
     var labels = LabelRule.automatic
     var group: Group?
+    /// The column that names the client, where one does.
+    var groupColumn: ColumnReference? {
+        if case .column(let reference) = group { reference } else { nil }
+    }
     var normalize = NormalizationRule.none
     var normalizeColumn: [ColumnReference: NormalizationRule] = [:]
     var unknownCategory = UnknownCategory.zero

@@ -11,6 +11,8 @@ struct TableReader {
     private var table = RawTable()
     private var labels: LabelCollector
     private var row = TableRow()
+    /// Columns of the files that the model does not know and nobody ignored by name, in the order in which they came.
+    private(set) var passedOver: [String] = []
 
     /// `expectation` lets a file without names of columns leave out the label column.
     init(options: TableOptions, requiresLabel: Bool, expectation: ColumnLayout.Expectation? = nil) {
@@ -49,10 +51,11 @@ struct TableReader {
         let afterHeader = scanner
         guard scanner.next() else { throw ConfigurationError(path: file, problem: "holds no row") }
         let first = scanner.fields.map { scanner.text($0) }
-        let hasHeader = Self.hasHeader(options, first: first, scanner: scanner)
+        let hasHeader = hasHeader(first: first, scanner: scanner)
         let names = try names(
             header: hasHeader ? first : nil, attributes: attributes, columnCount: first.count, file: file)
-        let layout = try adopt(names, file: file)
+        let layout = try adopt(
+            names, areNamed: hasHeader || attributes != nil || options.columnNames != nil, file: file)
         if !hasHeader { scanner = afterHeader }
         let fileGroup: Int32? =
             options.group == .file ? table.groupNames.number(of: Self.lastPart(of: file)) : nil
@@ -96,7 +99,23 @@ struct TableReader {
     }
 
     /// The layout for columns of these names, which must be those of the files before.
-    private mutating func adopt(_ names: [String], file: String) throws -> ColumnLayout {
+    private mutating func adopt(_ names: [String], areNamed: Bool, file: String) throws -> ColumnLayout {
+        if let expectation {
+            // By name: each file may have an order of its own.
+            let layout = try ColumnLayout(
+                names: names, areNamed: areNamed, expectation: expectation, options: options, file: file)
+            if let before = self.layout, (before.labelPlace == nil) != (layout.labelPlace == nil) {
+                throw ConfigurationError(
+                    path: file,
+                    problem: layout.labelPlace == nil
+                        ? "has no label, as the files before it have"
+                        : "has a label, as the files before it have not")
+            }
+            note(layout.unmentioned(options))
+            if self.layout == nil { begin(layout, areNamed: areNamed) }
+            self.layout = layout
+            return layout
+        }
         if let layout {
             guard layout.names == names else {
                 throw ConfigurationError(path: file, problem: "has other columns than the files before it")
@@ -106,13 +125,23 @@ struct TableReader {
         let layout = try ColumnLayout(
             names: names, options: options, requiresLabel: requiresLabel, file: file)
         self.layout = layout
+        begin(layout, areNamed: areNamed)
+        return layout
+    }
+
+    /// Notes columns that are passed over because the model does not know them.
+    private mutating func note(_ names: [String]) {
+        for name in names where !passedOver.contains(name) { passedOver.append(name) }
+    }
+
+    private mutating func begin(_ layout: ColumnLayout, areNamed: Bool) {
+        table.labelName = areNamed ? layout.labelPlace.map { layout.names[$0] } : nil
         table.columns = layout.features
-        table.sourceColumnCount = names.count
+        table.sourceColumnCount = layout.names.count
         table.labelPlace = layout.labelPlace
         table.numericCount = layout.numericCount
         table.categories = Array(repeating: [], count: layout.categoricalCount)
         table.vocabularies = Array(repeating: .init(), count: layout.categoricalCount)
-        return layout
     }
 
     private func names(
@@ -135,7 +164,7 @@ struct TableReader {
 
     /// Whether the first record names the columns. Unless told: it holds a column name that the options use, or
     /// none of its fields is a number or empty while the second record has a number.
-    private static func hasHeader(_ options: TableOptions, first: [String], scanner: RecordScanner) -> Bool {
+    private func hasHeader(first: [String], scanner: RecordScanner) -> Bool {
         switch options.header {
         case .present: return true
         case .absent: return false
@@ -146,6 +175,8 @@ struct TableReader {
         if used.contains(where: { reference in reference.properName.map(first.contains) ?? false }) {
             return true
         }
+        let known = expectation?.schema.columns.lazy.map(\.name).filter { Int($0) == nil }
+        if known?.contains(where: first.contains) ?? false { return true }
         guard first.allSatisfy({ !options.missing.contains($0) && DecimalNumber.parse($0) == nil }) else {
             return false
         }

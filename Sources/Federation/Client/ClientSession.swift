@@ -21,17 +21,17 @@ package enum ClientEvent: Equatable, Sendable {
     case permitted
     /// The client's own policy or budget refuses it, with the reason.
     case denied(String)
-    /// Local training and encoding are done; the report exists in memory.
-    case encoded
     /// The client's own ledger holds the charge, durably.
     case charged
+    /// Local training and encoding are done; the report exists in memory.
+    case encoded
     /// The finished report is durable, so that a retry sends the same bytes.
     case stored
     /// The server has the report.
     case delivered
     /// The server does not want it (round closed, refused).
     case turnedAway(String)
-    /// Something failed: data, training, storage.
+    /// Something failed that may be seen: storage, the connection, and, where nothing is private, data or training.
     case failed(String)
 }
 
@@ -39,10 +39,10 @@ package enum ClientEvent: Equatable, Sendable {
 package enum ClientAction: Equatable, Sendable {
     /// Hold the assignment against policy, budget and conditions.
     case requirePermission(RoundAssignment)
+    /// Write the round's charge to the client's ledger. The private data have not been touched yet.
+    case requireCharge(RoundAssignment)
     /// Train on the private data, then clip, encode and noise the update.
     case requireReport(RoundAssignment)
-    /// Write the round's charge to the client's ledger.
-    case requireCharge(RoundAssignment)
     /// Put the report in the outbox.
     case requireStorage(RoundAssignment)
     /// Send the report.
@@ -53,12 +53,13 @@ package enum ClientAction: Equatable, Sendable {
     case concluded(RoundAssignment, delivered: Bool)
 }
 
-/// The state machine of one client, without sockets, files or clocks: permission → report → charge → storage →
-/// delivery. The charge is durable before a byte leaves, and noise is never drawn twice for one round.
+/// The state machine of one client, without sockets, files or clocks: permission → charge → report → storage →
+/// delivery. The charge is durable before the private data are touched, so that not even a failure is an answer for
+/// free, and noise is never drawn twice for one round.
 package struct ClientSession: Sendable {
     /// Where the session stands.
     package enum Phase: String, Equatable, Sendable {
-        case idle, judging, training, charging, storing, delivering
+        case idle, judging, charging, training, storing, delivering
     }
 
     package private(set) var phase: Phase = .idle
@@ -78,10 +79,10 @@ package struct ClientSession: Sendable {
         if case .assigned(let new) = event { return begin(new) }
         guard let current = assignment else { return [] }
         switch (event, phase) {
-        case (.permitted, .judging): return advance(to: .training, .requireReport(current))
+        case (.permitted, .judging): return advance(to: .charging, .requireCharge(current))
         case (.denied(let reason), .judging): return conclude(current, giveUp: reason)
-        case (.encoded, .training): return advance(to: .charging, .requireCharge(current))
-        case (.charged, .charging): return advance(to: .storing, .requireStorage(current))
+        case (.charged, .charging): return advance(to: .training, .requireReport(current))
+        case (.encoded, .training): return advance(to: .storing, .requireStorage(current))
         case (.stored, .storing): return advance(to: .delivering, .requireDelivery(current))
         case (.delivered, .delivering): return conclude(current, delivered: true)
         case (.turnedAway, .delivering): return conclude(current, delivered: false)

@@ -22,11 +22,18 @@ package final class ClientTraining {
         example = plan.example
         isGradient = plan.configuration.strategy.localWork == .gradient
         rounds = plan.configuration.rounds
+        trainer.takesEveryStep = plan.hidesFailures
         gradient = .allocate(capacity: isGradient ? plan.dimension : 0)
         gradient.initialize(repeating: 0)
     }
 
     deinit { gradient.deallocate() }
+
+    /// Asked between steps of training; ``LocalTrainer/isInterrupted``.
+    package var isInterrupted: (() -> Bool)? {
+        get { trainer.isInterrupted }
+        set { trainer.isInterrupted = newValue }
+    }
 
     /// Passes over a client's examples in one round.
     package var epochs: Int { isGradient ? 1 : trainer.options.localEpochs }
@@ -46,11 +53,12 @@ package final class ClientTraining {
         if let example {
             let (delta, steps) = try trainer.privateDelta(
                 from: model, on: examples, indices: indices, stream: stream,
-                plan: example.training(examples: indices.count), rateFactor: rateFactor,
+                plan: example.training, rateFactor: rateFactor,
                 privatizer: ExamplePrivatizer(example, source: try source()))
             return (
                 UnsafeBufferPointer(delta),
-                TrainingOutcome(steps: steps, examples: indices.count, meanLoss: .nan)
+                TrainingOutcome(
+                    steps: steps, examples: indices.count, meanLoss: .nan, diverged: trainer.lastDiverged)
             )
         }
         guard isGradient else {
@@ -65,5 +73,19 @@ package final class ClientTraining {
         let rate = -Float(trainer.options.learningRate * rateFactor)
         for index in gradient.indices { gradient[index] *= rate }
         return (UnsafeBufferPointer(gradient), outcome)
+    }
+
+    /// What is reported where local work failed and nobody may see that it did: the change that a client without
+    /// a single example makes. With per-example privacy that is as many steps of its noise, else no change at all.
+    /// `stream` and `source` are those of ``update(of:on:indices:stream:source:)``; throws the source's error.
+    package func updateWithoutExamples(
+        of model: UnsafeBufferPointer<Float>, stream: TrainingStream, source: () throws -> some NoiseSource
+    ) throws -> UnsafeBufferPointer<Float> {
+        guard let example else { return UnsafeBufferPointer(trainer.noDelta()) }
+        let delta = try trainer.privateDelta(
+            from: model, plan: example.training,
+            rateFactor: trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds),
+            privatizer: ExamplePrivatizer(example, source: try source()))
+        return UnsafeBufferPointer(delta)
     }
 }

@@ -17,7 +17,7 @@ package final class ExamplePrivatizer<Source: NoiseSource>: GradientPrivatizer {
 
     /// Each position joins on its own with the accounted probability, or up to 2^-32 less, which only adds privacy.
     package func nextBatch(of count: Int, into positions: UnsafeMutableBufferPointer<Int32>) throws -> Int {
-        let probability = plan.probability(examples: count)
+        let probability = plan.probability
         var chosen = 0
         if probability >= 1 {
             for position in 0..<count { positions[position] = Int32(position) }
@@ -31,6 +31,12 @@ package final class ExamplePrivatizer<Source: NoiseSource>: GradientPrivatizer {
             chosen += 1
         }
         return chosen
+    }
+
+    package func secretSeed() throws -> UInt64 {
+        var seed: UInt64 = 0
+        try withUnsafeMutableBytes(of: &seed) { try source.fill($0) }
+        return seed
     }
 
     /// Rounds the sum onto the grid and adds the noise there, so that no floating-point digit tells anything.

@@ -39,6 +39,7 @@ package struct UpdatePipeline {
     private let parameterCount: Int
     private let dimension: Int
     private let metrics: MetricsPlan?
+    private let weighsUniformly: Bool
     /// The clipped update with the client's metrics behind it; empty where none ride along.
     private var extended: [Float]
     /// The encoded report: the update's coordinates, then the clipping indicator where clipping adapts.
@@ -64,6 +65,7 @@ package struct UpdatePipeline {
         parameterCount = plan.dimension
         dimension = plan.vectorDimension
         metrics = plan.metrics
+        weighsUniformly = plan.weighsUniformly
         extended = [Float](repeating: 0, count: plan.metrics == nil ? 0 : plan.vectorDimension)
         encoded = [Int32](repeating: 0, count: plan.privacy == nil ? 0 : plan.reportDimension)
         rotated = [Float](repeating: 0, count: plan.privacy?.rotates == true ? plan.vectorDimension : 0)
@@ -80,7 +82,7 @@ package struct UpdatePipeline {
     }
 
     /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
-    /// weighs 1; without, it is weighted by `examples`.
+    /// weighs 1; without, it is weighted by `examples`, unless single records are protected.
     ///
     /// `share` is the noise to add where that follows the round's members (``PrivacyPlan/clientNoise(members:)``).
     /// `said` are the client's metrics, where the plan has them ride along.
@@ -123,12 +125,12 @@ package struct UpdatePipeline {
         guard squared.isFinite else { throw UpdateRefusal.notFinite }
         let norm = squared.squareRoot()
         guard let privacy else {
+            weight = weighsUniformly ? 1 : examples
             // No coordinate is larger than the norm.
-            guard norm * scale * Double(examples) < Aggregation.largestUnclipped else {
+            guard norm * scale * Double(weight) < Aggregation.largestUnclipped else {
                 throw UpdateRefusal.outOfRange
             }
-            weight = examples
-            return (examples, UpdateDiagnostics(norm: norm, wasClipped: false))
+            return (weight, UpdateDiagnostics(norm: norm, wasClipped: false))
         }
         weight = 1
         let ownNorm = clippingNorm * (metrics?.updateShare ?? 1)
@@ -156,6 +158,19 @@ package struct UpdatePipeline {
             try addNoise(share ?? privacy.mechanism, from: &source)
         }
         return (1, UpdateDiagnostics(norm: norm, wasClipped: wasClipped))
+    }
+
+    /// The update of a client whose local work failed where nobody may see that it did: no change, and metrics of a
+    /// fixed value, encoded and noised as any other. `nothing` is as many zeros as the model has parameters.
+    package mutating func encodeNothing(
+        _ nothing: UnsafeBufferPointer<Float>, examples: Int, clippingNorm: Double,
+        rotation: RandomRotation? = nil, share: (any PrivacyMechanism)? = nil,
+        rounding: inout SeededGenerator, noise source: inout some NoiseSource
+    ) throws -> Int {
+        try encode(
+            nothing, examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
+            metrics: metrics == nil ? nil : .nothing, rounding: &rounding, noise: &source
+        ).weight
     }
 
     /// Fills `extended` with the update times `factor` and the metrics' coordinates.

@@ -5,14 +5,15 @@ package import SecureAggregation
 /// clocks: the aggregation server and the simulator drive the same struct.
 ///
 /// Steps `keys`, `shares` and `consistency` end when nobody is left to wait for or at their deadline; step
-/// `masked` ends with the round engine's collection, step `unmask` as soon as the sum can be opened. A message
-/// that is refused leaves the round as it was.
+/// `masked` ends with the round engine's collection, step `unmask` as soon as the sum can be opened. On a schedule the
+/// deadlines of all steps follow from the opening alone. A message that is refused leaves the round as it was.
 package struct MaskedCollection: Sendable {
     private var server: SecureAggregationServer
     private let bits: Int
     private let count: Int
     private let opened: Instant
     private let collectionDeadline: Instant
+    private let isScheduled: Bool
     /// Members that may still send this step's message, and those that have.
     private var awaited: Set<MemberIdentity>
     private var arrived: Set<MemberIdentity> = []
@@ -22,15 +23,17 @@ package struct MaskedCollection: Sendable {
     package private(set) var deadline: Instant
 
     /// A round to which `invited` are invited. A quarter of the time until `collectionDeadline` is for keys, a
-    /// quarter for shares and at least a half for training; afterwards a quarter each for signing and unmasking.
+    /// quarter for shares and at least a half for training; afterwards a quarter each for signing and unmasking, counted
+    /// from the step's beginning, or with `isScheduled` from `collectionDeadline`.
     package init(
         binding: RoundBinding, verifier: any MemberVerifier, invited: [MemberIdentity], opened: Instant,
-        collectionDeadline: Instant
+        collectionDeadline: Instant, isScheduled: Bool = false
     ) {
         server = SecureAggregationServer(binding: binding, verifier: verifier)
         (bits, count) = (binding.bits, binding.coordinateCount)
         self.opened = opened
         self.collectionDeadline = collectionDeadline
+        self.isScheduled = isScheduled
         awaited = Set(invited)
         deadline = opened
         deadline = opened.advanced(bySeconds: quarter)
@@ -163,6 +166,8 @@ package struct MaskedCollection: Sendable {
             switch server.step {
             case .shares: opened.advanced(bySeconds: 2 * quarter)
             case .masked: collectionDeadline
+            case .consistency where isScheduled: collectionDeadline.advanced(bySeconds: quarter)
+            case .unmask where isScheduled: collectionDeadline.advanced(bySeconds: 2 * quarter)
             case .keys, .consistency, .unmask, .finished: now.advanced(bySeconds: quarter)
             }
         return missing

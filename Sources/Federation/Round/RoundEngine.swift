@@ -7,6 +7,9 @@ internal import SecureAggregation
 /// charge → noise → settle → publish (charge → sum where the sum itself is what noise protects, because the server
 /// sees it opened), or abandon the round and say why. Numbers of abandoned rounds are never
 /// used again.
+///
+/// Whoever asks is answered with a verdict, and what has to be done because of it comes with the verdict: nothing can be
+/// asked in passing by changing the round, and nothing that the round wants can get lost.
 package struct RoundEngine: Sendable {
     /// What the engine must know of the plan.
     package struct Rules: Equatable, Sendable {
@@ -23,8 +26,14 @@ package struct RoundEngine: Sendable {
         package var minimumShare = 0.0
         /// Seconds from invitation to deadline.
         package var deadlineSeconds: Double
-        /// End after this many abandoned rounds in a row.
+        /// End, or stall, after this many abandoned rounds in a row.
         package var abandonLimit: Int
+        /// Stall rather than end: whoever runs the engine waits between attempts for as long as
+        /// ``RoundEngine/isStalled`` says so. A simulation cannot heal by waiting and ends.
+        package var stalls = false
+        /// When models are shown, where nothing that can be seen from outside may depend on who takes part; nil: a round
+        /// closes and publishes as soon as it can.
+        package var schedule: RoundSchedule?
         /// Rounds that the privacy budget affords in all, charged rounds of before included; nil: no bound.
         package var affordableRounds: Int?
         /// A client is in at most one sum of so many charged rounds: those of one tree of noise. Nil: no bound.
@@ -54,7 +63,8 @@ package struct RoundEngine: Sendable {
         case idle, collecting, summing, charging, noising, settling, publishing, finished
     }
 
-    private enum Standing { case invited, accepted, gaveUp }
+    /// Where an invited client stands in the open round.
+    package enum Standing: Equatable, Sendable { case invited, accepted, gaveUp }
 
     package let rules: Rules
     package private(set) var phase: Phase = .idle
@@ -66,25 +76,34 @@ package struct RoundEngine: Sendable {
     package private(set) var charged: Int
     /// Clients in the sums of the present participation window; empty where there is no such bound.
     package private(set) var participants: Set<Int>
+    /// Rounds abandoned since the last that was published.
+    package private(set) var abandonedInARow: Int
     private var standing: [Int: Standing] = [:]
     private var accepted: [Int] = []
     /// Invited clients that neither reported nor gave up; counted, so that a report costs constant time.
     private var outstanding = 0
     private var deadline = Instant(nanoseconds: 0)
-    private var abandonedInARow = 0
+    /// Why the open round releases nothing, where that is known before its deadline and may not show before.
+    private var lost: String?
     private var stopRequest: FinishReason?
 
-    /// Continues after `round`, of which `published` were released and `charged` charged; all zero at the start.
-    /// `participants` are those of the charged rounds of the participation window that round is in.
+    /// Continues after `round`, of which `published` were released, `charged` charged and the last `abandonedInARow`
+    /// abandoned; all zero at the start. `participants` are those of the charged rounds of the participation window that
+    /// round is in. With `isFinished` nothing will open any more.
     package init(
-        rules: Rules, round: Int = 0, published: Int = 0, charged: Int = 0, participants: Set<Int> = []
+        rules: Rules, round: Int = 0, published: Int = 0, charged: Int = 0, participants: Set<Int> = [],
+        abandonedInARow: Int = 0, isFinished: Bool = false
     ) {
         self.rules = rules
         self.round = round
         self.published = published
         self.charged = charged
         self.participants = rules.participationWindow == nil ? [] : participants
+        self.abandonedInARow = abandonedInARow
+        if isFinished { phase = .finished }
     }
+
+    // MARK: Questions, which change nothing
 
     /// Whether a client may be drawn for the coming round.
     package func mayTakePart(_ client: Int) -> Bool { windowIsFull || !participants.contains(client) }
@@ -99,27 +118,123 @@ package struct RoundEngine: Sendable {
     package var invitedCount: Int { standing.count }
     /// Reports in the open round's sum.
     package var acceptedCount: Int { accepted.count }
+    /// Invited clients that gave the open round up.
+    package var gaveUpCount: Int { standing.count - accepted.count - outstanding }
     /// Deadline of the open round.
     package var currentDeadline: Instant { deadline }
+    /// Whether so many rounds in a row were abandoned that the next attempt has to wait.
+    package var isStalled: Bool { rules.stalls && abandonedInARow >= rules.abandonLimit }
 
-    /// Takes one event and says what to do. Events that do not fit the phase change nothing.
-    ///
-    /// `generator` is drawn from only when a cohort is chosen.
-    package mutating func handle(
-        _ event: RoundEvent, at now: Instant, using generator: inout some RandomNumberGenerator
-    ) -> [RoundAction] {
+    /// Where a client stands in the open round; nil for one that is not invited.
+    package func standing(of client: Int) -> Standing? { standing[client] }
+
+    /// Why a client's report of a round would not count now; nil where it would.
+    package func refusal(client: Int, round: Int, at now: Instant) -> ReportRefusal? {
+        guard round == self.round else { return .wrongRound }
+        switch standing[client] {
+        case nil: return .notInvited
+        case .accepted: return .duplicate
+        case .gaveUp: return .gaveUp
+        case .invited: return phase == .collecting && now < deadline ? nil : .closed
+        }
+    }
+
+    // MARK: Opening
+
+    /// Opens the next round with a cohort of these candidates, at `now`. `generator` is drawn from for nothing else.
+    package mutating func open(
+        _ candidates: Candidates, at now: Instant, using generator: inout some RandomNumberGenerator
+    ) -> OpeningVerdict {
+        guard phase == .idle else { return .declined(then: []) }
+        if let reason = reasonToFinish() { return .declined(then: finish(reason)) }
+        round += 1
+        let eligible = windowIsFull ? candidates : candidates.without(participants)
+        let cohort = rules.sampling.draw(from: eligible, using: &generator)
+        // On a schedule too small a cohort is found out at the deadline, like too few reports.
+        guard rules.schedule != nil || cohort.count >= rules.minimumReports else {
+            (standing, accepted, outstanding) = ([:], [], 0)
+            return .declined(
+                then: abandon(
+                    .tooFewCandidates(available: cohort.count, required: rules.minimumReports)))
+        }
+        let invitation = Invitation(
+            clients: cohort, round: round, opened: now,
+            deadline: now.advanced(bySeconds: rules.deadlineSeconds),
+            publication: rules.schedule.map { now.advanced(bySeconds: $0.publicationSeconds) })
+        begin(invitation)
+        // Without a schedule nobody is waited for in vain: noise alone is released, as the accountant assumes.
+        return .invited(invitation, then: cohort.isEmpty ? closeIfComplete() : [])
+    }
+
+    /// Opens a round again after a restart, with the cohort that was drawn and the reports that were accepted; no new
+    /// draw. One that was closed before is closed at once.
+    package mutating func resume(_ resumed: ResumedRound) -> [RoundAction] {
+        guard phase == .idle else { return [] }
+        round = resumed.invitation.round
+        begin(resumed.invitation)
+        for client in resumed.accepted where standing[client] == .invited { accept(client) }
+        return resumed.isClosed ? close() : closeIfComplete()
+    }
+
+    private mutating func begin(_ invitation: Invitation) {
+        (standing, accepted, lost) = ([:], [], nil)
+        for client in invitation.clients { standing[client] = .invited }
+        outstanding = standing.count
+        deadline = invitation.deadline
+        phase = .collecting
+    }
+
+    // MARK: Collecting
+
+    /// An invited client offers its report of a round.
+    package mutating func offer(client: Int, round: Int, at now: Instant) -> ReportVerdict {
+        if let refusal = refusal(client: client, round: round, at: now) { return .refused(refusal) }
+        accept(client)
+        return .accepted(then: closeIfComplete())
+    }
+
+    private mutating func accept(_ client: Int) {
+        standing[client] = .accepted
+        outstanding -= 1
+        accepted.append(client)
+    }
+
+    /// An invited client gives a round up, or is known to have dropped out of it.
+    package mutating func giveUp(client: Int, round: Int, at now: Instant) -> FailureVerdict {
+        if let refusal = refusal(client: client, round: round, at: now) { return .refused(refusal) }
+        standing[client] = .gaveUp
+        outstanding -= 1
+        return .noted(then: closeIfComplete())
+    }
+
+    /// Time has passed: closes the collection at its deadline.
+    package mutating func tick(at now: Instant) -> [RoundAction] {
+        phase == .collecting && now >= deadline ? close() : []
+    }
+
+    /// Closes when the target is reached or nobody is left to wait for; on a schedule only the clock closes.
+    private mutating func closeIfComplete() -> [RoundAction] {
+        guard rules.schedule == nil else { return [] }
+        if let target = rules.target, accepted.count >= target { return close() }
+        return outstanding > 0 ? [] : close()
+    }
+
+    private mutating func close() -> [RoundAction] {
+        if let lost { return abandon(.failed(lost)) }
+        let share = RoundBinding.survivors(share: rules.minimumShare, of: standing.count)
+        let required = max(rules.minimumReports, share)
+        guard accepted.count >= required else {
+            return abandon(.tooFewReports(received: accepted.count, required: required))
+        }
+        return rules.chargesBeforeSum ? advance(to: .charging, .requireCharge(round: round)) : requireSum()
+    }
+
+    // MARK: Completing
+
+    /// Takes the news that a step is done, that the round has failed, or that the run is to end. News that do not fit the
+    /// phase change nothing.
+    package mutating func handle(_ event: RoundEvent) -> [RoundAction] {
         switch (event, phase) {
-        case (.open(let candidates), .idle): return open(candidates, at: now, using: &generator)
-        case (.resume(let clients, let deadline), .idle):
-            round += 1
-            return invite(clients, deadline: deadline)
-        case (.reportOffered(let client, let round), _): return offer(client, round)
-        case (.gaveUp(let client, let round), .collecting):
-            guard round == self.round, standing[client] == .invited else { return [] }
-            standing[client] = .gaveUp
-            outstanding -= 1
-            return closeIfComplete()
-        case (.tick, .collecting): return now >= deadline ? close() : []
         case (.summed, .summing):
             return rules.chargesBeforeSum
                 ? requireNoise() : advance(to: .charging, .requireCharge(round: round))
@@ -134,70 +249,22 @@ package struct RoundEngine: Sendable {
             return advance(to: .settling, .requireSettlement(round: round, survivors: accepted.count))
         case (.settled, .settling): return advance(to: .publishing, .requirePublication(round: round))
         case (.published, .publishing): return finishRound()
-        case (.failed(let what), .collecting), (.failed(let what), .summing), (.failed(let what), .charging),
-            (.failed(let what), .noising), (.failed(let what), .settling), (.failed(let what), .publishing):
+        case (.failed(let what), .collecting):
+            guard rules.schedule == nil else {
+                lost = lost ?? what
+                return []
+            }
+            return abandon(.failed(what))
+        case (.failed(let what), .summing), (.failed(let what), .charging), (.failed(let what), .noising),
+            (.failed(let what), .settling), (.failed(let what), .publishing):
             return abandon(.failed(what))
         case (.stop(let reason), .idle): return finish(reason)
         case (.stop(let reason), _):
             if phase != .finished { stopRequest = reason }
             return []
-        default: return []
+        case (.summed, _), (.charged, _), (.noised, _), (.settled, _), (.published, _), (.failed, _):
+            return []
         }
-    }
-
-    private mutating func open(
-        _ candidates: Candidates, at now: Instant, using generator: inout some RandomNumberGenerator
-    ) -> [RoundAction] {
-        if let reason = reasonToFinish() { return finish(reason) }
-        round += 1
-        (standing, accepted) = ([:], [])
-        let eligible = windowIsFull ? candidates : candidates.without(participants)
-        let cohort = rules.sampling.draw(from: eligible, using: &generator)
-        guard cohort.count >= rules.minimumReports else {
-            return abandon(.tooFewCandidates(available: cohort.count, required: rules.minimumReports))
-        }
-        return invite(cohort, deadline: now.advanced(bySeconds: rules.deadlineSeconds))
-    }
-
-    private mutating func invite(_ cohort: [Int], deadline: Instant) -> [RoundAction] {
-        (standing, accepted) = ([:], [])
-        for client in cohort { standing[client] = .invited }
-        outstanding = cohort.count
-        self.deadline = deadline
-        phase = .collecting
-        let invitation = RoundAction.invite(clients: cohort, round: round, deadline: deadline)
-        // A Poisson draw may be empty; the round then releases noise alone, as the accountant assumes.
-        return [invitation] + (cohort.isEmpty ? close() : [])
-    }
-
-    private mutating func offer(_ client: Int, _ round: Int) -> [RoundAction] {
-        guard round == self.round else { return [.refuse(client: client, .wrongRound)] }
-        switch standing[client] {
-        case nil: return [.refuse(client: client, .notInvited)]
-        case .accepted: return [.refuse(client: client, .duplicate)]
-        case .gaveUp: return [.refuse(client: client, .gaveUp)]
-        case .invited:
-            guard phase == .collecting else { return [.refuse(client: client, .closed)] }
-            standing[client] = .accepted
-            outstanding -= 1
-            accepted.append(client)
-            return [.accept(client: client)] + closeIfComplete()
-        }
-    }
-
-    /// Closes when the target is reached or nobody is left to wait for.
-    private mutating func closeIfComplete() -> [RoundAction] {
-        if let target = rules.target, accepted.count >= target { return close() }
-        return outstanding > 0 ? [] : close()
-    }
-
-    private mutating func close() -> [RoundAction] {
-        let share = RoundBinding.survivors(share: rules.minimumShare, of: standing.count)
-        let required = max(rules.minimumReports, share)
-        guard accepted.count >= required else {
-            return abandon(.tooFewReports(received: accepted.count, required: required))
-        }
-        return rules.chargesBeforeSum ? advance(to: .charging, .requireCharge(round: round)) : requireSum()
     }
 
     private mutating func requireSum() -> [RoundAction] {
@@ -233,7 +300,7 @@ package struct RoundEngine: Sendable {
         if let stopRequest { return stopRequest }
         if published >= rules.rounds { return .allRounds }
         if let affordable = rules.affordableRounds, charged >= affordable { return .budget }
-        if abandonedInARow >= rules.abandonLimit { return .abandonedTooOften }
+        if abandonedInARow >= rules.abandonLimit, !rules.stalls { return .abandonedTooOften }
         return nil
     }
 

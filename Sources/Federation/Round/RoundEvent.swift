@@ -35,18 +35,67 @@ package enum FinishReason: String, Equatable, Sendable {
     case abandonedTooOften = "too many rounds abandoned in a row"
 }
 
-/// What the engine is told.
+/// A cohort that is to train for a round.
+package struct Invitation: Equatable, Sendable {
+    /// In ascending order; empty where Poisson sampling drew nobody.
+    package let clients: [Int]
+    package let round: Int
+    package let opened: Instant
+    /// When the last report is taken.
+    package let deadline: Instant
+    /// When the round's model is shown and the next round opens, whatever became of this one; nil: as soon as possible.
+    package let publication: Instant?
+
+    package init(clients: [Int], round: Int, opened: Instant, deadline: Instant, publication: Instant?) {
+        self.clients = clients
+        self.round = round
+        self.opened = opened
+        self.deadline = deadline
+        self.publication = publication
+    }
+}
+
+/// A round that a process before this one had opened.
+package struct ResumedRound: Equatable, Sendable {
+    package let invitation: Invitation
+    /// Clients whose reports were accepted.
+    package let accepted: [Int]
+    /// Whether its survivors were fixed: no report is taken any more.
+    package let isClosed: Bool
+
+    package init(_ invitation: Invitation, accepted: [Int], isClosed: Bool) {
+        self.invitation = invitation
+        self.accepted = accepted
+        self.isClosed = isClosed
+    }
+}
+
+/// Whether a round was opened.
+package enum OpeningVerdict: Equatable, Sendable {
+    /// These are to train; carry the actions out then.
+    case invited(Invitation, then: [RoundAction])
+    /// There is no open round: the actions say why, and are to be carried out.
+    case declined(then: [RoundAction])
+}
+
+/// What became of a report.
+package enum ReportVerdict: Equatable, Sendable {
+    /// It counts: it is to be in the sum; carry the actions out then.
+    case accepted(then: [RoundAction])
+    /// It does not count, and nothing has changed.
+    case refused(ReportRefusal)
+}
+
+/// What became of a client's giving up.
+package enum FailureVerdict: Equatable, Sendable {
+    /// The round waits for it no more; carry the actions out.
+    case noted(then: [RoundAction])
+    /// The round does not wait for it anyway, and nothing has changed.
+    case refused(ReportRefusal)
+}
+
+/// What the engine is told of the steps that it asked for.
 package enum RoundEvent: Equatable, Sendable {
-    /// Open the next round with these candidates.
-    case open(Candidates)
-    /// Open the next round again, after a restart, with the cohort that was drawn and its deadline; no new draw.
-    case resume(clients: [Int], deadline: Instant)
-    /// An invited client offers its report of a round.
-    case reportOffered(client: Int, round: Int)
-    /// An invited client gives the round up.
-    case gaveUp(client: Int, round: Int)
-    /// Time has passed; the engine looks at its deadline.
-    case tick
     /// The exact sum of the accepted reports exists.
     case summed
     /// The worst case of this round is in the ledger, durably.
@@ -65,12 +114,6 @@ package enum RoundEvent: Equatable, Sendable {
 
 /// What the engine asks of whoever runs it; each `require…` answers with the event of the same name.
 package enum RoundAction: Equatable, Sendable {
-    /// Tell these clients to train for this round, which closes at the deadline.
-    case invite(clients: [Int], round: Int, deadline: Instant)
-    /// Add this client's report to the sum.
-    case accept(client: Int)
-    /// Do not add it.
-    case refuse(client: Int, ReportRefusal)
     /// No report is taken any more: finish the exact sum of these survivors.
     case requireSum(round: Int, survivors: [Int])
     /// Write the round's worst-case charge.

@@ -9,6 +9,8 @@ package struct ExampleConfiguration: Equatable, Sendable {
     package var clippingNorm: Double
     /// Noise deviation over the sensitivity of a step's gradient sum.
     package var noiseMultiplier: Double
+    /// Public number of records that a client is planned for; nil: ``ExamplePlan/defaultBatches`` batches.
+    package var records: Int?
 
     init(_ section: Section) throws {
         guard let norm = try section.positive("clipping_norm") else {
@@ -21,11 +23,17 @@ package struct ExampleConfiguration: Equatable, Sendable {
                 "is missing; sordino privacy calibrate --mechanism gaussian --sampling poisson finds it")
         }
         noiseMultiplier = multiplier
+        records = try section.integer("records", in: 1...(1 << 40))
         try section.finish()
     }
 }
 
 /// Per-example privacy, resolved: grid, noise and what it costs.
+///
+/// How many records a client has is private where one record more or less must not show: sampling probability, number of
+/// steps and divisor are functions of the plan's public number of records, N, whatever a client holds. The noise in a
+/// release of d coordinates is known to √(2/d), so that one step more would show at once. A client with other than N
+/// records trains on larger or smaller batches; the claim is the same.
 package struct ExamplePlan: Sendable {
     package let configuration: ExampleConfiguration
     /// Number of parameters.
@@ -33,14 +41,31 @@ package struct ExamplePlan: Sendable {
     /// Grid points a gradient unit.
     let scale: Double
     let mechanism: any PrivacyMechanism
-    private let batchSize: Int
-    private let epochs: Int
+    /// The public number of records, N.
+    package let records: Int
+    /// Chance of each of a client's records to be in a batch: min(1, batch size / N).
+    package let probability: Double
+    /// Steps of one round: local epochs · ⌈N / batch size⌉.
+    package let steps: Int
+    /// Whether `records` was chosen for want of a number in the task.
+    package let hasDefaultRecords: Bool
+
+    /// Batches of an epoch where the task does not say for how many records it is planned: a probability of 1 %.
+    package static let defaultBatches = 100
 
     init(_ configuration: ExampleConfiguration, training: TrainingOptions, dimension: Int) throws {
         self.configuration = configuration
         self.dimension = dimension
-        batchSize = training.batchSize
-        epochs = training.localEpochs
+        hasDefaultRecords = configuration.records == nil
+        records = configuration.records ?? Self.defaultBatches * training.batchSize
+        probability = min(1, Double(training.batchSize) / Double(records))
+        let batches = (records + training.batchSize - 1) / training.batchSize
+        let (product, isTooLarge) = training.localEpochs.multipliedReportingOverflow(by: batches)
+        guard !isTooLarge, product <= 1 << 31 else {
+            throw ConfigurationError(
+                path: "task.privacy.example.records", problem: "gives more than 2^31 steps a round")
+        }
+        steps = product
         let root = Double(dimension).squareRoot()
         // So fine that rounding, which can move two neighbouring sums √d apart, adds less than 1/4000.
         scale = exp2(log2(root * 4096 / configuration.clippingNorm).rounded(.up))
@@ -52,52 +77,24 @@ package struct ExamplePlan: Sendable {
         }
     }
 
-    /// Chance of each of a client's examples to be in a batch.
-    package func probability(examples: Int) -> Double { min(1, Double(batchSize) / Double(max(1, examples))) }
-
-    /// Steps of one round for a client with this many examples.
-    package func steps(examples: Int) -> Int { epochs * max(1, (examples + batchSize - 1) / batchSize) }
-
-    /// How a client with this many examples trains.
-    package func training(examples: Int) -> PrivateTrainingPlan {
+    /// How every client trains.
+    package var training: PrivateTrainingPlan {
         PrivateTrainingPlan(
-            clippingNorm: configuration.clippingNorm, steps: steps(examples: examples),
-            expectedBatchSize: probability(examples: examples) * Double(max(1, examples)))
+            clippingNorm: configuration.clippingNorm, steps: steps,
+            expectedBatchSize: probability * Double(records))
     }
 
-    /// What a round costs one record of a client with this many examples; the unit is the record.
-    package func event(examples: Int, rounds: Int) -> PrivacyEvent {
+    /// What so many rounds cost one record of a client that takes part in each; the unit is the record.
+    package func event(rounds: Int) -> PrivacyEvent {
         PrivacyEvent(
             mechanism: .gaussian(noiseMultiplier: configuration.noiseMultiplier),
-            sampling: .poisson(probability: probability(examples: examples)), adjacency: .addOrRemoveOne,
-            steps: steps(examples: examples) * rounds)
+            sampling: .poisson(probability: probability), adjacency: .addOrRemoveOne, steps: steps * rounds)
     }
 
-    /// Distinct client sizes up to which each is accounted on its own.
-    private static let sizesAccounted = 24
-
-    /// ε of a record of the client that spends most, after `rounds` rounds in each of which it took part.
-    package func epsilon(sizes: Set<Int>, rounds: Int, delta: Double) throws -> Double {
-        let sizes = sizes.filter { $0 > 0 }
-        guard rounds > 0, let least = sizes.min(), let most = sizes.max() else { return 0 }
-        if sizes.count <= Self.sizesAccounted {
-            return try sizes.map {
-                try PrivacyGuarantee.of([event(examples: $0, rounds: rounds)], delta: delta).epsilon
-            }.max() ?? 0
-        }
-        return try bound(least: least, most: most).map {
-            var total = $0
-            total.steps *= rounds
-            return try PrivacyGuarantee.of([total], delta: delta).epsilon
-        } ?? 0
-    }
-
-    /// What a round costs at most a record of any client with `least` to `most` examples, neither of them 0: the
-    /// highest probability with the greatest number of steps. Exact where all have the same number.
-    package func bound(least: Int, most: Int) -> PrivacyEvent? {
-        guard least > 0, most >= least else { return nil }
-        var worst = event(examples: least, rounds: 1)
-        worst.steps = steps(examples: most)
-        return worst
+    /// ε of a record of a client that took part in each of `rounds` rounds. Throws where no accountant knows the
+    /// event.
+    package func epsilon(rounds: Int, delta: Double) throws -> Double {
+        guard rounds > 0 else { return 0 }
+        return try PrivacyGuarantee.of([event(rounds: rounds)], delta: delta).epsilon
     }
 }

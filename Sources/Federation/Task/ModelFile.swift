@@ -11,6 +11,7 @@ package enum ModelFile {
     private static let inputKey = "sordino.input_shape"
     private static let lossKey = "sordino.loss"
     private static let dataKey = "sordino.data"
+    private static let labelKey = "sordino.label"
 
     /// A loss as a training section writes it.
     package static func json(of loss: any Loss) -> JSONValue {
@@ -26,8 +27,13 @@ package enum ModelFile {
         package var loss: JSONValue
         /// The fitted preprocessing and the names of classes.
         package var data: JSONValue
+        /// Name of the label's column in training; nil where it had none.
+        package var label: String?
 
-        package init(model: JSONValue, inputShape: [Int], loss: JSONValue, data: JSONValue) {
+        package init(
+            model: JSONValue, inputShape: [Int], loss: JSONValue, data: JSONValue, label: String? = nil
+        ) {
+            self.label = label
             self.model = model
             self.inputShape = inputShape
             self.loss = loss
@@ -61,6 +67,7 @@ package enum ModelFile {
         metadata[inputKey] = JSONValue.array(description.inputShape.map { .integer($0) }).text()
         metadata[lossKey] = description.loss.text()
         metadata[dataKey] = description.data.text()
+        metadata[labelKey] = description.label
         return SafeTensors.head(layout.entries.map { ($0.name, $0.shape) }, metadata: metadata)
     }
 
@@ -104,7 +111,7 @@ package enum ModelFile {
         }
         return Description(
             model: try json(modelKey), inputShape: shape, loss: try json(lossKey),
-            data: try json(dataKey))
+            data: try json(dataKey), label: file.metadata[labelKey])
     }
 
     /// The parameters that tensors hold, whatever their order; every tensor of the layout must be there in its

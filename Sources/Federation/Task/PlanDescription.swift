@@ -12,6 +12,7 @@ extension TaskPlan {
     package func description() throws -> [String: JSONValue] {
         let spent = try privacy?.spent(rounds: plannedRounds)
         let server = try privacy?.spentAgainstServer(rounds: plannedRounds)
+        let others = try privacy?.spentAgainstMembers(rounds: plannedRounds)
         var members: [String: JSONValue] = [
             "task": .string(configuration.name),
             "parameters": .integer(dimension),
@@ -26,7 +27,11 @@ extension TaskPlan {
             "privacy_mode": .string(configuration.privacy.mode.rawValue),
             "epsilon": Self.finite(spent?.epsilon),
             "epsilon_server": Self.finite(server?.epsilon),
+            "epsilon_members": Self.finite(others?.epsilon),
         ]
+        if let schedule = rules.schedule {
+            members["seconds_per_round"] = .number(schedule.publicationSeconds)
+        }
         if let privacy, let spent {
             members["delta"] = .number(spent.delta)
             members["accountant"] = .string(spent.accountant.rawValue)
@@ -41,14 +46,35 @@ extension TaskPlan {
             members["wrap_probability_per_coordinate"] = .string(
                 masksReports ? "below 4e-8" : "below 1e-32")
         }
+        if let example {
+            let delta = configuration.privacy.targetDelta
+            members["delta"] = .number(delta)
+            members["epsilon_example"] = Self.finite(try example.epsilon(rounds: plannedRounds, delta: delta))
+            members["example_records"] = .integer(example.records)
+            members["example_sampling_probability"] = .number(example.probability)
+            members["example_steps_per_round"] = .integer(example.steps)
+        }
         if masksReports { members.merge(maskingDescription()) { first, _ in first } }
         return members
     }
 
     /// What is allowed but should be thought about.
     package var warnings: [String] {
-        guard let privacy else { return ["privacy mode \"none\": nothing is private"] }
         var warnings: [String] = []
+        if let example, example.hasDefaultRecords {
+            warnings.append(
+                "privacy.example.records is not given: every client trains as planned for \(example.records) records"
+                    + " (\(ExamplePlan.defaultBatches) batches), whatever it has; name the number that is typical and public"
+            )
+        }
+        guard let privacy else {
+            return warnings
+                + [
+                    example == nil
+                        ? "privacy mode \"none\": nothing is private"
+                        : "privacy mode \"none\": single records are protected, clients are not"
+                ]
+        }
         let configuration = privacy.configuration
         let delta = configuration.targetDelta
         let one = 1 / Double(population)

@@ -57,6 +57,8 @@ struct PrivacyFrame {
         let event: PrivacyEvent
         /// Against the server; nil: unbounded.
         let serverEvent: PrivacyEvent?
+        /// Against other members of a cohort.
+        let membersEvent: PrivacyEvent
         let bits: Int
     }
 
@@ -119,19 +121,19 @@ struct PrivacyFrame {
             }
             guard configuration.adaptiveClipping != nil else {
                 let mechanism = try mechanism(multiplier * sensitivity.l2)
+                let event = event(mechanism.event(for: sensitivity))
                 return Parts(
-                    rounding: rounding, mechanism: mechanism, countMechanism: nil,
-                    event: event(mechanism.event(for: sensitivity)),
-                    serverEvent: configuration.mode == .local
-                        ? event(mechanism.event(for: sensitivity)) : nil,
-                    bits: 32)
+                    rounding: rounding, mechanism: mechanism, countMechanism: nil, event: event,
+                    serverEvent: configuration.mode == .local ? event : nil,
+                    membersEvent: againstMembers(event), bits: 32)
             }
             // Two Gaussians side by side cost what one costs whose inverse square is the sum of theirs.
             let split = try AdaptiveClipping.noiseSplit(noiseMultiplier: multiplier, cohort: expectedCohort)
+            let event = event(.gaussian(noiseMultiplier: multiplier))
             return Parts(
                 rounding: rounding, mechanism: try mechanism(split.updateMultiplier * sensitivity.l2),
-                countMechanism: try mechanism(2 * split.countDeviation * distance),
-                event: event(.gaussian(noiseMultiplier: multiplier)), serverEvent: nil, bits: 32)
+                countMechanism: try mechanism(2 * split.countDeviation * distance), event: event,
+                serverEvent: nil, membersEvent: againstMembers(event), bits: 32)
         } catch let error as MechanismError {
             throw ConfigurationError(path: "task.privacy", problem: error.description)
         } catch let error as ClippingError {
@@ -150,7 +152,7 @@ struct PrivacyFrame {
         event.steps = roundsPerTree
         return Parts(
             rounding: rounding, mechanism: mechanism, countMechanism: nil, tree: tree, event: event,
-            serverEvent: nil, bits: 32)
+            serverEvent: nil, membersEvent: againstMembers(event), bits: 32)
     }
 
     /// Noise in shares: sized so that the honest among the fewest survivors bring all of it; whoever is above that
@@ -194,7 +196,27 @@ struct PrivacyFrame {
         serverEvent.sampling = .none
         return Parts(
             rounding: rounding, mechanism: mechanism, countMechanism: nil, shares: noise, event: event(sum),
-            serverEvent: serverEvent, bits: bits)
+            serverEvent: serverEvent, membersEvent: againstMembers(event(sum)), bits: bits)
+    }
+
+    /// What the event costs against other members of the cohort, who see what is released and more.
+    ///
+    /// Members of a masked round are told who its members are, so that no sampling hides a member from another, and
+    /// that a client is not there shows in the roster itself: what is left is that its vector may be zero (zero-out).
+    /// The event's noise is that of the honest among the fewest survivors: neither what colluding members brought nor what
+    /// the server adds is in it. In the other modes a member learns of a round what everybody does, and whether it was
+    /// itself invited. Under Poisson sampling that says nothing of others; of a fixed number of places one that
+    /// colluders hold or miss is one less or more for the others, so that no amplification is claimed.
+    private func againstMembers(_ event: PrivacyEvent) -> PrivacyEvent {
+        var event = event
+        switch configuration.mode {
+        case .distributed:
+            event.sampling = .none
+            if event.adjacency == .addOrRemoveOne { event.adjacency = .zeroOut }
+        case .central, .local, .none:
+            if case .fixedSize = event.sampling { event.sampling = .none }
+        }
+        return event
     }
 
     private func mechanism(_ deviation: Double) throws -> any PrivacyMechanism {

@@ -33,11 +33,14 @@ package struct PrivacyPlan: Sendable {
     private let roundEvent: PrivacyEvent
     /// What one round costs against the server; nil: unbounded (the server sees exact sums or updates).
     package let serverEvent: PrivacyEvent?
+    /// What one round costs against other members of its cohort, or a tree of rounds as a whole.
+    private let membersEvent: PrivacyEvent
     /// Rounds that `target_epsilon` affords; nil: no budget was set.
     package let affordableRounds: Int?
     /// Rényi divergences of one round; nil where Rényi accounting does not know the event.
     private let roundCurve: RenyiCurve?
     private let serverCurve: RenyiCurve?
+    private let membersCurve: RenyiCurve?
 
     init(_ task: TaskConfiguration, cohort: CohortPlan, dimension: Int) throws {
         let configuration = task.privacy
@@ -72,6 +75,8 @@ package struct PrivacyPlan: Sendable {
         roundCurve = Self.curve(roundEvent)
         serverCurve = parts.serverEvent.flatMap(Self.curve)
         serverEvent = parts.serverEvent
+        membersEvent = parts.membersEvent
+        membersCurve = Self.curve(parts.membersEvent)
         affordableRounds = try configuration.targetEpsilon.map { target in
             try Self.affordableRounds(roundEvent, configuration, target: target, rounds: rounds)
         }
@@ -94,6 +99,12 @@ package struct PrivacyPlan: Sendable {
         return tree.isFirstOfTree(step: charge) ? [roundEvent] : []
     }
 
+    /// The same against other members of a cohort.
+    package func membersEvents(charge: Int) -> [PrivacyEvent] {
+        guard let tree else { return [membersEvent] }
+        return tree.isFirstOfTree(step: charge) ? [membersEvent] : []
+    }
+
     /// The least number of charged rounds that have so many events.
     package func rounds(events: Int) -> Int {
         guard let tree, events > 0 else { return events }
@@ -108,6 +119,14 @@ package struct PrivacyPlan: Sendable {
         try Self.guarantee(roundEvent, configuration, rounds: rounds, accountant: accountant)
     }
 
+    /// The guarantee after `rounds` charged rounds against other members of the cohorts, colluding ones at the rate that
+    /// the task assumes.
+    package func spentAgainstMembers(rounds: Int, accountant: AccountantKind? = nil) throws
+        -> PrivacyGuarantee
+    {
+        try Self.guarantee(membersEvent, configuration, rounds: rounds, accountant: accountant)
+    }
+
     /// ε after `rounds` by Rényi accounting alone, which takes no time and is never below the truth: for every
     /// round's record. Falls back to the configured accountant where Rényi accounting does not know the event.
     package func epsilonQuickly(rounds: Int) throws -> Double {
@@ -119,6 +138,12 @@ package struct PrivacyPlan: Sendable {
     package func epsilonAgainstServerQuickly(rounds: Int) throws -> Double {
         guard let serverCurve else { return try spentAgainstServer(rounds: rounds)?.epsilon ?? .infinity }
         return epsilon(of: serverCurve, rounds: rounds)
+    }
+
+    /// The same against other members.
+    package func epsilonAgainstMembersQuickly(rounds: Int) throws -> Double {
+        guard let membersCurve else { return try spentAgainstMembers(rounds: rounds).epsilon }
+        return epsilon(of: membersCurve, rounds: rounds)
     }
 
     private func epsilon(of curve: RenyiCurve, rounds: Int) -> Double {

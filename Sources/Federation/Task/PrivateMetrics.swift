@@ -18,6 +18,11 @@ package struct ClientMetrics: Equatable, Sendable {
     }
 }
 
+extension ClientMetrics {
+    /// What a client says that has nothing to say: the same whatever its data.
+    package static let nothing = ClientMetrics(loss: .nan, accuracy: nil, examples: 0)
+}
+
 /// Means over the clients of one round, as the mechanism released them: noisy, and cut to their ranges.
 package struct ReleasedMetrics: Equatable, Sendable {
     package var loss: Double

@@ -9,8 +9,10 @@ package final class Spending {
     private let plan: TaskPlan
     private var released = Known()
     private var server = Known()
+    private var members = Known()
+    private var single = Known()
 
-    /// What has been worked out for one of the two budgets.
+    /// What has been worked out for one of the budgets.
     private struct Known {
         var quick: [Int: Double] = [:]
         var planned: Double?
@@ -33,6 +35,26 @@ package final class Spending {
         return try bound(
             rounds, &server, quickly: { try privacy.epsilonAgainstServerQuickly(rounds: $0) },
             exactly: { try privacy.spentAgainstServer(rounds: $0)?.epsilon ?? .infinity })
+    }
+
+    /// The same against other members of the cohorts.
+    package func epsilonAgainstMembers(rounds: Int) throws -> Double {
+        guard let privacy = plan.privacy else { return .infinity }
+        return try bound(
+            rounds, &members, quickly: { try privacy.epsilonAgainstMembersQuickly(rounds: $0) },
+            exactly: { try privacy.spentAgainstMembers(rounds: $0).epsilon })
+    }
+
+    /// ε of a single record after that many rounds, in each of which its client took part; nil where clients add no noise
+    /// for each example. By Rényi accounting, which is instantaneous, and the configured δ.
+    package func epsilonOfExample(rounds: Int) throws -> Double? {
+        guard let example = plan.example else { return nil }
+        let delta = plan.configuration.privacy.targetDelta
+        return try bound(
+            rounds, &single,
+            quickly: {
+                try PrivacyGuarantee.of([example.event(rounds: $0)], delta: delta, accountant: .rdp).epsilon
+            }, exactly: { try example.epsilon(rounds: $0, delta: delta) })
     }
 
     private func bound(

@@ -20,6 +20,11 @@ package struct TaskConfiguration: Sendable {
     package var minimumReports: Int?
     /// Seconds from invitation to the closing of a round.
     package var reportDeadline: Double
+    /// Rounds abandoned in a row after which a deployed run stalls and a simulated one ends.
+    package var abandonLimit: Int
+    /// Seconds after which a report leaves the agent, whatever its data: at once when local work is done where nothing
+    /// is hidden from the server, on a grid where this is nil.
+    package var reportAfter: Double?
     package var privacy: PrivacyConfiguration
     package var secureAggregation: SecureAggregationConfiguration
     /// Evaluate every so many rounds; the last is always evaluated.
@@ -29,6 +34,15 @@ package struct TaskConfiguration: Sendable {
     package var metrics: MetricsPlan?
     /// End early at this hold-out accuracy; nil: never.
     package var targetAccuracy: Double?
+
+    /// What columns and classes mean at every site, as published models carry it (`Preprocessing` of Datasets); nil: the
+    /// server's or the scenario's data say it.
+    package var schema: JSONValue?
+
+    /// The key of ``schema``, which agents find in the published model.
+    package static let schemaKey = "schema"
+    /// The key of ``abandonLimit``: the one that agents need not know.
+    package static let abandonLimitKey = "abandon_limit"
 
     /// Reads and checks the section; refuses unknown keys.
     package init(_ section: Section) throws {
@@ -56,6 +70,9 @@ package struct TaskConfiguration: Sendable {
             ?? 1
         minimumReports = try section.integer("min_reports", in: 1...100_000_000)
         reportDeadline = try section.seconds("report_deadline") ?? 600
+        abandonLimit = try section.integer(Self.abandonLimitKey, in: 1...1_000_000) ?? 10
+        reportAfter = try section.seconds("report_after")
+        schema = section.value(Self.schemaKey)
         privacy = try PrivacyConfiguration(section.section("privacy"))
         let evaluation = try section.section("evaluation")
         evaluateEvery = try evaluation?.integer("every", in: 1...10_000_000) ?? 1
@@ -73,6 +90,11 @@ package struct TaskConfiguration: Sendable {
     private func check(_ section: Section) throws {
         if let minimumReports, minimumReports > cohortSize {
             throw section.error("min_reports", "is \(minimumReports), above the cohort_size of \(cohortSize)")
+        }
+        if let reportAfter {
+            guard reportAfter > 0, reportAfter < reportDeadline else {
+                throw section.error("report_after", "must be above 0 and below report_deadline")
+            }
         }
         if holdout == .federated, privacy.mode == .none {
             throw ConfigurationError(

@@ -57,6 +57,9 @@ package struct TaskPlan: Sendable {
     /// Whether reports travel as floating-point numbers, to be rounded where they are added: nothing is clipped,
     /// hidden or masked.
     package var sendsFloats: Bool { privacy == nil }
+    /// Whether every client weighs the same: a weight by examples tells how many there are, which privacy of clients or
+    /// of single records forbids.
+    package var weighsUniformly: Bool { privacy != nil || example != nil }
     /// Bytes of one published model, its header apart.
     package var modelBytes: Int { dimension * 4 }
 
@@ -98,10 +101,15 @@ package struct TaskPlan: Sendable {
         var rules = RoundEngine.Rules(
             rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
             minimumReports: try cohort.minimumReports(configuration),
-            deadlineSeconds: configuration.reportDeadline,
+            deadlineSeconds: configuration.reportDeadline, abandonLimit: configuration.abandonLimit,
             affordableRounds: privacy?.affordableRounds, participationWindow: cohort.roundsPerTree,
             chargesBeforeSum: configuration.privacy.mode == .distributed)
         rules.minimumShare = privacy?.minimumShare ?? 0
+        if privacy != nil, configuration.privacy.sampling != .none {
+            rules.schedule = RoundSchedule(
+                reportDeadline: configuration.reportDeadline,
+                masksReports: configuration.privacy.mode == .distributed)
+        }
         self.rules = rules
     }
 }

@@ -5,6 +5,7 @@ package import Configuration
 /// evaluation takes the values as they are (Srivastava et al. 2014, inverted form).
 package struct DropoutLayer: Layer {
     package static let kind = "dropout"
+    package static let isRandom = true
     package static let initialRange = InitialRange.ofNextLayer
     package static let shorthand: String? = "rate"
 

@@ -13,6 +13,9 @@ package protocol Layer: Sendable {
     /// The range that weights which feed this layer start in.
     static var initialRange: InitialRange { get }
 
+    /// Whether ``forward(_:random:)`` draws random numbers.
+    static var isRandom: Bool { get }
+
     /// Reads the layer's arguments; the caller checks afterwards that no unknown key is left.
     init(_ section: Section) throws
     /// All arguments with their values, as ``init(_:)`` reads them.
@@ -46,6 +49,7 @@ package protocol Layer: Sendable {
 extension Layer {
     package static var shorthand: String? { nil }
     package static var initialRange: InitialRange { .glorot }
+    package static var isRandom: Bool { false }
     package var arguments: [String: JSONValue] { [:] }
     package var tensors: [ParameterTensor] { [] }
     package var scratchPerExample: Int { 0 }

@@ -10,8 +10,11 @@ extension LocalTrainer {
     /// Trains with DP-SGD (Abadi et al. 2016): each step sums the clipped gradients of a secret Poisson batch of
     /// the examples at `indices`, lets `privatizer` add noise, and divides by the expected batch size.
     ///
+    /// An example whose gradient is not finite adds nothing to its step: the sum stays finite and keeps its bound,
+    /// noise is added in every step, and training takes all of them, whatever the data. Parameters can stop being
+    /// finite only by what was noised before.
     /// Returns the number of steps and nothing that depends on the data otherwise: losses are not private.
-    /// Needs a trainer made with `privately`. Throws ``TrainingError``, whatever `privatizer` throws, or
+    /// Needs a trainer made with `privately`. Throws ``TrainingError/noExamples``, whatever `privatizer` throws, or
     /// `ConfigurationError` where a layer has no rule for per-example norms.
     package func trainPrivately(
         _ parameters: UnsafeMutableBufferPointer<Float>, on examples: Examples,
@@ -23,57 +26,92 @@ extension LocalTrainer {
         let (weights, loss) = try prepare(parameters, examples, indices)
         resetOptimizer()
         if options.proximalMu > 0 { anchor.update(from: weights, count: parameters.count) }
-        let count = parameters.count
         let depth = workspace.depth(under: loss)
         let limit = Float(plan.clippingNorm * (1 - Self.clippingMargin))
-        let sum = UnsafeMutableBufferPointer(start: gradient, count: count)
-        var dropoutMask = stream.generator(.dropoutMask)
+        // Masks lie by position in the batch, so that one record more moves everybody's: from a public seed the
+        // difference of two sums would be more than that record's gradient. Secret masks are as likely in any order.
+        let isRandom = model.layers.contains { type(of: $0.layer).isRandom }
+        var dropoutMask =
+            isRandom
+            ? SeededGenerator(seed: try privatizer.secretSeed(), purpose: .dropoutMask)
+            : stream.generator(.dropoutMask)
         order = [Int32](repeating: 0, count: indices.count)
         try order.withUnsafeMutableBufferPointer { order in
-            for step in 1...plan.steps {
-                let size = try privatizer.nextBatch(of: indices.count, into: order)
+            for _ in 1...plan.steps {
+                var size = try privatizer.nextBatch(of: indices.count, into: order)
                 precondition(size >= 0 && size <= indices.count, "a batch is part of the data")
+                if let isInterrupted, isInterrupted() { size = 0 }
                 for position in 0..<size { order[position] = indices[Int(order[position])] }
                 let batch = UnsafeBufferPointer(rebasing: order[0..<size])
-                guard clippedSum(weights, examples, batch, loss, depth, limit, &dropoutMask) else {
-                    throw TrainingError.diverged(step: step)
-                }
-                try privatizer.privatize(sum: sum)
-                let rate = options.learningRate * rateFactor
-                if options.isPlainDescent {
-                    // The mean's division is part of the rate: one pass less.
-                    applyGradient(weights, rate: rate / plan.expectedBatchSize)
-                } else {
-                    Kernels.scale(gradient, by: Float(1 / plan.expectedBatchSize), count: count)
-                    applyGradient(weights, rate: rate)
-                }
+                clippedSum(weights, examples, batch, loss, depth, limit, &dropoutMask)
+                try privateStep(weights, plan, rateFactor, privatizer)
             }
-        }
-        guard Kernels.squareNorm(weights, count: count).isFinite else {
-            throw TrainingError.diverged(step: plan.steps)
         }
         return plan.steps
     }
 
+    /// Adds noise to the sum in the arena's gradient and makes a step of it.
+    private func privateStep(
+        _ weights: UnsafeMutablePointer<Float>, _ plan: PrivateTrainingPlan, _ rateFactor: Double,
+        _ privatizer: any GradientPrivatizer
+    ) throws {
+        let count = model.layout.count
+        try privatizer.privatize(sum: UnsafeMutableBufferPointer(start: gradient, count: count))
+        let rate = options.learningRate * rateFactor
+        if options.isPlainDescent {
+            // The mean's division is part of the rate: one pass less.
+            applyGradient(weights, rate: rate / plan.expectedBatchSize)
+        } else {
+            Kernels.scale(gradient, by: Float(1 / plan.expectedBatchSize), count: count)
+            applyGradient(weights, rate: rate)
+        }
+    }
+
     /// ``trainPrivately(_:on:indices:stream:plan:rateFactor:privatizer:)`` on a copy of `parameters`: returns the
-    /// change and the number of steps. The change lies in the arena until the trainer's next call.
+    /// change and the number of steps. The change lies in the arena until the trainer's next call. One that is not
+    /// finite becomes no change: only noised values, and so nothing private, decide that.
     package func privateDelta(
         from parameters: UnsafeBufferPointer<Float>, on examples: Examples,
         indices: UnsafeBufferPointer<Int32>, stream: TrainingStream, plan: PrivateTrainingPlan,
         rateFactor: Double = 1, privatizer: any GradientPrivatizer
     ) throws -> (delta: UnsafeMutableBufferPointer<Float>, steps: Int) {
-        try change(from: parameters) { copy in
+        let (delta, steps) = try change(from: parameters) { copy in
             try trainPrivately(
                 copy, on: examples, indices: indices, stream: stream, plan: plan, rateFactor: rateFactor,
                 privatizer: privatizer)
         }
+        return (finite(delta), steps)
     }
 
-    // The sum of the batch's clipped gradients into the arena's gradient; false where one is not finite.
+    /// What ``privateDelta(from:on:indices:stream:plan:rateFactor:privatizer:)`` gives for a client without a single
+    /// example: as many steps, of noise alone.
+    package func privateDelta(
+        from parameters: UnsafeBufferPointer<Float>, plan: PrivateTrainingPlan, rateFactor: Double = 1,
+        privatizer: any GradientPrivatizer
+    ) throws -> UnsafeMutableBufferPointer<Float> {
+        precondition(isPrivate, "private training needs a trainer made with privately")
+        let (delta, _) = try change(from: parameters) { copy in
+            guard let weights = copy.baseAddress else { return }
+            resetOptimizer()
+            if options.proximalMu > 0 { anchor.update(from: weights, count: copy.count) }
+            for _ in 1...plan.steps {
+                gradient.update(repeating: 0, count: copy.count)
+                try privateStep(weights, plan, rateFactor, privatizer)
+            }
+        }
+        return finite(delta)
+    }
+
+    private func finite(_ delta: UnsafeMutableBufferPointer<Float>) -> UnsafeMutableBufferPointer<Float> {
+        lastDiverged = delta.baseAddress.map { !Kernels.squareNorm($0, count: delta.count).isFinite } ?? false
+        return lastDiverged ? noDelta() : delta
+    }
+
+    // The sum of the batch's clipped gradients into the arena's gradient.
     private func clippedSum(
         _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
         _ loss: any Loss, _ depth: Int, _ limit: Float, _ random: inout SeededGenerator
-    ) -> Bool {
+    ) {
         if batch.isEmpty { gradient.update(repeating: 0, count: model.layout.count) }
         var start = 0
         while start < batch.count {
@@ -82,14 +120,11 @@ extension LocalTrainer {
             workspace.gather(examples, chunk, for: loss)
             workspace.forward(weights, count: chunk.count, depth: depth, random: &random)
             _ = workspace.evaluate(loss, count: chunk.count, depth: depth, scale: 1)
-            guard
-                workspace.clippedBackward(
-                    weights, count: chunk.count, depth: depth, limit: limit, into: gradient,
-                    keep: start == 0 ? 0 : 1)
-            else { return false }
+            workspace.clippedBackward(
+                weights, count: chunk.count, depth: depth, limit: limit, into: gradient,
+                keep: start == 0 ? 0 : 1)
             start += chunk.count
         }
-        return true
     }
 
     private func checkNormRules() throws {

@@ -22,11 +22,15 @@ package struct TrainingOutcome: Sendable, Equatable {
     /// Mean loss over all examples seen, each under the parameters of its step; without regularisation. NaN where
     /// training was private per example.
     package let meanLoss: Double
+    /// Whether private training ended in parameters that are not finite; the change then counts as none. Without
+    /// per-example privacy that is ``TrainingError/diverged(step:)``.
+    package let diverged: Bool
 
-    package init(steps: Int, examples: Int, meanLoss: Double) {
+    package init(steps: Int, examples: Int, meanLoss: Double, diverged: Bool = false) {
         self.steps = steps
         self.examples = examples
         self.meanLoss = meanLoss
+        self.diverged = diverged
     }
 }
 
@@ -36,12 +40,15 @@ package enum TrainingError: Error, Equatable, CustomStringConvertible {
     case diverged(step: Int)
     /// There was nothing to train on.
     case noExamples
+    /// ``LocalTrainer/isInterrupted`` said that the time for it is over.
+    case interrupted
 
     package var description: String {
         switch self {
         case .diverged(let step):
             "training diverged at step \(step): lower learning_rate, or set gradient_clip_norm"
         case .noExamples: "there are no examples to train on"
+        case .interrupted: "training did not end within its time"
         }
     }
 }
@@ -60,6 +67,14 @@ package final class LocalTrainer {
     private let local: UnsafeMutablePointer<Float>
     var order: [Int32] = []
     private var optimizerSteps = 0
+    /// Asked between steps; training ends when it says true: with ``TrainingError/interrupted``, or, where it is
+    /// private per example, with batches that nobody is in.
+    package var isInterrupted: (() -> Bool)?
+    /// Whether training that has diverged goes on to its last step before it throws: how long it took then tells
+    /// nothing of the data.
+    package var takesEveryStep = false
+    /// Whether the last private training ended in values that are not finite.
+    package internal(set) var lastDiverged = false
 
     /// Batches above this are processed in chunks; it bounds the arena, not the batch size.
     private static let chunkLimit = 512
@@ -110,6 +125,7 @@ package final class LocalTrainer {
         let depth = workspace.depth(under: loss)
         let prefetchedRows = min(options.batchSize, Self.prefetchLimit / max(1, examples.featureCount))
         var (steps, lossSum) = (0, 0.0)
+        var divergedAt: Int?
         try order.withUnsafeMutableBufferPointer { order in
             for _ in 0..<(epochs ?? options.localEpochs) {
                 dataOrder.shuffle(order)
@@ -123,13 +139,17 @@ package final class LocalTrainer {
                         weights, examples, batch, loss, depth: depth, rate: rate, random: &dropoutMask)
                     steps += 1
                     lossSum += sum
-                    guard sum.isFinite else { throw TrainingError.diverged(step: steps) }
+                    if !sum.isFinite {
+                        divergedAt = divergedAt ?? steps
+                        guard takesEveryStep else { throw TrainingError.diverged(step: steps) }
+                    }
+                    if let isInterrupted, isInterrupted() { throw TrainingError.interrupted }
                     start = end
                 }
             }
         }
-        guard Kernels.squareNorm(weights, count: parameters.count).isFinite else {
-            throw TrainingError.diverged(step: steps)
+        guard divergedAt == nil, Kernels.squareNorm(weights, count: parameters.count).isFinite else {
+            throw TrainingError.diverged(step: divergedAt ?? steps)
         }
         let seen = Double(indices.count * (epochs ?? options.localEpochs))
         return TrainingOutcome(steps: steps, examples: indices.count, meanLoss: seen > 0 ? lossSum / seen : 0)
@@ -149,6 +169,13 @@ package final class LocalTrainer {
                 copy, on: examples, indices: indices, stream: stream, epochs: epochs, rateFactor: rateFactor)
         }
         return (delta, outcome)
+    }
+
+    /// No change at all, where ``delta(from:on:indices:stream:epochs:rateFactor:)`` leaves one: valid until the
+    /// trainer's next call.
+    package func noDelta() -> UnsafeMutableBufferPointer<Float> {
+        local.update(repeating: 0, count: model.layout.count)
+        return UnsafeMutableBufferPointer(start: local, count: model.layout.count)
     }
 
     /// Runs `training` on a copy of `parameters` in the arena, which then becomes trained minus given.
@@ -214,7 +241,8 @@ package final class LocalTrainer {
             preconditionFailure("parameters do not fill the model's layout")
         }
         precondition(examples.featureCount == model.inputShape.reduce(1, *), "examples do not fit the model")
-        guard !indices.isEmpty else { throw TrainingError.noExamples }
+        // Whether there are examples must not show in private training: it yields noise without any.
+        guard !indices.isEmpty || isPrivate else { throw TrainingError.noExamples }
         let loss = options.loss ?? LossCatalog.standard(for: model, targets: examples.targets)
         try LossCatalog.check(loss, model: model, targets: examples.targets)
         return (weights, loss)

@@ -149,12 +149,12 @@ final class Workspace {
     ///
     /// Ghost clipping (Goodfellow 2015, Li et al. 2022): norms come from activations and deltas; then every row
     /// of every delta shrinks by its example's factor, and the ordinary product yields the clipped sum. The
-    /// deltas in memory must be those of the plain sum of losses (scale 1). Returns false where a norm is not
-    /// a finite number; the target is then untouched.
+    /// deltas in memory must be those of the plain sum of losses (scale 1). An example whose norm is not a finite
+    /// number adds nothing.
     func clippedBackward(
         _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int, limit: Float,
         into target: UnsafeMutablePointer<Float>, keep: Float
-    ) -> Bool {
+    ) {
         rowFactors.update(repeating: 0, count: count)
         for index in stride(from: depth - 1, through: firstTrained, by: -1) {
             let pass = pass(index, parameters, count: count)
@@ -163,8 +163,8 @@ final class Workspace {
         }
         for row in 0..<count {
             let norm = rowFactors[row].squareRoot()
-            guard norm.isFinite else { return false }
-            rowFactors[row] = norm > limit ? limit / norm : 1
+            if !norm.isFinite { forget(row) }
+            rowFactors[row] = norm > limit && norm.isFinite ? limit / norm : 1
         }
         for index in firstTrained..<max(depth, firstTrained) {
             let placed = stages[index].placed
@@ -174,7 +174,19 @@ final class Workspace {
                 pass(index, parameters, count: count), into: target + placed.parameters.lowerBound, scale: 1,
                 keep: keep)
         }
-        return true
+    }
+
+    /// Makes everything that one example of the batch left in memory zero: not a number times a factor of zero would
+    /// still be none.
+    private func forget(_ row: Int) {
+        let width = stages.first?.placed.inputCount ?? 0
+        (input + row * width).update(repeating: 0, count: width)
+        for stage in stages {
+            let (outputs, kept) = (stage.placed.outputCount, stage.placed.layer.scratchPerExample)
+            (stage.output + row * outputs).update(repeating: 0, count: outputs)
+            (stage.delta + row * outputs).update(repeating: 0, count: outputs)
+            (stage.scratch + row * kept).update(repeating: 0, count: kept)
+        }
     }
 
     private func pass(_ index: Int, _ parameters: UnsafeMutablePointer<Float>, count: Int) -> LayerPass {

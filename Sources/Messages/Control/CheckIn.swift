@@ -85,6 +85,9 @@ package struct RoundPlan: ControlMessage {
     package var task: String
     /// SHA-256 of `task` in UTF-8, lower-case hexadecimal: what a policy may pin.
     package var taskSHA256: String
+    /// SHA-256 of the canonical JSON text of the schema that the model carries: what columns and classes mean. Absent
+    /// from servers of version 0.1.0.
+    package var schemaSHA256: String?
     package var model: ModelReference
     /// What the server says of the privacy of the round; absent under `mode: "none"`.
     package var privacy: PrivacyFacts?
@@ -95,8 +98,8 @@ package struct RoundPlan: ControlMessage {
 
     package init(
         run: String, round: Int, client: Int, seed: UInt64, population: Int, task: String,
-        taskSHA256: String, model: ModelReference, privacy: PrivacyFacts?, report: ReportShape,
-        deadlineSeconds: Double
+        taskSHA256: String, schemaSHA256: String? = nil, model: ModelReference, privacy: PrivacyFacts?,
+        report: ReportShape, deadlineSeconds: Double
     ) {
         protocolVersion = AgentProtocol.version
         self.run = run
@@ -106,6 +109,7 @@ package struct RoundPlan: ControlMessage {
         self.population = population
         self.task = task
         self.taskSHA256 = taskSHA256
+        self.schemaSHA256 = schemaSHA256
         self.model = model
         self.privacy = privacy
         self.report = report
@@ -122,6 +126,7 @@ package struct RoundPlan: ControlMessage {
         try require(population, in: 1...Int(Int32.max), "population")
         try require(seed, in: 0...UInt64(Int64.max), "seed")
         try requireHexadecimal(taskSHA256, "task_sha256", bytes: 32)
+        if let schemaSHA256 { try requireHexadecimal(schemaSHA256, "schema_sha256", bytes: 32) }
         try requireHexadecimal(model.sha256, "model.sha256", bytes: 32)
         try require(model.round, in: 0...(round - 1), "model.round")
         try requireLine(model.entityTag, "model.etag", limit: 80)
@@ -135,6 +140,7 @@ package struct RoundPlan: ControlMessage {
         case run, round, client, seed, population, task, model, privacy, report
         case protocolVersion = "protocol"
         case taskSHA256 = "task_sha256"
+        case schemaSHA256 = "schema_sha256"
         case deadlineSeconds = "deadline_seconds"
     }
 }

@@ -1,6 +1,6 @@
 /// An agent gives a round up: the body of `POST /v1/rounds/{round}/failure`.
 package struct FailureReport: ControlMessage {
-    /// What kind of failure; the detail is for a person.
+    /// What kind of failure; the detail is for a person. Where anything is private, neither depends on private data.
     package enum Reason: String, Codable, Sendable, CaseIterable {
         /// The agent's policy refuses the task, or its server.
         case policy
@@ -8,9 +8,11 @@ package struct FailureReport: ControlMessage {
         case budget
         /// It may not work now: hours, load, power.
         case conditions
-        /// Its data do not fit the task.
+        /// What its owner set up cannot serve the task: columns, classes, trainer. Said before a round is begun.
+        case schema
+        /// Its data could not be read: only where nothing is private, else the round is served with noise alone.
         case data
-        /// Local training failed or diverged.
+        /// Local training failed or diverged: only where nothing is private.
         case training
         /// Its disk is full or broken.
         case storage

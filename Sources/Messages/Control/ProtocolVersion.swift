@@ -4,13 +4,16 @@ package enum AgentProtocol {
     package static let version = 1
     /// Longest time that a check-in may ask to wait.
     package static let longestWaitSeconds = 60
-    /// Header of every answer to a check-in: `active`, `paused` or `finished`.
+    /// Header of every answer to a check-in: `active`, `stalled`, `paused` or `finished`. Of words that it does not know an
+    /// agent makes nothing.
     package static let runStateHeader = "Sordino-Run-State"
     /// Bytes of a run's identity; written as twice as many lower-case hexadecimal digits.
     package static let runBytes = 16
 
     /// `POST`: a ``CheckInRequest``; `200` a ``RoundPlan``, or `204` with `Retry-After`.
     package static let checkInPath = "/v1/check-in"
+    /// `GET`: a ``TaskOffer``; 404 from a server that does not tell its task.
+    package static let taskPath = "/v1/task"
     /// `POST`: an ``EnrolmentRequest``, answered by a ``CertificateAnswer``.
     package static let enrolmentPath = "/v1/enroll"
     /// `POST`: a ``RenewalRequest``, answered by a ``CertificateAnswer``.

@@ -23,13 +23,21 @@ package struct PolicyPlan: Hashable, Sendable {
     /// The agent's ε against the server after this round, at `delta`.
     package var epsilonAfter: Double
     package var delta: Double
+    /// The agent's ε against other members of its cohorts after this round, at `delta`; nil where nothing is stated.
+    package var epsilonMembersAfter: Double?
+    /// ε of a single record of the agent's data after this round, at `deltaExample`; nil where the task protects no
+    /// single records.
+    package var epsilonExampleAfter: Double?
+    /// δ of `epsilonExampleAfter`.
+    package var deltaExample: Double?
     /// Rounds that the agent took part in during the last 24 hours.
     package var roundsToday: Int
 
     package init(
         task: String, model: String, mode: Mode, isMasked: Bool, clippingNorm: Double,
         guaranteedNoiseMultiplier: Double, minimalCohort: Int, adversarialRate: Double, dropOutRate: Double,
-        rosterDigest: String? = nil, epsilonAfter: Double, delta: Double, roundsToday: Int = 0
+        rosterDigest: String? = nil, epsilonAfter: Double, delta: Double, epsilonMembersAfter: Double? = nil,
+        epsilonExampleAfter: Double? = nil, deltaExample: Double? = nil, roundsToday: Int = 0
     ) {
         self.task = task
         self.model = model
@@ -43,6 +51,9 @@ package struct PolicyPlan: Hashable, Sendable {
         self.rosterDigest = rosterDigest
         self.epsilonAfter = epsilonAfter
         self.delta = delta
+        self.epsilonMembersAfter = epsilonMembersAfter
+        self.epsilonExampleAfter = epsilonExampleAfter
+        self.deltaExample = deltaExample
         self.roundsToday = roundsToday
     }
 }
@@ -62,6 +73,13 @@ package struct AgentPolicy: Hashable, Sendable {
     /// Largest ε against the server over the agent's life, at `maximalDelta`.
     package var maximalEpsilon = 8.0
     package var maximalDelta = 1e-5
+    /// Largest ε against other members of the agent's cohorts over its life, at `maximalDelta`; nil: no bound beside that
+    /// against the server.
+    package var maximalEpsilonMembers: Double?
+    /// Largest ε of a single record over the agent's life, at `maximalDeltaExample`, over all tasks that protect single
+    /// records.
+    package var maximalEpsilonExample = 8.0
+    package var maximalDeltaExample = 1e-5
     package var minimalNoiseMultiplier = 0.5
     package var maximalClippingNorm = 10.0
     package var minimalCohort = 10
@@ -81,6 +99,9 @@ package struct AgentPolicy: Hashable, Sendable {
     package var maximalRoundsPerDay = 1000
     /// Whether the server may see this agent's exact update.
     package var trustsServer = false
+    /// Greatest magnitude of a published model's values that is trained from where anything is private. Beyond it
+    /// training would overflow: the round is served with noise alone, whatever the data.
+    package var maximalWeight = 1e4
 
     package init() {}
 
@@ -139,6 +160,13 @@ package struct AgentPolicy: Hashable, Sendable {
         require(
             maximalDelta > 0 && maximalDelta < 1, "maximal_delta",
             "the policy's own limit is \(maximalDelta); give a number between 0 and 1")
+        judgeSingleRecords(of: plan, require)
+        if let limit = maximalEpsilonMembers, plan.mode != .none {
+            require(
+                (plan.epsilonMembersAfter ?? .infinity) <= limit, "maximal_epsilon_members",
+                "the round would raise epsilon against other members to \(plan.epsilonMembersAfter ?? .infinity), above"
+                    + " \(limit)")
+        }
         guard !(plan.mode == .central && trustsServer) else { return }
         require(
             plan.epsilonAfter <= maximalEpsilon, "maximal_epsilon",
@@ -147,6 +175,19 @@ package struct AgentPolicy: Hashable, Sendable {
         require(
             plan.delta > 0 && plan.delta <= maximalDelta, "maximal_delta",
             "epsilon is stated at delta \(plan.delta); allowed is above 0 and up to \(maximalDelta)")
+    }
+
+    /// Single records have a budget of their own, which trust in the server does not lift: their noise is the agent's.
+    private func judgeSingleRecords(of plan: PolicyPlan, _ require: Requirement) {
+        guard let epsilon = plan.epsilonExampleAfter else { return }
+        require(
+            epsilon <= maximalEpsilonExample, "maximal_epsilon_example",
+            "the round would raise epsilon of a single record to \(epsilon), above \(maximalEpsilonExample)")
+        let delta = plan.deltaExample ?? .infinity
+        require(
+            delta > 0 && delta <= maximalDeltaExample, "maximal_delta_example",
+            "epsilon of a single record is stated at delta \(delta); allowed is above 0 and up to"
+                + " \(maximalDeltaExample)")
     }
 
     /// A plan found for lower rates than the policy assumes has too small a degree, threshold or noise.

@@ -43,11 +43,18 @@ package enum LedgerEntry: Hashable, Sendable {
         /// What the round costs a single record against whoever sees its client's update; the unit of these events
         /// is the record. Empty where clients train without per-example noise.
         package var example: [LedgerEvent]
+        /// What the round costs against other members of its cohort. Empty where nothing is stated: in ledgers of
+        /// version 0.1.0, and in the later rounds of a tree of noise, which the first has paid for.
+        package var members: [LedgerEvent]
 
-        package init(released: [LedgerEvent], server: [LedgerEvent], example: [LedgerEvent] = []) {
+        package init(
+            released: [LedgerEvent], server: [LedgerEvent], example: [LedgerEvent] = [],
+            members: [LedgerEvent] = []
+        ) {
             self.released = released
             self.server = server
             self.example = example
+            self.members = members
         }
     }
 
@@ -171,6 +178,7 @@ extension LedgerEntry.RoundCosts {
             "events_server": .array(server.map { .object($0.fields) }),
         ]
         if !example.isEmpty { fields["events_example"] = .array(example.map { .object($0.fields) }) }
+        if !members.isEmpty { fields["events_members"] = .array(members.map { .object($0.fields) }) }
         return fields
     }
 
@@ -181,12 +189,14 @@ extension LedgerEntry.RoundCosts {
             return events.count == values.count ? events : nil
         }
         guard let released = events("events"), let server = events("events_server") else { return nil }
-        guard fields["events_example"] != nil else {
-            self.init(released: released, server: server)
-            return
-        }
         // A line that has the field has events in it: there is one way to write a round.
-        guard let example = events("events_example"), !example.isEmpty else { return nil }
-        self.init(released: released, server: server, example: example)
+        func stated(_ name: String) -> [LedgerEvent]? {
+            guard fields[name] != nil else { return [] }
+            return events(name).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        guard let example = stated("events_example"), let members = stated("events_members") else {
+            return nil
+        }
+        self.init(released: released, server: server, example: example, members: members)
     }
 }

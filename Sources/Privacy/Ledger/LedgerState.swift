@@ -55,7 +55,8 @@ package struct LedgerState: Hashable, Sendable {
             case .charged, .abandoned(nil): charge
             case .abandoned(let settlement?):
                 LedgerEntry.RoundCosts(
-                    released: charge.released, server: settlement.costs.server, example: charge.example)
+                    released: charge.released, server: settlement.costs.server, example: charge.example,
+                    members: charge.members)
             }
         }
     }
@@ -87,6 +88,13 @@ package struct LedgerState: Hashable, Sendable {
     package var serverEvents: [LedgerEvent] { total.server }
     /// Every event that counts for a single record, in order.
     package var exampleEvents: [LedgerEvent] { total.example }
+
+    /// Every event that counts against other members of the cohorts, in order; nil where a round that cost something does
+    /// not say.
+    package var membersEvents: [LedgerEvent]? {
+        let isStated = rounds.allSatisfy { $0.costs.released.isEmpty || !$0.costs.members.isEmpty }
+        return isStated ? total.members : nil
+    }
 
     /// The costs of all rounds in one, kept rather than added up: a run asks for them several times a round.
     private var total = LedgerEntry.RoundCosts(released: [], server: [])
@@ -191,5 +199,6 @@ extension LedgerEntry.RoundCosts {
         released += further.released
         server += further.server
         example += further.example
+        members += further.members
     }
 }

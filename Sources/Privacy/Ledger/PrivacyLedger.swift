@@ -45,11 +45,12 @@ package struct PrivacyLedger: ~Copyable {
     ///
     /// A last line torn by a crash is cut off; it was never reported durable, so nothing followed from it. Any
     /// other fault throws `unsound`. Rounds charged and not settled keep their charge. Throws `otherOwner` when
-    /// the ledger is of another run or key, or was opened with another `opening`.
+    /// the ledger is of another run or key, or was opened with another `opening`. `check` sees what was read before
+    /// anything is written or cut, and may throw.
     package init(
         run: String, opening: LedgerEntry.Opening, time: String? = nil, hash: any LedgerHash,
         signer: any LedgerSigner, verifier: any LedgerVerifier, store: any LedgerStore,
-        anchor: LedgerHead? = nil
+        anchor: LedgerHead? = nil, check: (LedgerVerdict) throws -> Void = { _ in }
     ) throws {
         let bytes = try store.load()
         let verification = LedgerVerification(
@@ -62,6 +63,7 @@ package struct PrivacyLedger: ~Copyable {
         if let recorded = verdict.state.opening, recorded != opening {
             throw LedgerError.otherOwner(found: "another task or budget", expected: "the one configured")
         }
+        try check(verdict)
         if verdict.tornBytes > 0 { try store.truncate(to: bytes.count - verdict.tornBytes) }
         var state = verdict.state
         var head = verdict.head

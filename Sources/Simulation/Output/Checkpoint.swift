@@ -3,20 +3,23 @@ internal import Configuration
 internal import Federation
 internal import Foundation
 internal import Messages
+internal import Privacy
 
 /// A run's state between rounds, as one safetensors file: the model, what the strategy remembers, and counters.
 struct Checkpoint {
     /// Name of the tensor that holds the strategy's state.
     private static let stateName = "strategy.state"
 
-    /// The file's bytes. `scenarioDigest` ties it to the scenario that it belongs to.
-    static func encode(_ progress: Simulator.Progress, scenarioDigest: String) -> [UInt8] {
+    /// The file's bytes. `scenarioDigest` ties it to the scenario that it belongs to, `ledger` to what was spent.
+    static func encode(
+        _ progress: Simulator.Progress, scenarioDigest: String, ledger: LedgerBinding? = nil
+    ) -> [UInt8] {
         var tensors = ModelFile.tensors(progress.parameters)
         if !progress.strategyState.isEmpty {
             tensors.append(
                 .init(name: stateName, shape: [progress.strategyState.count], values: progress.strategyState))
         }
-        let metadata = [
+        var metadata = [
             "scenario": scenarioDigest,
             "round": String(progress.round),
             "published": String(progress.published),
@@ -30,7 +33,23 @@ struct Checkpoint {
             "finished": progress.finished?.rawValue ?? "",
             "participants": bits(progress.participants),
         ]
+        if let ledger { metadata["ledger"] = "\(ledger.lines) \(ledger.rounds) \(ledger.head)" }
         return SafeTensors(tensors: tensors, metadata: metadata).encoded()
+    }
+
+    /// What the checkpoint says of the ledger; nil in one of 0.1.0, or of a run without a ledger.
+    static func ledger(_ data: Data, path: String) throws -> LedgerBinding? {
+        let file = try? data.withUnsafeBytes { try SafeTensors(decoding: $0) }
+        guard let text = file?.metadata["ledger"] else { return nil }
+        let words = text.split(separator: " ")
+        guard words.count == 3, let lines = Int(words[0]), let rounds = Int(words[1]) else {
+            throw ConfigurationError(path: path, problem: "damaged checkpoint (ledger); run without --resume")
+        }
+        let binding = LedgerBinding(lines: lines, head: String(words[2]), rounds: rounds)
+        guard binding.isPlausible else {
+            throw ConfigurationError(path: path, problem: "damaged checkpoint (ledger); run without --resume")
+        }
+        return binding
     }
 
     /// Reads a checkpoint of the same scenario; `records` are the lines of `rounds.jsonl`, of which those after

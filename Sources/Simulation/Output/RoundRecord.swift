@@ -13,6 +13,8 @@ package struct RoundRecord: Codable, Equatable, Sendable {
     package var epsilon: Double?
     /// ε spent so far against the server; null when unbounded.
     package var epsilonServer: Double?
+    /// ε spent so far against other members of the cohorts; null when unbounded.
+    package var epsilonMembers: Double?
     package var clientsSelected: Int
     package var clientsReported: Int
     /// Seconds from cohort choice to model published, evaluation apart.
@@ -30,6 +32,7 @@ package struct RoundRecord: Codable, Equatable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case round, accuracy, loss, epsilon, seconds, abandoned
         case epsilonServer = "epsilon_server"
+        case epsilonMembers = "epsilon_members"
         case clientsSelected = "clients_selected"
         case clientsReported = "clients_reported"
         case evaluationSeconds = "evaluation_seconds"
@@ -46,6 +49,7 @@ package struct RoundRecord: Codable, Equatable, Sendable {
         try container.encode(loss, forKey: .loss)
         try container.encode(epsilon, forKey: .epsilon)
         try container.encode(epsilonServer, forKey: .epsilonServer)
+        try container.encode(epsilonMembers, forKey: .epsilonMembers)
         try container.encode(clientsSelected, forKey: .clientsSelected)
         try container.encode(clientsReported, forKey: .clientsReported)
         try container.encode(seconds, forKey: .seconds)

@@ -36,7 +36,7 @@ package final class RunJournal: SimulationJournal {
     private static let files = [
         "rounds.jsonl", "diagnostics.jsonl", "ledger.jsonl", "ledger.jsonl.key",
         "checkpoint.safetensors", "noisy-sum.bin", "cohort.key",
-        "summary.json", "model.safetensors", "report.html", "scenario.resolved.json",
+        DataBinding.fileName, "summary.json", "model.safetensors", "report.html", "scenario.resolved.json",
     ]
     /// Seconds between checkpoints of a rehearsal; a run with secure noise keeps one a round.
     private static let checkpointInterval = 2.0
@@ -49,6 +49,7 @@ package final class RunJournal: SimulationJournal {
         resolvedScenario = ResolvedScenario.text(scenario, setup)
         let digest = try Digest.hexadecimal(Array(resolvedScenario.utf8))
         scenarioDigest = digest
+        let data = try DataBinding(setup)
         let previous = FileManager.default.contents(atPath: folder.file("scenario.resolved.json"))
         if resumes, let previous {
             guard previous == Data(resolvedScenario.utf8) else {
@@ -58,6 +59,7 @@ package final class RunJournal: SimulationJournal {
                         "holds a run of another scenario, seed or setting; run without --resume to start anew"
                 )
             }
+            try data.check(folder)
         } else {
             // What a run with secure noise spent must not be forgotten by a slip of the keyboard.
             let key = folder.file("ledger.jsonl.key")
@@ -69,6 +71,7 @@ package final class RunJournal: SimulationJournal {
                 )
             }
             for name in Self.files { try AtomicFile.remove(folder.file(name)) }
+            try data.write(folder)
             try AtomicFile.write(resolvedScenario, to: folder.file("scenario.resolved.json"))
         }
         rounds = try LineFile(folder.file("rounds.jsonl"))
@@ -80,27 +83,18 @@ package final class RunJournal: SimulationJournal {
             return
         }
         ledger = try RunLedger(
-            path: folder.file("ledger.jsonl"), plan: setup.plan, exampleEvent: Self.exampleEvent(setup),
+            path: folder.file("ledger.jsonl"), plan: setup.plan,
             scenarioDigest: digest, isDurable: setup.noise == .secure
         ) { rounds, isServer in
             try isServer ? spending.epsilonAgainstServer(rounds: rounds) : spending.epsilon(rounds: rounds)
         }
     }
 
-    /// What a round costs a single record of any client at most; nil without per-example privacy.
-    private static func exampleEvent(_ setup: SimulationSetup) -> PrivacyEvent? {
-        guard let example = setup.plan.example else { return nil }
-        let sizes = (0..<setup.partition.clientCount).lazy.map { setup.partition.count(of: $0) }.filter {
-            $0 > 0
-        }
-        guard let least = sizes.min(), let most = sizes.max() else { return nil }
-        return example.bound(least: least, most: most)
-    }
-
     /// Where an interrupted run stood at its last checkpoint; nil when there is none.
     package func resumedProgress(layout: ParameterLayout) throws -> Simulator.Progress? {
         let path = folder.file("checkpoint.safetensors")
         guard let data = FileManager.default.contents(atPath: path) else {
+            try ledger?.check(.nothing, round: 0, path: folder.file("ledger.jsonl"))
             try rounds.keep(0)
             try diagnosticLines.keep(0)
             return nil
@@ -108,6 +102,9 @@ package final class RunJournal: SimulationJournal {
         records = try rounds.decode(RoundRecord.self)
         let progress = try Checkpoint.decode(
             data, layout: layout, scenarioDigest: scenarioDigest, records: records, path: path)
+        if let binding = try Checkpoint.ledger(data, path: path) {
+            try ledger?.check(binding, round: progress.round, path: folder.file("ledger.jsonl"))
+        }
         records = progress.records
         try rounds.keep(records.count)
         let published = Set(records.map(\.round))
@@ -196,6 +193,11 @@ package final class RunJournal: SimulationJournal {
         return spent.isFinite ? spent : nil
     }
 
+    package func epsilonMembers(charged: Int) throws -> Double? {
+        let spent = try spending.epsilonAgainstMembers(rounds: charged)
+        return spent.isFinite ? spent : nil
+    }
+
     // MARK: Records
 
     package func record(_ record: RoundRecord, _ progress: Simulator.Progress) throws {
@@ -216,7 +218,7 @@ package final class RunJournal: SimulationJournal {
         try diagnosticLines.synchronise()
         try ledger?.synchronise()
         try AtomicFile.write(
-            Checkpoint.encode(progress, scenarioDigest: scenarioDigest),
+            Checkpoint.encode(progress, scenarioDigest: scenarioDigest, ledger: ledger?.binding),
             to: folder.file("checkpoint.safetensors"))
         lastCheckpoint = ContinuousClock.now
     }

@@ -16,9 +16,12 @@ final class RunLedger {
     /// ε after a number of rounds, an upper bound that is exact for the last planned round.
     private let epsilonOfRounds: (_ rounds: Int, _ isServer: Bool) throws -> Double
 
+    /// What was read when it was opened.
+    private(set) var opened: LedgerVerdict?
+
     /// Opens the ledger, or takes it up again; a torn last line is cut off, any other fault is refused.
     init(
-        path: String, plan task: TaskPlan, exampleEvent: PrivacyEvent?, scenarioDigest: String,
+        path: String, plan task: TaskPlan, scenarioDigest: String,
         isDurable: Bool,
         epsilonOfRounds: @escaping (_ rounds: Int, _ isServer: Bool) throws -> Double
     ) throws {
@@ -30,12 +33,13 @@ final class RunLedger {
         serverEvents = try Self.events([
             task.privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)
         ])
-        exampleEvents = try Self.events([exampleEvent].compactMap(\.self))
+        exampleEvents = try Self.events([task.example?.event(rounds: 1)].compactMap(\.self))
         // The engine stops at the planned number of rounds; the ledger's own limit allows for rounding.
         let limit = configuration.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity
         budget = PrivacyBudget(epsilon: limit, delta: configuration.targetDelta)
         let signer = try LedgerEd25519(
             Self.key(path: path, scenarioDigest: scenarioDigest, isSecret: isDurable))
+        var opened: LedgerVerdict?
         ledger = try PrivacyLedger(
             run: "simulation-\(scenarioDigest.prefix(16))",
             opening: LedgerEntry.Opening(
@@ -43,7 +47,36 @@ final class RunLedger {
                 delta: configuration.targetDelta,
                 epsilonLimit: configuration.targetEpsilon ?? .infinity, serverEpsilonLimit: .infinity),
             time: isDurable ? Self.now : nil, hash: LedgerSHA256(), signer: signer, verifier: signer,
-            store: file)
+            store: file, check: { opened = $0 })
+        self.opened = opened
+    }
+
+    /// What the checkpoint is to say of the ledger as it is now.
+    var binding: LedgerBinding {
+        LedgerBinding(
+            lines: ledger.head?.sequence ?? 0, head: ledger.head?.hash ?? LedgerLine.origin,
+            rounds: ledger.state.rounds.count)
+    }
+
+    /// Holds the ledger that was opened against a checkpoint after `round`. Throws a storage `Failure` where lines of
+    /// it are missing, or follow that no crash leaves. A rehearsal plays the rounds since its checkpoint again.
+    func check(_ binding: LedgerBinding, round: Int, path: String) throws {
+        guard let opened else { return }
+        let why: String
+        switch binding.standing(of: opened.lines) {
+        case .behind(let missing):
+            why = "the ledger ends at line \(opened.lines.count), the checkpoint remembers \(missing) more"
+        case .forked: why = "line \(binding.lines) is not the one that the checkpoint remembers"
+        case .holds:
+            let isExplained =
+                !isDurable
+                || opened.unexplained(after: binding.lines, open: round + 1, mayOpen: binding.lines == 0)
+                    == nil
+            guard !isExplained else { return }
+            why = "the ledger goes on behind round \(round + 1), the checkpoint is the older"
+        }
+        throw Failure(
+            .storage, "\(path): \(why); restore the folder from one backup, or choose another folder")
     }
 
     /// Writes the worst case of a round, the `charge`-th of the run.
@@ -75,7 +108,8 @@ final class RunLedger {
     private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
         LedgerEntry.RoundCosts(
             released: try plan.map { try Self.events($0.events(charge: charge)) } ?? serverEvents,
-            server: serverEvents, example: exampleEvents)
+            server: serverEvents, example: exampleEvents,
+            members: try plan.map { try Self.events($0.membersEvents(charge: charge)) } ?? [])
     }
 
     /// Every event of this ledger is one of the plan's two: which and how many says it all.
@@ -105,8 +139,14 @@ final class RunLedger {
             return try Signature.PrivateKey(seed: SecretBytes(copying: seed))
         }
         let file = path + ".key"
-        if let seed = FileManager.default.contents(atPath: file), seed.count == 32 {
-            return try Signature.PrivateKey(seed: SecretBytes(copying: Array(seed)))
+        if let seed = try StoredFile.bytes(at: file, limit: 4096) {
+            guard seed.count == 32 else {
+                throw Failure(.storage, "\(file): damaged; restore it from a backup")
+            }
+            return try Signature.PrivateKey(seed: SecretBytes(copying: seed))
+        }
+        guard try StoredFile.size(at: path) ?? 0 == 0 else {
+            throw Failure(.storage, "\(file): missing, though \(path) has lines; restore it from a backup")
         }
         let key = try Signature.PrivateKey()
         try key.seed().withUnsafeBytes { try AtomicFile.write(Array($0), to: file, mode: 0o600) }

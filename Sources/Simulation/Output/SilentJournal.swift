@@ -27,6 +27,7 @@ package final class SilentJournal: SimulationJournal {
     package func abandon(round: Int, reason: String) {}
     package func epsilon(charged: Int) -> Double? { nil }
     package func epsilonServer(charged: Int) -> Double? { nil }
+    package func epsilonMembers(charged: Int) -> Double? { nil }
     package func record(_ record: RoundRecord, _ progress: Simulator.Progress) {}
     package func diagnose(_ diagnostics: RoundDiagnostics) {}
 }

@@ -28,6 +28,8 @@ package protocol SimulationJournal: AnyObject {
     func epsilon(charged: Int) throws -> Double?
     /// ε after that many charged rounds against the server; nil when unbounded.
     func epsilonServer(charged: Int) throws -> Double?
+    /// ε after that many charged rounds against other members of the cohorts; nil when unbounded.
+    func epsilonMembers(charged: Int) throws -> Double?
     /// Appends a round's record, and a checkpoint when one is due.
     func record(_ record: RoundRecord, _ progress: Simulator.Progress) throws
     /// Appends a round's diagnostics, which are not releasable.

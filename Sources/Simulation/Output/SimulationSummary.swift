@@ -24,8 +24,10 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
     package var epsilon: Double?
     /// ε against the server; null when unbounded.
     package var epsilonServer: Double?
+    /// ε against other members of the cohorts; null when unbounded.
+    package var epsilonMembers: Double?
     package var delta: Double?
-    /// ε of a record of the client that spends most, against whoever sees that client's updates; null without
+    /// ε of a record of a client that was in every round, against whoever sees that client's updates; null without
     /// `privacy.example`.
     package var epsilonExample: Double?
     /// Accountant whose value `epsilon` is.
@@ -67,6 +69,7 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         case bestAccuracy = "best_accuracy"
         case finalLoss = "final_loss"
         case epsilonServer = "epsilon_server"
+        case epsilonMembers = "epsilon_members"
         case epsilonExample = "epsilon_example"
         case noiseMultiplier = "noise_multiplier"
         case clippingNorm = "clipping_norm"
@@ -93,6 +96,7 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         try container.encode(finalLoss, forKey: .finalLoss)
         try container.encode(epsilon, forKey: .epsilon)
         try container.encode(epsilonServer, forKey: .epsilonServer)
+        try container.encode(epsilonMembers, forKey: .epsilonMembers)
         try container.encode(epsilonExample, forKey: .epsilonExample)
         try container.encode(delta, forKey: .delta)
         try container.encode(accountant, forKey: .accountant)

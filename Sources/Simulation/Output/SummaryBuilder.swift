@@ -14,6 +14,7 @@ enum SummaryBuilder {
         let privacy = setup.plan.privacy
         let spent = try privacy?.spent(rounds: progress.charged)
         let server = try privacy?.spentAgainstServer(rounds: progress.charged)
+        let members = try privacy?.spentAgainstMembers(rounds: progress.charged)
         let digest = try model.map { try Digest.hexadecimal($0) }
         return SimulationSummary(
             task: scenario.task.name, roundsCompleted: progress.published,
@@ -21,6 +22,7 @@ enum SummaryBuilder {
             finalAccuracy: evaluated.last?.accuracy,
             bestAccuracy: evaluated.compactMap(\.accuracy).max(), finalLoss: evaluated.last?.loss,
             epsilon: finite(spent?.epsilon), epsilonServer: finite(server?.epsilon),
+            epsilonMembers: finite(members?.epsilon),
             delta: privacy == nil && setup.plan.example == nil ? nil : scenario.task.privacy.targetDelta,
             epsilonExample: finite(try exampleEpsilon(setup, rounds: progress.charged)),
             accountant: spent?.accountant.rawValue,
@@ -38,12 +40,9 @@ enum SummaryBuilder {
             version: ProductVersion.current, finished: "", baselines: [])
     }
 
-    /// Every client is taken to have been in every round.
+    /// A client is taken to have been in every round.
     private static func exampleEpsilon(_ setup: SimulationSetup, rounds: Int) throws -> Double? {
-        guard let example = setup.plan.example else { return nil }
-        let sizes = Set((0..<setup.partition.clientCount).map { setup.partition.count(of: $0) })
-        return try example.epsilon(
-            sizes: sizes, rounds: rounds, delta: setup.plan.configuration.privacy.targetDelta)
+        try setup.plan.example?.epsilon(rounds: rounds, delta: setup.plan.configuration.privacy.targetDelta)
     }
 
     private static func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }

@@ -61,6 +61,11 @@ extension SimulationReport {
             series: [
                 Series("released models", style: 1, points: rounds.map { ($0.round, $0.epsilon) }),
                 Series("against the server", style: 3, points: rounds.map { ($0.round, $0.epsilonServer) }),
+                Series(
+                    "against other members", style: 4,
+                    points: rounds.map {
+                        ($0.round, $0.epsilonMembers == $0.epsilon ? nil : $0.epsilonMembers)
+                    }),
             ],
             references: targetEpsilon.map { [.init(name: "budget", value: $0, style: 2)] } ?? [],
             includesZero: true,

@@ -56,6 +56,12 @@ extension SimulationReport {
                 name: "ε against the server",
                 text: summary.epsilonServer == nil
                     ? "unbounded: the server sees exact updates" : bound(summary.epsilonServer)),
+            Fact(
+                name: "ε against other members",
+                text: bound(summary.epsilonMembers)
+                    + (mode == .distributed
+                        ? "; members of a round are told who its members are, so that no sampling counts"
+                        : "")),
             Fact(name: "Source of the noise", text: noiseSourceInWords),
         ]
         return facts

@@ -60,6 +60,9 @@ extension SimulationReport {
             Column(name: "ε server", isUsed: rounds.contains { $0.epsilonServer != nil }) {
                 Readable.epsilon($0.epsilonServer)
             },
+            Column(name: "ε members", isUsed: rounds.contains { $0.epsilonMembers != $0.epsilon }) {
+                Readable.epsilon($0.epsilonMembers)
+            },
             Column(name: "Selected", isUsed: true) { Readable.count($0.clientsSelected) },
             Column(name: "Reported", isUsed: true) { Readable.count($0.clientsReported) },
             Column(name: "Time", isUsed: true) { Readable.duration($0.seconds) },

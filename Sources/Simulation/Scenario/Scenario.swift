@@ -28,6 +28,7 @@ package struct Scenario: Sendable {
 
     /// Reads a scenario. Throws ``ConfigurationError`` for anything that is not right.
     package init(_ document: ConfigurationDocument) throws {
+        let document = try document.withSchemaRead()
         self.document = document
         let root = try Section(document.root, path: "")
         guard let task = try root.section("task") else { throw root.error("task", "is missing") }

@@ -15,7 +15,9 @@ enum ScenarioLoader {
         let source = try DataSource(scenario.data, path: "simulation.data", folder: scenario.document.folder)
         // Read before the data, which may take a while to load: a mistake in it shows at once.
         _ = try PartitionerCatalog.partitioner(Section(scenario.partition, path: "simulation.partition"))
-        let dataset = try source.load(seed: scenario.seed)
+        let schema = try scenario.task.schema.map { try Preprocessing($0, path: "task.schema") }
+        try schema?.checkCompleteness(path: "task.schema")
+        let dataset = try source.load(seed: scenario.seed, preprocessing: schema)
         let partition = try PartitionerCatalog.partition(
             dataset.partitionSubject, section: Section(scenario.partition, path: "simulation.partition"),
             clients: scenario.clients, seed: scenario.seed)
@@ -46,7 +48,7 @@ enum ScenarioLoader {
             ?? LossCatalog.standard(for: setup.plan.model, targets: dataset.train.targets)
         return ModelFile.Description(
             model: scenario.task.model.json, inputShape: setup.plan.model.inputShape,
-            loss: ModelFile.json(of: loss), data: dataset.preprocessing.json)
+            loss: ModelFile.json(of: loss), data: dataset.preprocessing.json, label: dataset.labelName)
     }
 
     private static func workers(_ scenario: Scenario, _ settings: ScenarioRun.Settings) -> Int {

@@ -27,6 +27,7 @@ public func fuzzMessages(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     case 7: read(RelayedRenewal.self, rest)
     case 8: read(CertificateAnswer.self, rest)
     default:
+        read(TaskOffer.self, rest)
         if let header = try? rest.withUnsafeBytes({ bytes throws(MessageError) in
             try UpdateHeader(decoding: bytes)
         }) {

@@ -138,6 +138,8 @@ struct Rounds {
 
 /// A trainer that changes nothing.
 private final class Returner: RoundTrainer {
+    func examine(_ job: TrainingJob) {}
+
     func withUpdate<Result>(
         _ job: TrainingJob, _ body: (UnsafeBufferPointer<Float>, Int) throws -> Result
     ) throws -> Result {

@@ -1,0 +1,64 @@
+internal import Compute
+internal import Cryptography
+internal import Foundation
+internal import Operations
+
+/// Ties an output folder to the data that its run reads: a run that is resumed on other data is another run, whose
+/// ledger counts for units that it never had.
+///
+/// The digest is a function of private data: it lies in a file of its own, mode 0600, and nowhere that is published.
+struct DataBinding {
+    static let fileName = "data.sha256"
+
+    /// SHA-256 over training data and hold-out as they were read, hexadecimal.
+    let digest: String
+
+    init(_ setup: SimulationSetup) throws {
+        var hash = try SHA256()
+        for examples in [setup.training, setup.holdout].compactMap(\.self) {
+            try Self.add(examples, to: &hash)
+        }
+        digest = try Self.text(hash.finish())
+    }
+
+    /// Writes the digest for runs to come.
+    func write(_ folder: OutputDirectory) throws {
+        try AtomicFile.write(digest + "\n", to: folder.file(Self.fileName), mode: 0o600)
+    }
+
+    /// Throws a storage `Failure` where the folder's run read other data. A folder of 0.1.0 does not say.
+    func check(_ folder: OutputDirectory) throws {
+        let path = folder.file(Self.fileName)
+        guard let bytes = try StoredFile.bytes(at: path, limit: 4096) else { return try write(folder) }
+        guard String(decoding: bytes, as: UTF8.self) == digest + "\n" else {
+            throw Failure(
+                .invalidInput,
+                "\(folder.path): holds a run on other data: the data were changed since (\(path) has another digest); "
+                    + "put them back, or choose another folder")
+        }
+    }
+
+    private static func add(_ examples: Examples, to hash: inout SHA256) throws {
+        let shape = "\(examples.count) \(examples.featureShape)\n"
+        try Array(shape.utf8).withUnsafeBytes { try hash.update($0) }
+        switch examples.features {
+        case .floats(let values): try values.withUnsafeBytes { try hash.update($0) }
+        case .bytes(let values, let scale):
+            try values.withUnsafeBytes { try hash.update($0) }
+            try withUnsafeBytes(of: scale) { try hash.update($0) }
+        }
+        switch examples.targets {
+        case .classes(let labels, let count):
+            try labels.withUnsafeBytes { try hash.update($0) }
+            try withUnsafeBytes(of: count) { try hash.update($0) }
+        case .values(let values, _): try values.withUnsafeBytes { try hash.update($0) }
+        }
+    }
+
+    private static func text(_ digest: [UInt8]) -> String {
+        digest.map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+}

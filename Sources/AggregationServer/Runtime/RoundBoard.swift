@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Synchronization
 
 /// What event loops may know of the open round without asking its owner: enough to turn an upload away before
@@ -20,6 +21,8 @@ final class RoundBoard: Sendable {
         /// Whether the owner works: storage answers and the state is loaded.
         var isHealthy = true
         var isReady = false
+        /// What of the server's expires, and when.
+        var expiries: [Expiry] = []
     }
 
     private let state = Mutex(State())

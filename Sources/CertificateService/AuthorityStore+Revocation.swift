@@ -39,7 +39,7 @@ extension AuthorityStore {
     package func refreshRevocationList(always: Bool = false, now: Date = Date()) throws -> Date {
         try transaction { state in
             if !always, let list = try? currentList(),
-                list.nextUpdate.timeIntervalSince(now) > Double(Self.revocationListRenewalDays) * 86_400,
+                list.nextUpdate.timeIntervalSince(now) >= Double(Self.revocationListRenewalDays) * 86_400,
                 state.revocations.revoked.allSatisfy({ list.serials.contains($0.serial) })
             {
                 return list.nextUpdate

@@ -31,6 +31,7 @@ package struct Preflight {
     package static func examine(_ configuration: AgentConfiguration) -> [PreflightFinding] {
         var preflight = Preflight(configuration: configuration)
         preflight.look("certificate", preflight.certificate)
+        preflight.look("masked rounds", preflight.masking)
         preflight.look("key file", preflight.keyMode)
         preflight.look("state", preflight.state)
         preflight.look("policy", preflight.policy)
@@ -57,17 +58,38 @@ package struct Preflight {
         case let error as ClientError: Failure(.network, error.description)
         case let error as TLSError: Failure(.network, error.description)
         case let error as LedgerError: Failure(.refused, error.description)
-        default: Failure(wrapping: error)
+        default: AgentFailure.describe(error)
         }
     }
 
     // MARK: On this host
 
     private func certificate() throws -> String {
-        let own = try AgentCertificate(configuration.credentials)
-        try own.verify(at: Date())
-        let end = own.certificate.notAfter.formatted(Date.ISO8601FormatStyle())
-        return "\(own.certificate.name), valid until \(end)"
+        let own = try AgentCredentials(configuration.credentials)
+        try own.require(at: Date())
+        return try own.summary(at: Date())
+    }
+
+    /// Masked rounds ask more of a certificate than TLS does: members tell each other apart by the authority's own
+    /// signature, whatever the server says.
+    private func masking() throws -> String {
+        guard let own = try? AgentCredentials(configuration.credentials),
+            let obstacle = own.maskingObstacle(at: Date())
+        else { return "this certificate can sign in them" }
+        let policy = configuration.policy
+        let text =
+            "they need a certificate for sordino://agent/NAME with an Ed25519 or P-256 key, signed by an authority of"
+            + " sordino certs itself: \(obstacle)"
+        // Where every round that the policy allows is masked, nothing is left to do with this certificate.
+        let canDoWithout = policy.modes.contains { mode in
+            switch mode {
+            case .distributed: false
+            case .local: !policy.requiresMasks
+            case .none, .central: true
+            }
+        }
+        guard canDoWithout else { throw Failure(.network, text) }
+        return "not with this certificate; rounds without masks are not concerned. \(text)"
     }
 
     private func keyMode() throws -> String {

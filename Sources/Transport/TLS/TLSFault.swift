@@ -71,8 +71,8 @@ package struct TLSFault: Sendable, Equatable {
             "\(whose) is not valid\(refused.map { " before \(Self.date($0.notBefore))" } ?? " yet"):"
                 + " is this host's clock right?"
         case .peerUnknownAuthority:
-            "\(whose) is not of an authority that this host trusts (\(text)): compare tls.ca with the server's,"
-                + " and see that the server sends its intermediate certificates"
+            "\(origin), which is no authority that this host trusts (\(text)): compare this host's file of authorities"
+                + " with the server's, and see that the server sends its intermediate certificates"
         case .peerWrongName:
             "\(whose) is not for the name by which this host calls the server (\(text))"
         case .peerRevoked: "\(whose) is revoked"
@@ -98,6 +98,13 @@ package struct TLSFault: Sendable, Equatable {
         return refused.depth == 0
             ? "the server's certificate (\(refused.subject))"
             : "the certificate of \(refused.subject), from which the server's hangs,"
+    }
+
+    private var origin: String {
+        guard let refused else { return "the server's certificate is of another authority" }
+        return refused.depth == 0
+            ? "the server's certificate (\(refused.subject)) is issued by \(refused.issuer)"
+            : "the server's certificate hangs from \(refused.subject)"
     }
 
     private static func date(_ seconds: Int64) -> String { HTTPDate.format(seconds) }

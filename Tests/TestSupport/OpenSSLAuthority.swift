@@ -78,10 +78,11 @@ public final class OpenSSLAuthority: Sendable {
             ["ca", "-config", path("openssl.cnf"), "-name", "authority", "-revoke", path("\(name).crt")])
     }
 
-    /// Writes the revocation list of `authority` as it stands.
-    public func writeRevocations(_ name: String) throws {
+    /// Writes the revocation list of `authority` as it stands; `from` and `to` are its dates, as `YYYYMMDDHHMMSSZ`.
+    public func writeRevocations(_ name: String, from: String? = nil, to: String? = nil) throws {
         try openssl(
-            ["ca", "-config", path("openssl.cnf"), "-name", "authority", "-gencrl", "-out", path(name)])
+            ["ca", "-config", path("openssl.cnf"), "-name", "authority", "-gencrl", "-out", path(name)]
+                + (from.map { ["-crl_lastupdate", $0] } ?? []) + (to.map { ["-crl_nextupdate", $0] } ?? []))
     }
 
     /// Runs `openssl` and returns what it printed on both outputs.

@@ -78,8 +78,8 @@ package final class Agent {
             } catch ClientError.cancelled {
                 break
             } catch {
-                let why = try trouble.passing(error)
-                log.warning("the server cannot be reached", ["error": .text(why)])
+                let (what, why) = try trouble.passing(error)
+                log.warning(what, ["error": .text(why)])
                 trainer.rest()
                 stop.wait(seconds: pause * Double.random(in: 0.5..<1.5))
                 pause = min(pause * 2, Self.failurePause.upperBound)

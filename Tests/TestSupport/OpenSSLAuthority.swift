@@ -6,12 +6,13 @@ internal import Glibc
 public final class OpenSSLAuthority: Sendable {
     /// Algorithms of subjects' keys.
     public enum KeyScheme: Sendable {
-        case ed25519, p256
+        case ed25519, p256, rsa
 
         fileprivate var arguments: [String] {
             switch self {
             case .ed25519: ["-newkey", "ed25519"]
             case .p256: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            case .rsa: ["-newkey", "rsa:2048"]
             }
         }
     }
@@ -133,6 +134,9 @@ public final class OpenSSLAuthority: Sendable {
         [server]
         extendedKeyUsage = serverAuth
         subjectAltName = DNS:localhost, IP:127.0.0.1
+        [elsewhere]
+        extendedKeyUsage = serverAuth
+        subjectAltName = DNS:fl.example.org
         [client]
         extendedKeyUsage = clientAuth
         subjectAltName = URI:sordino:agent

@@ -24,11 +24,19 @@ package struct ServerCheck {
     package init(_ document: ConfigurationDocument, now: Date = Date()) throws {
         let configuration = try ServerConfiguration(document)
         let setup = try ServerSetup(configuration)
+        var files = configuration
+        // A list that is not there yet is fetched by the start.
+        if configuration.authorityService != nil, let list = configuration.tls.revocations,
+            !FileManager.default.fileExists(atPath: list)
+        {
+            files.tls.revocations = nil
+        }
         for isForAgents in [true, false] {
-            _ = try AggregationServer.tls(configuration, isForAgents: isForAgents)
+            _ = try AggregationServer.tls(files, isForAgents: isForAgents)
         }
         let tokens = try AdminTokens(path: configuration.adminTokens)
-        let expiries = try Self.expiries(configuration, now: now)
+        let expiries = try Self.expiries(files, now: now)
+        if setup.plan.masksReports { try MemberTrust.require(files.tls) }
         var description = try setup.plan.description()
         description["listen"] = .string("\(configuration.listen)")
         description["admin"] = .string("\(configuration.admin)")
@@ -74,6 +82,9 @@ extension ServerSetup {
         var warnings = plan.warnings
         if configuration.adminTokens == nil {
             warnings.append("server.admin_tokens is missing: nobody can see or steer the run")
+        }
+        if configuration.tls.revocations == nil {
+            warnings.append("server.tls.crl is missing: agents whose certificates are revoked are let in")
         }
         if plan.privacy?.configuration.mode == .central {
             warnings.append("privacy mode \"central\": this server sees exact sums and must be trusted")

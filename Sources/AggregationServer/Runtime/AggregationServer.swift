@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Federation
 internal import Foundation
 package import Operations
 internal import Synchronization
@@ -42,6 +43,7 @@ package final class AggregationServer: Sendable {
         let tokens = try AdminTokens(path: configuration.adminTokens)
         let fetch = try RevocationFetch(configuration, log: log)
         try Self.requireCredentials(configuration, fetch)
+        if setup.plan.masksReports { try MemberTrust.require(configuration.tls) }
         let agentTLS = try Self.tls(configuration, isForAgents: true)
         let adminTLS = try Self.tls(configuration, isForAgents: false)
         let (mailbox, board, metrics, events) = (OwnerMailbox(), RoundBoard(), ServerMetrics(), EventHub())

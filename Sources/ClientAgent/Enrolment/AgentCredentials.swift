@@ -66,7 +66,12 @@ struct AgentCredentials: Sendable {
         let refusal = try own.refusal(
             by: authorities, intermediates: Array(chain.dropFirst()), isServer: false, at: now)
         let isFar = refusal == nil ? "" : ", which is not of tls.ca: the server must trust it"
-        let near = expiries.filter { $0.level(at: now) != .fine }.map { "; \($0.sentence(at: now))" }
+        // A certificate of this system is renewed by the agent itself; what is near is said of the others.
+        let isRenewed = (try? AgentCertificate(files))?.isRenewalDue(at: now) == false
+        let near = expiries.filter {
+            $0.level(at: now) != .fine && !(isRenewed && $0.kind == .agentCertificate)
+        }
+        .map { "; \($0.sentence(at: now))" }
         return "\(own.subject) (\(own.keyName)), valid from \(Expiry.text(own.notBefore)) until "
             + "\(Expiry.text(own.notAfter)), issued by \(own.issuer)\(isFar)" + near.joined()
     }

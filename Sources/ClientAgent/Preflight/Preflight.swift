@@ -78,8 +78,8 @@ package struct Preflight {
         else { return "this certificate can sign in them" }
         let policy = configuration.policy
         let text =
-            "they need a certificate for sordino://agent/NAME with an Ed25519 or P-256 key, signed by an authority of"
-            + " sordino certs itself: \(obstacle)"
+            "this certificate cannot sign in them (\(obstacle)): they need one for sordino://agent/NAME with an Ed25519 or"
+            + " P-256 key, signed by an authority of sordino certs itself"
         // Where every round that the policy allows is masked, nothing is left to do with this certificate.
         let canDoWithout = policy.modes.contains { mode in
             switch mode {
@@ -89,7 +89,7 @@ package struct Preflight {
             }
         }
         guard canDoWithout else { throw Failure(.network, text) }
-        return "not with this certificate; rounds without masks are not concerned. \(text)"
+        return "\(text); rounds without masks are not concerned"
     }
 
     private func keyMode() throws -> String {
@@ -197,7 +197,8 @@ package struct Preflight {
         let response = try client.exchange(ClientRequest(.get, AgentProtocol.checkInPath), limit: 64 << 10)
         guard response.status != 401 && response.status != 403 else {
             throw Failure(
-                .network, "the server refuses this certificate (\(response.status)): \(response.reason)")
+                .network,
+                "the server does not let this agent in: \(ServerLink.reason(response))")
         }
         return response.head.headers["date"].flatMap(HTTPDate.parse)
     }

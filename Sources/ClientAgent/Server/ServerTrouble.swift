@@ -15,31 +15,38 @@ struct ServerTrouble {
     /// The server has served this agent.
     mutating func served() { isKnown = true }
 
-    /// What is wrong, in one line, where asking again after a pause may help. Throws what ends the agent otherwise: a
-    /// ``Failure``, or the error itself.
-    func passing(_ error: any Error, now: Date = Date()) throws -> String {
+    /// What may be over after a pause: a headline, and why in one line.
+    typealias Passing = (what: String, why: String)
+
+    private static let unreachable = "the server cannot be reached"
+    private static let certificate = "a certificate is in the way; trying again"
+
+    /// What is wrong, where asking again after a pause may help. Throws what ends the agent otherwise: a ``Failure``, or
+    /// the error itself.
+    func passing(_ error: any Error, now: Date = Date()) throws -> Passing {
         switch error {
         case let own as OwnCertificateTrouble:
             // At the start somebody is there to read it; later, a renewed file is taken up by itself.
             guard isKnown || own.level == .notYetValid else { throw Failure(.network, own.sentence) }
-            return own.sentence
+            return (Self.certificate, own.sentence)
         case let error as ClientError: return try passing(error, now)
-        case let error as MessageError: return "the server's answer is not acceptable: \(error)"
+        case let error as MessageError: return (Self.unreachable, "its answer is not acceptable: \(error)")
         default: throw error
         }
     }
 
-    private func passing(_ error: ClientError, _ now: Date) throws -> String {
+    private func passing(_ error: ClientError, _ now: Date) throws -> Passing {
         switch error {
         case .cancelled: throw error
-        case .tls(let fault): return try passing(fault, now)
+        case .tls(let fault): return (Self.certificate, try passing(fault, now))
         case .authentication(_, let reason) where reason == "the certificate has expired":
-            return own("the server says that this agent's certificate has expired", now)
+            return (Self.certificate, own("the server says that this agent's certificate has expired", now))
         case .authentication(let status, let reason):
-            throw Failure(.network, "the server lets this agent in no more (\(status)): \(reason)")
+            let detail = (try? ErrorAnswer(decoding: Array(reason.utf8)))?.detail ?? reason
+            throw Failure(.network, "the server does not let this agent in (\(status)): \(detail)")
         case .network, .timedOut, .status, .proxy, .protocolViolation, .responseTooLarge, .invalidRequest,
             .inconsistentDownload, .rejected:
-            return error.description
+            return (Self.unreachable, error.description)
         }
     }
 

@@ -122,3 +122,30 @@ import Transport
         }
     }
 }
+
+/// An authority in its own last months.
+@Suite struct EndingAuthorityTests {
+    @Test func renewsForAsLongAsItLastsItself() throws {
+        let begin = Date(timeIntervalSince1970: 1_800_000_000)
+        let folder = try TemporaryAuthority(begin)
+        defer { folder.remove() }
+        let end = folder.store.authority.certificate.notAfter
+        let key = try CertificateKey(generating: .ed25519)
+        let request = try CertificateRequest(name: "a", key: key)
+        let now = end.addingTimeInterval(-10.5 * 86_400)
+        let certificate = try folder.store.issue(
+            request, CertificateOrder(name: "a", role: .agent), now: now)
+        #expect(certificate.notAfter <= end && certificate.notAfter > now.addingTimeInterval(9 * 86_400))
+        #expect(throws: Failure.self) {
+            try folder.store.issue(
+                CertificateRequest(name: "b", key: key),
+                CertificateOrder(name: "b", role: .agent, lifetimeDays: 30), now: now)
+        }
+        let failure = #expect(throws: Failure.self) {
+            try folder.store.issue(
+                CertificateRequest(name: "c", key: key), CertificateOrder(name: "c", role: .agent),
+                now: end.addingTimeInterval(-3600))
+        }
+        #expect(failure?.message.contains("make a new authority") == true)
+    }
+}

@@ -73,7 +73,10 @@ package struct ServerCheck {
 
 extension Expiry {
     /// How `sordino check` lists it.
-    fileprivate var lineOfCheck: String { "\(what): \(path) (\(subject)), until \(Self.text(notAfter))" }
+    fileprivate var lineOfCheck: String {
+        what + String(repeating: " ", count: max(1, 36 - what.count))
+            + "until \(Self.text(notAfter)): \(path) (\(subject))"
+    }
 }
 
 extension ServerSetup {

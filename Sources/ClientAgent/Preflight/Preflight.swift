@@ -73,9 +73,12 @@ package struct Preflight {
     /// Masked rounds ask more of a certificate than TLS does: members tell each other apart by the authority's own
     /// signature, whatever the server says.
     private func masking() throws -> String {
-        guard let own = try? AgentCredentials(configuration.credentials),
-            let obstacle = own.maskingObstacle(at: Date())
-        else { return "this certificate can sign in them" }
+        guard let own = try? AgentCredentials(configuration.credentials) else {
+            return "not known: the certificate's files cannot be read"
+        }
+        guard let obstacle = own.maskingObstacle(at: Date()) else {
+            return "this certificate can sign in them"
+        }
         let policy = configuration.policy
         let text =
             "this certificate cannot sign in them (\(obstacle)): they need one for sordino://agent/NAME with an Ed25519 or"

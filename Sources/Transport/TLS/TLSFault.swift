@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Glibc
 
 /// Why a TLS session failed and, where a certificate was the cause, whose.
 package struct TLSFault: Sendable, Equatable {
@@ -107,7 +108,14 @@ package struct TLSFault: Sendable, Equatable {
             : "the server's certificate hangs from \(refused.subject)"
     }
 
-    private static func date(_ seconds: Int64) -> String { HTTPDate.format(seconds) }
+    /// A moment in UTC, ISO 8601.
+    private static func date(_ seconds: Int64) -> String {
+        var (moment, parts) = (time_t(seconds), tm())
+        guard gmtime_r(&moment, &parts) != nil else { return "\(seconds) s after 1970" }
+        var text = [CChar](repeating: 0, count: 64)
+        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 
     /// The cause that an error code of OpenSSL's queue and a result of verification stand for.
     static func cause(code: UInt, verification: Int) -> Cause {

@@ -29,4 +29,14 @@ static inline X509_REVOKED *sordino_certificates_revoked(X509_CRL *list, int ind
   return sk_X509_REVOKED_value(X509_CRL_get_REVOKED(list), index);
 }
 
+// A stack of certificates that does not own them.
+static inline STACK_OF(X509) *sordino_certificates_new(void) { return sk_X509_new_null(); }
+static inline int sordino_certificates_push(STACK_OF(X509) *stack, X509 *certificate) {
+  return sk_X509_push(stack, certificate) > 0;
+}
+static inline void sordino_certificates_free(STACK_OF(X509) *stack) { sk_X509_free(stack); }
+
+// How X509_NAME_print_ex writes a name on one line, control characters escaped.
+static inline unsigned long sordino_certificates_line_flags(void) { return XN_FLAG_RFC2253; }
+
 #endif

@@ -25,6 +25,7 @@ final class AuthorityHandler: HTTPHandler {
 
     func handle(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
         let path = "/" + request.head.target.segments.joined(separator: "/")
+        if path == AgentProtocol.revocationListPath { return revocationList(request, responder) }
         guard path == AgentProtocol.enrolmentPath || path == AgentProtocol.renewalPath else {
             return .respond(Self.refusal(404, "not_found", "no such path"))
         }
@@ -42,6 +43,37 @@ final class AuthorityHandler: HTTPHandler {
             let certificate = try store.renew(fingerprint: message.fingerprint, request)
             return certificate
         }
+    }
+
+    /// The list as it lies in the folder, made anew where it is about to expire. It is for everybody.
+    private func revocationList(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
+        guard request.head.method == .get else {
+            return .respond(Self.refusal(405, "method", "only GET is answered here"))
+        }
+        // A body, if one comes, is dropped.
+        let sink = CollectingSink { [self] _ in
+            guard waiting.add(1, ordering: .relaxed).newValue <= Self.mostWaiting else {
+                waiting.subtract(1, ordering: .relaxed)
+                return .respond(.retry(afterSeconds: 10, "too many requests wait"))
+            }
+            queue.async { [self] in
+                defer { waiting.subtract(1, ordering: .relaxed) }
+                do {
+                    responder.respond(
+                        HTTPResponse(
+                            200, headers: ["Content-Type": "application/x-pem-file"],
+                            body: .bytes(try store.freshRevocationList())))
+                } catch {
+                    log.error(
+                        "the revocation list cannot be given",
+                        ["reason": .text(Failure(wrapping: error).message)])
+                    responder.respond(
+                        Self.refusal(503, "authority", "the authority cannot write or sign at present"))
+                }
+            }
+            return .later
+        }
+        return .receive(limit: 1024, reserving: nil, sink: sink)
     }
 
     private static func request(_ pem: String) throws -> CertificateRequest {

@@ -32,20 +32,29 @@ extension AuthorityStore {
         }
     }
 
-    /// Signs a new revocation list when `always`, or when there is none, half of its time is over, or it lacks
+    /// Signs a new revocation list when `always`, or when there is none, its renewal is due, or it lacks
     /// a revocation (a crash came between the two files).
     /// - Returns: the last moment at which the list that now lies there counts.
     @discardableResult
     package func refreshRevocationList(always: Bool = false, now: Date = Date()) throws -> Date {
         try transaction { state in
             if !always, let list = try? currentList(),
-                list.nextUpdate.timeIntervalSince(now) > Double(Self.revocationListDays) * 43_200,
+                list.nextUpdate.timeIntervalSince(now) >= Double(Self.revocationListRenewalDays) * 86_400,
                 state.revocations.revoked.allSatisfy({ list.serials.contains($0.serial) })
             {
                 return list.nextUpdate
             }
             return try signRevocationList(&state, now)
         }
+    }
+
+    /// The revocation list that counts, PEM, signed anew first where it has to be.
+    package func freshRevocationList(now: Date = Date()) throws -> [UInt8] {
+        try refreshRevocationList(now: now)
+        guard let pem = try AuthorityFiles.contents(files.revocationList) else {
+            throw Failure(.storage, "\(files.revocationList) is missing: sign it with sordino certs renew")
+        }
+        return pem
     }
 
     private func currentList() throws -> RevocationList? {

@@ -24,8 +24,10 @@ package final class AuthorityStore: Sendable {
     let files: AuthorityFiles
     private let state = Mutex(State())
 
-    /// Days for which a revocation list counts as fresh; a new one is made when half of them are over.
-    static let revocationListDays = 30
+    /// Days for which a revocation list counts as fresh.
+    static let revocationListDays = 45
+    /// Days left at which a new one is made: before the first warning at a server, which comes at 30.
+    static let revocationListRenewalDays = 31
 
     /// Makes a new authority in a folder that has none, and its first, empty revocation list.
     ///

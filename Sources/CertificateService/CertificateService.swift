@@ -2,6 +2,7 @@ internal import Cryptography
 package import Foundation
 internal import HTTPWire
 package import Operations
+internal import Synchronization
 package import Transport
 
 /// The authority's process: a listener for what the aggregation server relays. Its own certificate comes from the
@@ -12,6 +13,8 @@ package final class CertificateService: Sendable {
     private let server: HTTPServer
     private let store: AuthorityStore
     private let addresses: [String]
+    private let log: Logger
+    private let journal = Mutex(ExpiryJournal())
 
     /// Listens and serves at once. `addresses` are the names by which servers reach it.
     ///
@@ -19,6 +22,7 @@ package final class CertificateService: Sendable {
     package init(_ store: AuthorityStore, listen: SocketEndpoint, addresses: [String], log: Logger) throws {
         self.store = store
         self.addresses = addresses
+        self.log = log
         try store.prepareService(addresses)
         let tls = try TLSContextSource(
             server: TLSServerConfiguration(
@@ -46,12 +50,25 @@ package final class CertificateService: Sendable {
         try store.refreshRevocationList()
         log.info(
             "serving", ["port": .integer(Int(port)), "authority": .text(store.authority.certificate.name)])
+        warn(Date())
     }
 
     /// Renews what is about to expire; to be called every hour or so.
     package func maintain(now: Date = Date()) throws {
+        warn(now)
         try store.prepareService(addresses, now: now)
         try store.refreshRevocationList(now: now)
+    }
+
+    /// Tells, once at each threshold, that the authority's own certificate comes to its end.
+    private func warn(_ now: Date) {
+        let certificate = store.authority.certificate
+        let own = Expiry(
+            .authority, "authority certificate", path: store.certificatePath, subject: certificate.name,
+            notBefore: certificate.notBefore, notAfter: certificate.notAfter)
+        for (expiry, level) in journal.withLock({ $0.news([own], at: now) }) {
+            log.warning(expiry.sentence(at: now), ["level": .text(level.rawValue)])
+        }
     }
 
     /// Lets requests in the works end, and stops.

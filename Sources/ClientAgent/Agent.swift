@@ -31,7 +31,7 @@ package final class Agent {
     private static let longestExchange = 1800.0
     /// Between looks at conditions that forbid work, in seconds.
     private static let conditionPause = 60.0
-    /// Least and greatest pause after a failure of the network, in seconds.
+    /// Least and greatest pause after a passing trouble with the server, in seconds.
     private static let failurePause = 5.0...300.0
 
     /// Prepares everything that a run needs; data are not touched. Throws a ``Failure``, ``ConfigurationError``,
@@ -68,6 +68,7 @@ package final class Agent {
         IdleMemory.giveBack()
         endsWithRun = untilFinished
         var pause = Self.failurePause.lowerBound
+        var trouble = ServerTrouble(configuration.credentials)
         var isOpen = true
         while !stop.isRequested {
             pulse.promise(within: Self.longestExchange)
@@ -80,15 +81,17 @@ package final class Agent {
             }
             isOpen = true
             do {
-                try runner.sendLeftovers()
                 try renewal.renewIfDue(link)
+                try runner.sendLeftovers()
                 guard try isSuitable() else { continue }
                 if try turn(), untilFinished { return .done }
                 pause = Self.failurePause.lowerBound
+                trouble.served()
             } catch ClientError.cancelled {
                 break
-            } catch let error as ClientError where error.isTransient {
-                log.warning("the server cannot be reached", ["error": .text(error.description)])
+            } catch {
+                let (what, why) = try trouble.passing(error)
+                log.warning(what, ["error": .text(why)])
                 trainer.rest()
                 stop.wait(seconds: pause * Double.random(in: 0.5..<1.5))
                 pause = min(pause * 2, Self.failurePause.upperBound)

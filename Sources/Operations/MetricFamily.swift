@@ -37,6 +37,16 @@ extension Metrics {
             series.withLock { change(&$0[values, default: Self.empty(bounds)]) }
         }
 
+        /// Makes these the only series.
+        func replace(_ all: [(labels: [String], value: Double)]) {
+            precondition(
+                all.allSatisfy { $0.labels.count == labels.count }, "metric \(name) has other labels")
+            series.withLock { series in
+                series = [:]
+                for (labels, value) in all { series[labels, default: Self.empty(bounds)].sum = value }
+            }
+        }
+
         /// The metric's lines.
         func text() -> String {
             let snapshot = series.withLock { $0 }.sorted { $0.key.lexicographicallyPrecedes($1.key) }

@@ -65,6 +65,11 @@ package final class Metrics: Sendable {
             family.update(labels) { $0.sum = value }
         }
 
+        /// Makes these the only series, each with its label values.
+        package func replace(_ series: [(labels: [String], value: Double)]) {
+            family.replace(series)
+        }
+
         /// Adds to the series with these label values; it starts at 0.
         package func add(_ amount: Double, labels: [String] = []) {
             family.update(labels) { $0.sum += amount }

@@ -44,8 +44,9 @@ package struct ServiceUnit: Equatable, Sendable {
             "User=\(user)", "UMask=0077",
             // The process tells every third of this that its main loop is alive.
             "WatchdogSec=60", "Restart=on-failure", "RestartSec=5",
-            // Another start mends neither a wrong configuration nor a policy that refuses; 7 is "state saved".
-            "RestartPreventExitStatus=2 3 4", "SuccessExitStatus=7", "TimeoutStopSec=30",
+            // Another start mends neither a wrong configuration nor a policy that refuses nor a certificate that has
+            // expired or was revoked: a person must. 7 is "state saved".
+            "RestartPreventExitStatus=2 3 4 5", "SuccessExitStatus=7", "TimeoutStopSec=30",
             "MemoryMax=\(memoryMax)", "TasksMax=512", "LimitNOFILE=65536", "LimitCORE=0", "",
             "ReadWritePaths="
                 + writablePaths.map { Self.quoted($0, isCommand: false) }.joined(separator: " "),

@@ -53,6 +53,13 @@ enum UnitServerCommand: Subcommand {
             description: "Sordino aggregation server",
             command: [try ServicePath.ownProgram(), "serve", path], user: options.string("user") ?? "sordino",
             writablePaths: [try ServicePath.absolute(state)], memoryMax: options.string("memory-max") ?? "1G")
+        // The revocation list is fetched into its own folder.
+        if configuration.authorityService != nil, let list = files.revocations {
+            let folder = try ServicePath.nearestFolder(to: list)
+            if !unit.writablePaths.contains(where: { "\(folder)/".hasPrefix("\($0)/") }) {
+                unit.writablePaths.append(folder)
+            }
+        }
         unit.readPaths = try [files.certificate, files.key, files.authority].map {
             try ServicePath.absolute($0)
         }

@@ -57,6 +57,13 @@ final class ServerFixture {
 
     deinit { stop() }
 
+    /// The server's configuration with further changes.
+    func configuration(_ changes: [String]) throws -> ServerConfiguration {
+        var document = document
+        for change in changes { try document.set(change) }
+        return try ServerConfiguration(document)
+    }
+
     var setup: ServerSetup {
         get throws {
             var configuration = try ServerConfiguration(document)

@@ -16,5 +16,10 @@ final class TestAuthority: Sendable {
         try authority.issue("admin", section: "client", key: .ed25519, role: "admin")
     }
 
+    /// Writes the authority's revocation list, of dates of its own where they are given.
+    func writeRevocations(_ name: String, from: String? = nil, to: String? = nil) throws {
+        try authority.writeRevocations(name, from: from, to: to)
+    }
+
     func path(_ name: String) -> String { authority.path(name) }
 }

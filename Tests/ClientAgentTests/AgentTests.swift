@@ -156,7 +156,8 @@ import Transport
         _ = try TestTask(folder: authority.folder)
         let agent = try TestAgent(federation, set: ["tls.ca=\(other.path("ca.crt"))"])
         let made = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
-        #expect(throws: ClientError.self) { try made.run(untilFinished: true) }
+        let failure = #expect(throws: Failure.self) { try made.run(untilFinished: true) }
+        #expect(failure?.exitCode == .network && failure?.message.contains("CN=test-authority") == true)
         #expect(federation.state.withLock { $0.checkIns.isEmpty })
     }
 

@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 import Operations
+import TestSupport
 import Transport
 
 /// A folder for one test, with a certificate authority, a server's and an agent's certificate.
@@ -38,6 +39,13 @@ final class TestAuthority: Sendable {
             lifetimeDays: lifetimeDays, now: now)
         try write(certificate.pem(), "\(name).crt")
         try key.pem().withUnsafeBytes { try write(Array($0), "\(name).key") }
+    }
+
+    /// A certificate with an RSA key from a root of `openssl`'s own, as NAME.crt and NAME.key.
+    func makeForeign(_ name: String) throws -> (certificate: String, key: String) {
+        let files = try OpenSSLAuthority(folder: "sordino-\(name)")
+        try files.issue(name, section: "client", key: .rsa)
+        return (files.path("\(name).crt"), files.path("\(name).key"))
     }
 
     private func write(_ bytes: [UInt8], _ name: String) throws {

@@ -6,12 +6,13 @@ internal import Glibc
 public final class OpenSSLAuthority: Sendable {
     /// Algorithms of subjects' keys.
     public enum KeyScheme: Sendable {
-        case ed25519, p256
+        case ed25519, p256, rsa
 
         fileprivate var arguments: [String] {
             switch self {
             case .ed25519: ["-newkey", "ed25519"]
             case .p256: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            case .rsa: ["-newkey", "rsa:2048"]
             }
         }
     }
@@ -78,10 +79,11 @@ public final class OpenSSLAuthority: Sendable {
             ["ca", "-config", path("openssl.cnf"), "-name", "authority", "-revoke", path("\(name).crt")])
     }
 
-    /// Writes the revocation list of `authority` as it stands.
-    public func writeRevocations(_ name: String) throws {
+    /// Writes the revocation list of `authority` as it stands; `from` and `to` are its dates, as `YYYYMMDDHHMMSSZ`.
+    public func writeRevocations(_ name: String, from: String? = nil, to: String? = nil) throws {
         try openssl(
-            ["ca", "-config", path("openssl.cnf"), "-name", "authority", "-gencrl", "-out", path(name)])
+            ["ca", "-config", path("openssl.cnf"), "-name", "authority", "-gencrl", "-out", path(name)]
+                + (from.map { ["-crl_lastupdate", $0] } ?? []) + (to.map { ["-crl_nextupdate", $0] } ?? []))
     }
 
     /// Runs `openssl` and returns what it printed on both outputs.
@@ -132,6 +134,9 @@ public final class OpenSSLAuthority: Sendable {
         [server]
         extendedKeyUsage = serverAuth
         subjectAltName = DNS:localhost, IP:127.0.0.1
+        [elsewhere]
+        extendedKeyUsage = serverAuth
+        subjectAltName = DNS:fl.example.org
         [client]
         extendedKeyUsage = clientAuth
         subjectAltName = URI:sordino:agent

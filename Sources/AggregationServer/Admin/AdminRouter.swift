@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Foundation
 internal import HTTPWire
 internal import Messages
@@ -44,6 +45,7 @@ final class AdminRouter: HTTPHandler {
         case (.get, "dashboard.svg", 1): return .respond(page("image/svg+xml", Dashboard.icon))
         case (.get, "healthz", 1): return .respond(probe(board.read { $0.isHealthy }))
         case (.get, "readyz", 1):
+            if let obstacle = expired() { return .respond(.text(503, obstacle)) }
             if let why = board.read({ $0.stalled }) { return .respond(.text(503, "stalled: \(why)")) }
             return .respond(probe(board.read { $0.isHealthy && $0.isReady }))
         case (.post, "login", 1): return login(responder)
@@ -153,8 +155,11 @@ final class AdminRouter: HTTPHandler {
         _ request: HTTPRequest, for role: AdminRole, acting: Bool = false,
         _ decide: (Caller) -> RequestDecision
     ) -> RequestDecision {
-        guard let caller = caller(request) else {
-            var response = HTTPResponse.refusal(401, "token", "an admin token is needed")
+        let caller: Caller
+        switch self.caller(request) {
+        case .known(let found): caller = found
+        case .refused(let why):
+            var response = HTTPResponse.refusal(401, "token", why)
             response.headers["WWW-Authenticate"] = "Bearer"
             return .respond(response)
         }
@@ -178,33 +183,64 @@ final class AdminRouter: HTTPHandler {
         return headers["host"].map { origin.lowercased() == "https://\($0.lowercased())" } ?? false
     }
 
-    private func caller(_ request: HTTPRequest) -> Caller? {
+    /// What a request's token or session is worth.
+    private enum Recognition {
+        case known(Caller)
+        /// With the reason, for whoever asks.
+        case refused(String)
+    }
+
+    private static let unknown = "an admin token is needed"
+
+    /// Why a token that was once good is refused.
+    private static func expiredToken(_ name: String, _ end: Int) -> String {
+        let date = Expiry.text(Date(timeIntervalSince1970: Double(end)))
+        return
+            "the admin token of \(name) has expired on \(date): make a new one with sordino certs admin-token"
+    }
+
+    private func caller(_ request: HTTPRequest) -> Recognition {
         if let field = request.head.headers["authorization"] {
-            guard field.hasPrefix("Bearer "),
-                let administrator = tokens.administrator(String(field.dropFirst(7)))
-            else { return nil }
-            return Caller(administrator: administrator)
+            guard field.hasPrefix("Bearer ") else { return .refused(Self.unknown) }
+            switch tokens.verdict(String(field.dropFirst(7))) {
+            case .good(let administrator, _): return .known(Caller(administrator: administrator))
+            case .expired(let name, let end): return .refused(Self.expiredToken(name, end))
+            case .unknown: return .refused(Self.unknown)
+            }
         }
         for field in request.head.headers.all("cookie") {
             for pair in field.split(separator: ";") {
                 let text = pair.trimmingPrefix(" ")
                 guard text.hasPrefix(Self.cookieName + "=") else { continue }
                 let cookie = String(text.dropFirst(Self.cookieName.count + 1))
-                if let (administrator, token) = sessions.session(cookie) {
-                    return Caller(administrator: administrator, cookie: cookie, forgeryToken: token)
+                guard let (administrator, hash, token) = sessions.session(cookie) else { continue }
+                // A session is worth no more than the token that opened it.
+                switch tokens.verdict(hash: hash) {
+                case .good:
+                    return .known(
+                        Caller(administrator: administrator, cookie: cookie, forgeryToken: token))
+                case .expired(let name, let end): return .refused(Self.expiredToken(name, end))
+                case .unknown: return .refused(Self.unknown)
                 }
             }
         }
-        return nil
+        return .refused(Self.unknown)
     }
 
     /// Exchanges a token, the whole body, for a session.
     private func login(_ responder: Responder) -> RequestDecision {
         let sink = CollectingSink { [tokens, sessions] bytes in
             let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-            guard let administrator = tokens.administrator(token),
-                let opened = try? sessions.open(administrator)
-            else { return .respond(.refusal(401, "token", "this token is not known")) }
+            let administrator: Administrator
+            switch tokens.verdict(token) {
+            case .good(let found, _): administrator = found
+            case .expired(let name, let end):
+                return .respond(.refusal(401, "token", Self.expiredToken(name, end)))
+            case .unknown: return .respond(.refusal(401, "token", "this token is not known"))
+            }
+            guard let opened = try? sessions.open(administrator, token: token) else {
+                return .respond(.refusal(503, "randomness", "no session can be opened now", retryAfter: 10))
+            }
             let view = SessionView(
                 name: administrator.name, role: administrator.role.rawValue, csrf: opened.forgeryToken)
             var response = HTTPResponse.json(200, (try? JSONEncoder().encode(view)).map { Array($0) } ?? [])
@@ -214,6 +250,12 @@ final class AdminRouter: HTTPHandler {
             return .respond(response)
         }
         return .receive(limit: 4096, reserving: nil, sink: sink)
+    }
+
+    /// Why the server cannot serve for something that has expired; nil where nothing has.
+    private func expired() -> String? {
+        let now = Date()
+        return ServerExpiries.obstacle(board.read { $0.expiries }, at: now)?.publicSentence(at: now)
     }
 
     private func probe(_ isGood: Bool) -> HTTPResponse {

@@ -14,6 +14,8 @@ final class AdminSessions: Sendable {
 
     private struct Session {
         let administrator: Administrator
+        /// SHA-256 of the token that opened it.
+        let tokenHash: [UInt8]
         let forgeryToken: String
         let expires: Double
     }
@@ -23,8 +25,9 @@ final class AdminSessions: Sendable {
 
     private let sessions = Mutex<[[UInt8]: Session]>([:])
 
-    /// Opens a session; throws when there is no randomness.
-    func open(_ administrator: Administrator) throws -> Opened {
+    /// Opens a session for the holder of a token; throws when there is no randomness.
+    func open(_ administrator: Administrator, token: String) throws -> Opened {
+        let tokenHash = try SHA256.hash(Array(token.utf8))
         let cookie = RunIdentity.text(try SecureRandom.bytes(count: 32))
         let forgeryToken = RunIdentity.text(try SecureRandom.bytes(count: 32))
         let hash = try SHA256.hash(Array(cookie.utf8))
@@ -37,18 +40,22 @@ final class AdminSessions: Sendable {
                 sessions[oldest.key] = nil
             }
             sessions[hash] = Session(
-                administrator: administrator, forgeryToken: forgeryToken, expires: now + Self.lifetime)
+                administrator: administrator, tokenHash: tokenHash, forgeryToken: forgeryToken,
+                expires: now + Self.lifetime)
         }
         return Opened(cookie: cookie, forgeryToken: forgeryToken)
     }
 
-    /// Whose session the cookie is, and the secret that its actions must repeat.
-    func session(_ cookie: String) -> (administrator: Administrator, forgeryToken: String)? {
+    /// Whose session the cookie is, the SHA-256 of the token that opened it, and the secret that its actions must
+    /// repeat.
+    func session(
+        _ cookie: String
+    ) -> (administrator: Administrator, tokenHash: [UInt8], forgeryToken: String)? {
         guard let hash = try? SHA256.hash(Array(cookie.utf8)) else { return nil }
         let now = Date().timeIntervalSince1970
         return sessions.withLock { sessions in
             guard let session = sessions[hash], session.expires > now else { return nil }
-            return (session.administrator, session.forgeryToken)
+            return (session.administrator, session.tokenHash, session.forgeryToken)
         }
     }
 

@@ -35,26 +35,62 @@ final class AdminTokens: Sendable {
     }
 
     private let path: String?
+    private let now: @Sendable () -> Date
     private let state = Mutex(State())
 
     /// Reads the file. Throws ``ConfigurationError`` when it is missing, malformed or readable by others.
-    init(path: String?) throws {
+    init(path: String?, now: @escaping @Sendable () -> Date = { Date() }) throws {
         self.path = path
+        self.now = now
         guard let path else { return }
         let tokens = try Self.read(path)
         state.withLock { $0 = State(tokens: tokens, stamp: Self.stamp(path)) }
     }
 
-    /// Whose token this is; nil for nobody's. Every stored hash is compared, in constant time.
-    func administrator(_ token: String) -> Administrator? {
+    /// What a token is worth.
+    enum Verdict: Equatable, Sendable {
+        /// Good until its end, in seconds since 1970; nil: without end.
+        case good(Administrator, expires: Int?)
+        /// Its time is over.
+        case expired(name: String, at: Int)
+        /// Nobody's.
+        case unknown
+    }
+
+    /// What this token is worth now. Every stored hash is compared, in constant time.
+    func verdict(_ token: String) -> Verdict {
+        guard let hash = try? SHA256.hash(Array(token.utf8)) else { return .unknown }
+        return verdict(hash: hash)
+    }
+
+    /// The same by the token's SHA-256.
+    func verdict(hash: [UInt8]) -> Verdict {
         reloadIfChanged()
-        guard let hash = try? SHA256.hash(Array(token.utf8)) else { return nil }
-        let now = Int(Date().timeIntervalSince1970)
-        var found: Administrator?
+        let now = Int(now().timeIntervalSince1970)
+        var verdict = Verdict.unknown
         for known in state.withLock({ $0.tokens }) where Self.areEqual(known.hash, hash) {
-            if known.expires.map({ $0 > now }) ?? true { found = known.administrator }
+            if let end = known.expires, end <= now {
+                verdict = .expired(name: known.administrator.name, at: end)
+            } else {
+                verdict = .good(known.administrator, expires: known.expires)
+            }
         }
-        return found
+        return verdict
+    }
+
+    /// The tokens that have an end, as things that expire.
+    var expiries: [Expiry] {
+        reloadIfChanged()
+        var seen: [String: Int] = [:]
+        return state.withLock { $0.tokens }.compactMap { token in
+            guard let end = token.expires, let path else { return nil }
+            let name = token.administrator.name
+            seen[name, default: 0] += 1
+            let what = "admin token \(name)" + (seen[name] == 1 ? "" : " \(seen[name, default: 0])")
+            return Expiry(
+                .adminToken, what, path: path, subject: token.administrator.role.rawValue, notBefore: nil,
+                notAfter: Date(timeIntervalSince1970: Double(end)))
+        }
     }
 
     /// Compares without telling where they differ.

@@ -48,6 +48,8 @@ struct StatusView: Encodable, Sendable {
     var checkInsHeld: Int
     var modelSHA256: String
     var healthy: Bool
+    /// What of the server's expires, soon or not.
+    var expiries: [ExpiryView]
     var version: String
 }
 

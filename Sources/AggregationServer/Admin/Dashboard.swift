@@ -26,6 +26,7 @@ enum Dashboard {
         <button>Log in</button>
         </form>
         <main id="content" hidden>
+        <p id="expiries" role="alert" hidden></p>
         <section class="card" aria-label="Current round">
         <div class="row"><h2 id="round"></h2>
         <span id="state" class="pill"></span><span id="live" class="pill"></span>

@@ -79,8 +79,15 @@ extension Dashboard {
           byId("progress").value = status.rounds_published / status.rounds_planned;
         }
 
+        function showExpiries(list) {
+          const near = (list || []).filter((item) => item.level !== "ok");
+          byId("expiries").hidden = near.length === 0;
+          byId("expiries").textContent = near.map((item) => item.text).join("; ");
+        }
+
         function showStatus(status) {
           latest = status;
+          showExpiries(status.expiries);
           byId("task").textContent = status.task + " · run " + status.run.slice(0, 8) + " · version "
             + status.version;
           showState(status);

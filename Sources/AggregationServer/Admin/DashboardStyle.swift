@@ -43,7 +43,7 @@ extension Dashboard {
           white-space: nowrap; }
         #login { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center; }
         #login input { flex: 1 1 12rem; min-width: 0; }
-        #problem, #trouble { color: var(--bad); border: 1px solid var(--bad); border-radius: .5rem; padding: .5rem .8rem;
+        #problem, #trouble, #expiries { color: var(--bad); border: 1px solid var(--bad); border-radius: .5rem; padding: .5rem .8rem;
           margin: 0 0 .8rem; background: var(--card); }
         .scroll { overflow: auto; max-height: 28rem; } .short { max-height: 15rem; }
         table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }

@@ -1,5 +1,7 @@
 package import Configuration
+internal import Cryptography
 internal import Federation
+package import Foundation
 internal import SecureAggregation
 
 /// What `sordino check` says of a server's file: the resolved plan, ε at the end, bytes a round, and what should be
@@ -19,20 +21,61 @@ package struct ServerCheck {
     }
 
     /// Loads the server's data, certificates and tokens and resolves its plan. Throws what a start would throw.
-    package init(_ document: ConfigurationDocument) throws {
+    package init(_ document: ConfigurationDocument, now: Date = Date()) throws {
         let configuration = try ServerConfiguration(document)
         let setup = try ServerSetup(configuration)
-        for isForAgents in [true, false] {
-            _ = try AggregationServer.tls(configuration, isForAgents: isForAgents)
+        var files = configuration
+        // A list that is not there yet is fetched by the start.
+        if configuration.authorityService != nil, let list = configuration.tls.revocations,
+            !FileManager.default.fileExists(atPath: list)
+        {
+            files.tls.revocations = nil
         }
-        _ = try AdminTokens(path: configuration.adminTokens)
+        for isForAgents in [true, false] {
+            _ = try AggregationServer.tls(files, isForAgents: isForAgents)
+        }
+        let tokens = try AdminTokens(path: configuration.adminTokens)
+        let expiries = try Self.expiries(files, now: now)
+        if setup.plan.masksReports { try MemberTrust.require(files.tls) }
         var description = try setup.plan.description()
         description["listen"] = .string("\(configuration.listen)")
         description["admin"] = .string("\(configuration.admin)")
         description["state_directory"] = .string(configuration.stateDirectory)
-        json = .object(description)
-        lines = TaskPlan.lines(description)
-        warnings = setup.warnings
+        var described = description
+        described["expiries"] = .array(
+            (expiries + tokens.expiries).map { expiry in
+                .object([
+                    "name": .string(expiry.what), "path": .string(expiry.path),
+                    "subject": .string(expiry.subject), "not_after": .string(Expiry.text(expiry.notAfter)),
+                    "level": .string(expiry.level(at: now).rawValue),
+                ])
+            })
+        lines = TaskPlan.lines(description) + (expiries + tokens.expiries).map(\.lineOfCheck)
+        json = .object(described)
+        warnings =
+            setup.warnings
+            + (expiries + tokens.expiries).filter { $0.level(at: now) != .fine }
+            .map { $0.sentence(at: now) }
+    }
+
+    /// What expires, where the server could start with it. Throws what a start would throw, but for a stale revocation
+    /// list that a start would fetch anew.
+    private static func expiries(
+        _ configuration: ServerConfiguration, now: Date
+    ) throws -> [Expiry] {
+        let expiries = try ServerExpiries.files(configuration.tls)
+        let isFetched = configuration.authorityService != nil
+        try ServerExpiries.require(
+            expiries.filter { !isFetched || $0.kind != .revocationList }, at: now)
+        return expiries
+    }
+}
+
+extension Expiry {
+    /// How `sordino check` lists it.
+    fileprivate var lineOfCheck: String {
+        what + String(repeating: " ", count: max(1, 36 - what.count))
+            + "until \(Self.text(notAfter)): \(path) (\(subject))"
     }
 }
 
@@ -42,6 +85,9 @@ extension ServerSetup {
         var warnings = plan.warnings
         if configuration.adminTokens == nil {
             warnings.append("server.admin_tokens is missing: nobody can see or steer the run")
+        }
+        if configuration.tls.revocations == nil {
+            warnings.append("server.tls.crl is missing: agents whose certificates are revoked are let in")
         }
         if plan.privacy?.configuration.mode == .central {
             warnings.append("privacy mode \"central\": this server sees exact sums and must be trusted")

@@ -17,6 +17,19 @@ enum MemberTrust {
             trust: CertificateTrust(authority: authority, revocations: revocations), moment: Date())
     }
 
+    /// Throws a `Failure` with status 5 where the members of masked rounds could not be told apart by these files: they
+    /// need an authority of this system, which signs the agents' certificates itself.
+    static func require(_ files: ServerConfiguration.TLSFiles) throws {
+        do {
+            _ = try verifier(files)
+        } catch {
+            throw Failure(
+                .network,
+                "masked rounds need an authority of sordino certs in server.tls.ca: \(Failure(wrapping: error).message)"
+            )
+        }
+    }
+
     private static func read<Value>(_ path: String, _ parse: ([UInt8]) throws -> Value) throws -> Value {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.storage, "\(path): cannot be read")

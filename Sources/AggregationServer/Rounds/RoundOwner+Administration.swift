@@ -138,6 +138,7 @@ extension RoundOwner {
             privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: registry.records.count,
             agentsPresent: registry.activity.count { $0.lastSeen ?? 0 >= since }, checkInsHeld: held.count,
             modelSHA256: run.modelSHA256, healthy: board.read { $0.isHealthy },
+            expiries: board.read { $0.expiries }.map { ExpiryView($0, at: Date()) },
             version: ProductVersion.current)
     }
 

@@ -1,3 +1,5 @@
+internal import Cryptography
+internal import Federation
 internal import Foundation
 internal import HTTPWire
 package import Operations
@@ -31,6 +33,7 @@ package final class AggregationServer: Sendable {
     private let keeper: UpdateKeeper
     private let reader: MaskedReportReader
     private let relay: AuthorityRelay?
+    private let credentials: CredentialKeeper
     private let mailbox: OwnerMailbox
     private let events: EventHub
     private let outcome: RunOutcome
@@ -50,6 +53,9 @@ package final class AggregationServer: Sendable {
         let configuration = setup.configuration
         lock = try StateLock(configuration.stateDirectory)
         let tokens = try AdminTokens(path: configuration.adminTokens)
+        let fetch = try RevocationFetch(configuration, log: log)
+        try Self.requireCredentials(configuration, fetch)
+        if setup.plan.masksReports { try MemberTrust.require(configuration.tls) }
         let agentTLS = try Self.tls(configuration, isForAgents: true)
         let adminTLS = try Self.tls(configuration, isForAgents: false)
         let (mailbox, board, metrics, events) = (OwnerMailbox(), RoundBoard(), ServerMetrics(), EventHub())
@@ -66,6 +72,8 @@ package final class AggregationServer: Sendable {
         let relay = try configuration.authorityService.map {
             try AuthorityRelay($0, authority: configuration.tls.authority, log: log)
         }
+        credentials = try CredentialKeeper(
+            ExpiryWatch(configuration, tokens: tokens, board: board, log: log), fetch: fetch)
         self.mailbox = mailbox
         self.events = events
         self.outcome = outcome
@@ -85,7 +93,8 @@ package final class AggregationServer: Sendable {
                 mailbox: mailbox, board: board, tokens: tokens, events: events, state: state
             ) {
                 metrics.text(
-                    connections: agents.connectionCount, queue: mailbox.depth, spool: keeper.depth)
+                    connections: agents.connectionCount, queue: mailbox.depth, spool: keeper.depth,
+                    expiries: board.read { $0.expiries })
             })
         port = agents.port
         adminPort = admin.port
@@ -110,6 +119,7 @@ package final class AggregationServer: Sendable {
     /// - Returns: where the run stands.
     package func shutDown(withinMilliseconds milliseconds: UInt64 = 5000) -> RunEnd {
         mailbox.post(.shutDown)
+        credentials.close()
         owner.join()
         events.close()
         agents.shutdown(withinMilliseconds: milliseconds)
@@ -127,6 +137,20 @@ package final class AggregationServer: Sendable {
         private var owner: RoundOwner?
         init(_ owner: RoundOwner) { self.owner = owner }
         func take() -> RoundOwner? { owner.take() }
+    }
+
+    /// Throws a `Failure` with status 5 where certificates or revocation list do not count now. A list that is missing
+    /// or stale is fetched first, where the authority's process is known.
+    private static func requireCredentials(
+        _ configuration: ServerConfiguration, _ fetch: RevocationFetch?, now: Date = Date()
+    ) throws {
+        if let fetch, let path = configuration.tls.revocations {
+            let lists = FileManager.default.contents(atPath: path).flatMap {
+                try? RevocationDates.all(pem: Array($0))
+            }
+            if lists?.contains(where: { $0.nextUpdate > now }) != true { fetch.runIfDue(now: now) }
+        }
+        try ServerExpiries.require(ServerExpiries.files(configuration.tls), at: now)
     }
 
     /// The TLS settings of a listener, its files read. Throws `TLSError`.

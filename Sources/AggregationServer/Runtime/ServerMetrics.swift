@@ -1,3 +1,5 @@
+internal import Cryptography
+internal import Foundation
 internal import HTTPWire
 internal import Operations
 internal import Transport
@@ -36,6 +38,7 @@ struct ServerMetrics: Sendable {
     private let resident: Metrics.Gauge
     private let memory: Metrics.Gauge
     private let queue: Metrics.Gauge
+    private let expirySeconds: Metrics.Gauge
 
     init() {
         let seconds = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300]
@@ -83,6 +86,11 @@ struct ServerMetrics: Sendable {
         resident = registry.gauge("sordino_resident_bytes", help: "Resident memory now.")
         memory = registry.gauge("sordino_resident_peak_bytes", help: "Peak resident memory.")
         queue = registry.gauge("sordino_owner_queue", help: "Mail that waits for the round's owner.")
+        expirySeconds = registry.gauge(
+            "sordino_expiry_seconds",
+            help:
+                "Seconds until certificates, revocation lists and admin tokens cease to count; negative after.",
+            labels: ["what"])
     }
 
     /// A round was published.
@@ -108,7 +116,9 @@ struct ServerMetrics: Sendable {
     }
 
     /// The text, with what is only known when asked.
-    func text(connections: Int, queue depth: Int, spool: Int) -> String {
+    func text(connections: Int, queue depth: Int, spool: Int, expiries: [Expiry]) -> String {
+        let now = Date()
+        expirySeconds.replace(expiries.map { ([$0.what], Double($0.secondsLeft(at: now))) })
         self.connections.set(Double(connections))
         queue.set(Double(depth))
         keeperQueue.set(Double(spool))
@@ -139,6 +149,11 @@ struct ServerMetrics: Sendable {
         case .turnedAway(let address, let reason):
             refusals.increment(labels: ["connection"])
             log.info("connection refused", ["address": .text(address), "reason": .text(reason)])
+        case .tlsReloaded: log.info("certificates and revocation list taken up anew")
+        case .tlsReloadFailed(let reason):
+            log.error(
+                "certificates or revocation list cannot be loaded; the former stay in use",
+                ["reason": .text(reason)])
         case .overloaded: refusals.increment(labels: ["overload"])
         case .timedOut: refusals.increment(labels: ["timeout"])
         case .answered(let answer):

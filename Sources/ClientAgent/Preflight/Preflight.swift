@@ -33,6 +33,7 @@ package struct Preflight {
     package static func examine(_ configuration: AgentConfiguration) -> [PreflightFinding] {
         var preflight = Preflight(configuration: configuration)
         preflight.look("certificate", preflight.certificate)
+        preflight.look("masked rounds", preflight.masking)
         preflight.look("key file", preflight.keyMode)
         preflight.look("state", preflight.state)
         preflight.look("policy", preflight.policy)
@@ -58,18 +59,41 @@ package struct Preflight {
         switch error {
         case let error as ClientError: Failure(.network, error.description)
         case let error as TLSError: Failure(.network, error.description)
-        case let error as LedgerError: AgentFailure.describe(error)
-        default: Failure(wrapping: error)
+        default: AgentFailure.describe(error)
         }
     }
 
     // MARK: On this host
 
     private func certificate() throws -> String {
-        let own = try AgentCertificate(configuration.credentials)
-        try own.verify(at: Date())
-        let end = own.certificate.notAfter.formatted(Date.ISO8601FormatStyle())
-        return "\(own.certificate.name), valid until \(end)"
+        let own = try AgentCredentials(configuration.credentials)
+        try own.require(at: Date())
+        return try own.summary(at: Date())
+    }
+
+    /// Masked rounds ask more of a certificate than TLS does: members tell each other apart by the authority's own
+    /// signature, whatever the server says.
+    private func masking() throws -> String {
+        guard let own = try? AgentCredentials(configuration.credentials) else {
+            return "not known: the certificate's files cannot be read"
+        }
+        guard let obstacle = own.maskingObstacle(at: Date()) else {
+            return "this certificate can sign in them"
+        }
+        let policy = configuration.policy
+        let text =
+            "this certificate cannot sign in them (\(obstacle)): they need one for sordino://agent/NAME with an Ed25519 or"
+            + " P-256 key, signed by an authority of sordino certs itself"
+        // Where every round that the policy allows is masked, nothing is left to do with this certificate.
+        let canDoWithout = policy.modes.contains { mode in
+            switch mode {
+            case .distributed: false
+            case .local: !policy.requiresMasks
+            case .none, .central: true
+            }
+        }
+        guard canDoWithout else { throw Failure(.network, text) }
+        return "\(text); rounds without masks are not concerned"
     }
 
     private func keyMode() throws -> String {
@@ -243,7 +267,8 @@ package struct Preflight {
         let response = try client.exchange(ClientRequest(.get, AgentProtocol.checkInPath), limit: 64 << 10)
         guard response.status != 401 && response.status != 403 else {
             throw Failure(
-                .network, "the server refuses this certificate (\(response.status)): \(response.reason)")
+                .network,
+                "the server does not let this agent in: \(ServerLink.reason(response))")
         }
         return response.head.headers["date"].flatMap(HTTPDate.parse)
     }

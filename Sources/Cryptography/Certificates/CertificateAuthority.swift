@@ -44,7 +44,7 @@ package struct CertificateAuthority: Sendable {
     }
 
     /// Certifies a request's key under `name` and `role`, which the authority decides; `addresses` are those of
-    /// a server. Throws `invalidCertificate` for the role of an authority, a server without addresses, or
+    /// a server; without `lifetimeDays` it counts for the role's, or until its authority ends. Throws `invalidCertificate` for the role of an authority, a server without addresses, or
     /// a lifetime beyond the authority's own.
     package func issue(
         _ request: CertificateRequest, name: String, role: CertificateRole, addresses: [ServerAddress] = [],
@@ -60,9 +60,16 @@ package struct CertificateAuthority: Sendable {
         guard let publicKey = X509_REQ_get0_pubkey(request.handle.pointer) else {
             throw .invalidCertificate("the request has no key")
         }
+        // What nobody asked for is as long as the authority can answer for: its own last months must not stop renewals.
+        let left = Int((certificate.notAfter.timeIntervalSince(now) / 86_400).rounded(.down))
+        guard left >= 1 else {
+            throw .invalidCertificate(
+                "the authority's own certificate ends on \(Expiry.text(certificate.notAfter)): make a new authority"
+            )
+        }
         let draft = try CertificateDraft(
             name: name, role: role, publicKey: publicKey,
-            lifetimeDays: lifetimeDays ?? role.defaultLifetimeDays, now: now)
+            lifetimeDays: lifetimeDays ?? min(role.defaultLifetimeDays, left), now: now)
         guard draft.notAfter <= certificate.notAfter else {
             throw .invalidCertificate("the certificate would outlive its authority: ask for fewer days")
         }

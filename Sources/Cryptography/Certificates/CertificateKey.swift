@@ -31,6 +31,11 @@ package struct CertificateKey: Sendable {
 
     /// The key of an unencrypted PEM file.
     package init(pem: borrowing SecretBytes) throws(CryptographyError) {
+        try self.init(handle: KeyHandle(Self.read(pem: pem)))
+    }
+
+    /// Any unencrypted private key of a PEM file, owned by the caller.
+    static func read(pem: borrowing SecretBytes) throws(CryptographyError) -> OpaquePointer {
         let pointer = pem.withUnsafeBytes { bytes -> OpaquePointer? in
             guard bytes.count <= Encoding.maximalByteCount,
                 let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count))
@@ -43,7 +48,7 @@ package struct CertificateKey: Sendable {
             ERR_clear_error()
             throw .invalidKey("no unencrypted private key in PEM form")
         }
-        try self.init(handle: KeyHandle(pointer))
+        return pointer
     }
 
     private init(handle: KeyHandle) throws(CryptographyError) {

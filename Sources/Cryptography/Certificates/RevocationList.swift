@@ -21,8 +21,12 @@ package struct RevocationList: Sendable {
     let handle: RevocationHandle
     /// Serial numbers of the revoked certificates, in lower-case hexadecimal.
     package let serials: Set<String>
+    /// From when on the list counts.
+    package let lastUpdate: Date
     /// Until when the list counts as fresh; a staler one is refused.
     package let nextUpdate: Date
+    /// The list's number, which grows with every list of its authority; nil where it states none.
+    package let number: Int64?
 
     /// Reads a PEM text and checks that `authority` signed it.
     package init(pem: [UInt8], authority: Certificate) throws(CryptographyError) {
@@ -39,9 +43,9 @@ package struct RevocationList: Sendable {
             ERR_clear_error()
             throw .invalidCertificate("the revocation list is not signed by this authority")
         }
-        guard let nextUpdate = Encoding.date(X509_CRL_get0_nextUpdate(pointer)) else {
-            throw .invalidCertificate("the revocation list states no next update")
-        }
+        guard let lastUpdate = Encoding.date(X509_CRL_get0_lastUpdate(pointer)),
+            let nextUpdate = Encoding.date(X509_CRL_get0_nextUpdate(pointer))
+        else { throw .invalidCertificate("the revocation list states no next update") }
         var serials: Set<String> = []
         for index in 0..<max(0, sordino_certificates_revoked_count(pointer)) {
             let revoked = sordino_certificates_revoked(pointer, index)
@@ -49,7 +53,17 @@ package struct RevocationList: Sendable {
         }
         self.handle = handle
         self.serials = serials
+        self.lastUpdate = lastUpdate
         self.nextUpdate = nextUpdate
+        number = Self.number(of: pointer)
+    }
+
+    private static func number(of list: OpaquePointer) -> Int64? {
+        guard let data = X509_CRL_get_ext_d2i(list, NID_crl_number, nil, nil) else { return nil }
+        let integer = data.assumingMemoryBound(to: ASN1_INTEGER.self)
+        defer { ASN1_INTEGER_free(integer) }
+        var number: Int64 = 0
+        return ASN1_INTEGER_get_int64(&number, integer) == 1 ? number : nil
     }
 
     /// Whether the certificate, of this list's authority, is revoked.

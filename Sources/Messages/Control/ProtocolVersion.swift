@@ -18,6 +18,8 @@ package enum AgentProtocol {
     package static let enrolmentPath = "/v1/enroll"
     /// `POST`: a ``RenewalRequest``, answered by a ``CertificateAnswer``.
     package static let renewalPath = "/v1/renew"
+    /// `GET`, of the authority's own process: its revocation list, PEM.
+    package static let revocationListPath = "/v1/crl"
 
     /// `GET`: the model that `round` published, 0 for the initial one; `ETag` is its SHA-256 in quotes.
     package static func modelPath(round: Int) -> String { "/v1/models/\(round)" }

@@ -27,7 +27,7 @@ final class ClientConnection {
                     clientOn: descriptor, context: configuration.tls, host: configuration.server.host,
                     resuming: resuming)
             } catch {
-                throw ClientError.tls(reason: error.description)
+                throw ClientError.tls(TLSFault(error.description))
             }
         } catch {
             Socket.close(descriptor)
@@ -83,10 +83,10 @@ final class ClientConnection {
                     throw .timedOut("sending the request")
                 }
             case .closed: throw .network("the server closed the connection while the request was sent")
-            case .failed(let reason):
+            case .failed(let fault):
                 // The answer may have come before the reset.
                 if (try? hasInput()) == true { return false }
-                throw Self.failure(reason)
+                throw Self.failure(fault)
             }
         }
         return true
@@ -99,7 +99,7 @@ final class ClientConnection {
         case .done(let count): unread = 0..<count
         case .wantsRead, .wantsWrite: break
         case .closed: throw .network("the server closed the connection")
-        case .failed(let reason): throw Self.failure(reason)
+        case .failed(let fault): throw Self.failure(fault)
         }
         return !unread.isEmpty
     }
@@ -131,8 +131,8 @@ final class ClientConnection {
             case .wantsRead: events = POLLIN
             case .wantsWrite: events = POLLOUT
             case .closed: throw .network("the server closed the connection")
-            case .failed(let reason) where Self.isNetwork(reason): throw .network(reason)
-            case .failed(let reason): throw .tls(reason: reason)
+            case .failed(let fault) where Self.isNetwork(fault.text): throw .network(fault.text)
+            case .failed(let fault): throw .tls(fault)
             }
             guard try cancellation.wait(descriptor, for: events, until: deadline) != nil else {
                 throw .timedOut(doing)
@@ -142,8 +142,8 @@ final class ClientConnection {
 
     /// After the handshake a refusal by the server arrives as an alert (TLS 1.3 lets the client finish first);
     /// other failures are the network's.
-    private static func failure(_ reason: String) -> ClientError {
-        reason.contains("alert") ? .tls(reason: reason) : .network(reason)
+    private static func failure(_ fault: TLSFault) -> ClientError {
+        fault.isOwn || fault.text.contains("alert") ? .tls(fault) : .network(fault.text)
     }
 
     private static func isNetwork(_ reason: String) -> Bool {

@@ -8,7 +8,7 @@ package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     case timedOut(String)
     /// TLS was refused, by this side or the other: a certificate, host name, version. Retrying will not help
     /// until someone mends it.
-    case tls(reason: String)
+    case tls(TLSFault)
     /// The server knows who is asking and says no (401 or 403), with the first line of its reason.
     case authentication(status: Int, reason: String)
     /// The server answered with an error, after all retries; with the first line of its reason.
@@ -33,7 +33,7 @@ package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .network(let reason): "network: \(reason)"
         case .timedOut(let doing): "timed out: \(doing)"
-        case .tls(let reason): "TLS: \(reason)"
+        case .tls(let fault): fault.clientText
         case .authentication(let status, let reason): "refused by the server (\(status)): \(reason)"
         case .status(let status, let reason): "the server answered \(status): \(reason)"
         case .proxy(let status): "the proxy refused the tunnel with status \(status)"

@@ -46,10 +46,17 @@ package final class HTTPClient {
     private var session: ResumableSession?
 
     /// Connects with the first request.
-    package init(_ configuration: HTTPClientConfiguration) throws(SocketError) {
+    package convenience init(_ configuration: HTTPClientConfiguration) throws(SocketError) {
+        try self.init(configuration, cancellation: CancellationSignal())
+    }
+
+    /// The same, interrupted by a signal that others may share.
+    package init(
+        _ configuration: HTTPClientConfiguration, cancellation: CancellationSignal
+    ) throws(SocketError) {
         _ = NetworkProcess.ignoresBrokenPipes
         self.configuration = configuration
-        cancellation = try CancellationSignal()
+        self.cancellation = cancellation
     }
 
     /// Closes the connection; the session may still be resumed.

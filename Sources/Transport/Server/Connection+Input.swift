@@ -108,10 +108,13 @@ extension Connection {
             number: number, claim: claim, method: head.method, path: head.target.path,
             keepsAlive: head.keepsAlive && !loop.isDraining, startedAt: MonotonicClock.microseconds(), id: id)
         phase = .answer
-        if let reason = identityFault(head.target.path) {
+        if let fault = identityFault(head.target.path) {
             shared.observe(
-                .identityRefused(address: address, peer: peer?.fingerprintText ?? "", reason: reason))
-            return refuse(.text(403, reason))
+                .identityRefused(address: address, peer: peer?.fingerprintText ?? "", reason: fault.rawValue))
+            switch fault {
+            case .missing, .revoked, .expired: return refuse(.text(403, fault.rawValue))
+            case .staleList: return refuse(.retry(afterSeconds: 60, fault.rawValue))
+            }
         }
         setDeadline(loop.now + timeouts.answer)
         let hasBody = head.bodyLength != .none
@@ -133,14 +136,25 @@ extension Connection {
 
     /// Why the peer may not ask for `path` at all: it has no certificate where one is needed, or its certificate,
     /// good when the connection was made, no longer counts. Nil when it may.
-    private func identityFault(_ path: String) -> String? {
+    private func identityFault(_ path: String) -> IdentityFault? {
         guard let peer else {
             let open = shared.configuration.pathsWithoutCertificate?.contains(path) ?? true
-            return open ? nil : "a client certificate is required"
+            return open ? nil : .missing
         }
-        if shared.tls.current.revocations.revokes(peer) { return "the certificate is revoked" }
-        if peer.notAfter < MonotonicClock.secondsSince1970() { return "the certificate has expired" }
-        return nil
+        let now = MonotonicClock.secondsSince1970()
+        let revocations = shared.tls.current.revocations
+        if revocations.revokes(peer) { return .revoked }
+        if peer.notAfter <= now { return .expired }
+        return revocations.isStale(for: peer, at: now) ? .staleList : nil
+    }
+
+    /// Why a request does not count, in the words that the peer is told.
+    private enum IdentityFault: String {
+        case missing = "a client certificate is required"
+        case revoked = "the certificate is revoked"
+        case expired = "the certificate has expired"
+        /// Nobody can tell who is revoked: the server's operator must see to it, and the peer may come again.
+        case staleList = "the server's revocation list has expired"
     }
 
     private func receive(_ head: HTTPRequestHead, _ limit: Int, _ reserving: Int?, _ sink: any BodySink) {

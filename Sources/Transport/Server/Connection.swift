@@ -130,8 +130,8 @@ final class Connection {
         case .closed:
             shared.observe(.handshakeFailed(address: address, reason: "closed by the client"))
             close()
-        case .failed(let reason):
-            shared.observe(.handshakeFailed(address: address, reason: reason))
+        case .failed(let fault):
+            shared.observe(.handshakeFailed(address: address, reason: fault.serverText))
             // The alert that tells the client why must not be lost to a reset.
             beginLinger(afterFailure: true)
         }

@@ -11,8 +11,8 @@ enum TLSOutcome: Equatable {
     case wantsWrite
     /// The peer said goodbye.
     case closed
-    /// The session is over; the text says why, for a log.
-    case failed(String)
+    /// The session is over; the fault says why.
+    case failed(TLSFault)
 }
 
 /// One TLS connection directly on a non-blocking socket.
@@ -23,6 +23,8 @@ enum TLSOutcome: Equatable {
 final class TLSSession {
     private let ssl: OpaquePointer
     private let context: TLSContext
+    /// What a client's verification refused.
+    private let record = VerificationRecord()
 
     /// A server's session on a connected socket, which stays the caller's to close.
     init(serverOn socket: Int32, context: TLSContext) throws(TLSError) {
@@ -51,6 +53,7 @@ final class TLSSession {
                 throw .failed(doing: "verify the host name", reason: OpenSSLErrors.take() ?? "refused")
             }
         }
+        record.attach(to: ssl)
         if let resuming { SSL_set_session(ssl, resuming.pointer) }
     }
 
@@ -139,17 +142,21 @@ final class TLSSession {
         case SSL_ERROR_ZERO_RETURN: return .closed
         case SSL_ERROR_SYSCALL:
             ERR_clear_error()
-            return .failed(systemError == 0 ? "connection closed" : SocketError.text(systemError))
-        default: return .failed(reason())
+            return .failed(
+                TLSFault(systemError == 0 ? "connection closed" : SocketError.text(systemError)))
+        default: return .failed(fault())
         }
     }
 
     /// The reason of a failure: OpenSSL's, and the verifier's where a certificate was at fault.
-    private func reason() -> String {
+    private func fault() -> TLSFault {
+        let code = ERR_peek_error()
         let text = OpenSSLErrors.take() ?? "connection closed"
         let verification = SSL_get_verify_result(ssl)
-        guard verification != Int(X509_V_OK) else { return text }
-        return "\(text): \(OpenSSLErrors.verification(verification))"
+        let cause = TLSFault.cause(code: code, verification: verification)
+        guard verification != Int(X509_V_OK) else { return TLSFault(text, cause: cause) }
+        return TLSFault(
+            "\(text): \(OpenSSLErrors.verification(verification))", cause: cause, refused: record.refused)
     }
 }
 

@@ -28,7 +28,8 @@ import Transport
             { task: { name: "fetch", model: { layers: [{ dense: 1 }] },
                       training: { learning_rate: 0.1, loss: "mse" }, rounds: 1, cohort_size: 2, min_reports: 2,
                       privacy: { mode: "none" }, evaluation: { holdout: "none" } },
-              server: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", population: 2, input_shape: [3], loops: 1,
+              server: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", population: 2, input_shape: [3],
+                        preprocessing: { kind: "images", classes: [] }, loops: 1,
                         ca_service: "127.0.0.1:\(service.port)",
                         tls: { certificate: "server.crt", key: "server.key", ca: "ca.crt", crl: "held.pem" } } }
             """, to: file)

@@ -80,6 +80,7 @@ final class RunningCommand {
     private let process: pid_t
     private let streams: Workspace
     private let deadline: Date
+    private var isCollected = false
 
     /// Starts `path`; standard input is empty. `more` adds to the environment.
     init(
@@ -109,6 +110,15 @@ final class RunningCommand {
         self.process = process
     }
 
+    /// A command that nobody waited for is ended and collected: a test that fails half-way leaves no process behind, nor
+    /// its remains, which keep the library's own watch over children busy for ever.
+    deinit {
+        guard !isCollected else { return }
+        var status: Int32 = 0
+        kill(process, SIGKILL)
+        waitpid(process, &status, 0)
+    }
+
     /// What it has written to standard error so far.
     var errorsSoFar: String { (try? streams.text("err")) ?? "" }
 
@@ -122,6 +132,7 @@ final class RunningCommand {
             if Date() > deadline { send(SIGKILL) }
             usleep(2000)
         }
+        isCollected = true
         // The macros WIFSIGNALED and WEXITSTATUS of <sys/wait.h>.
         let signal = status & 0x7F
         return CommandResult(

@@ -30,6 +30,7 @@ import Testing
             { task: { name: "test", model: { layers: [{ dense: 2 }] }, training: { loss: "mse" }, rounds: 1,
                       cohort_size: 2, privacy: { mode: "none" }, evaluation: { holdout: "none" } },
               server: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", population: 2, input_shape: [3],
+                        preprocessing: { kind: "images", classes: [] },
                         tls: { certificate: "\(files.path("server.crt"))", key: "\(files.path("server.key"))",
                                ca: "\(files.path("authority.crt"))", crl: "\(files.path("good.crl"))" } } }
             """)

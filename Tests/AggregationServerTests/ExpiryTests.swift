@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+import HTTPWire
 import Messages
 import Operations
 import Synchronization

@@ -1,6 +1,7 @@
 import Configuration
 import Cryptography
 import Foundation
+import HTTPWire
 import Messages
 import Operations
 import Testing

@@ -1,3 +1,4 @@
+internal import HTTPWire
 internal import Cryptography
 internal import Foundation
 internal import Messages

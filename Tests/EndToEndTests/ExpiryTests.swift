@@ -71,10 +71,10 @@ import Testing
         try workspace.write(
             "\(name)/agent.json5",
             """
-            { server: "https://127.0.0.1:\(port)", state_directory: "state", trainer: { command: ["true"] },
+            { server: "https://127.0.0.1:\(port)", state_directory: "state", trainer: { command: ["true"], schema: { kind: "images", classes: [] } },
               tls: { certificate: "\(files.path("\(name).crt"))", key: "\(files.path("\(name).key"))",
                      ca: "\(files.path("authority.crt"))" },
-              policy: { modes: ["none"], trust_server: true } }
+              policy: { modes: ["none"], trust_server: true, minimal_cohort: 1 } }
             """)
     }
 

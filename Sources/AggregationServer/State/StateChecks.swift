@@ -18,6 +18,9 @@ extension RoundFile {
     /// Numbers that a round, or the last one before the first, may have: one more still fits the protocol.
     static let numbers = 0...(Int(Int32.max) - 1)
 
+    /// Bytes that a round may have moved so far: what is added to them later still fits 64 bits.
+    static let sizes = 0...(1 << 60)
+
     /// Seconds since 1970 up to the year 2223: `Instant` counts nanoseconds in 64 bits.
     static func isTime(_ seconds: Double) -> Bool { (0..<8e9).contains(seconds) }
 
@@ -26,7 +29,8 @@ extension RoundFile {
         let members = Set(invited)
         return Self.numbers.contains(round) && round > 0 && Self.isTime(opened) && Self.isTime(deadline)
             && publication.map(Self.isTime) ?? true && seconds.isFinite && evaluationSeconds.isFinite
-            && bytesUp >= 0 && bytesDown >= 0 && members.count == invited.count
+            && Self.sizes.contains(bytesUp) && Self.sizes.contains(bytesDown)
+            && members.count == invited.count
             && invited.allSatisfy { (0..<Int(Int32.max)).contains($0) }
             && Set(survivors).count == survivors.count && survivors.allSatisfy(members.contains)
             && reports.keys.allSatisfy { text in

@@ -21,6 +21,12 @@ package enum JSONValue: Equatable, Sendable {
         guard String(validating: bytes, as: UTF8.self) != nil else {
             throw ConfigurationError(path: source, problem: "is not UTF-8 text")
         }
+        var numbers = JSON5Numbers(bytes)
+        if let malformed = numbers.firstMalformed() {
+            throw ConfigurationError(
+                path: source,
+                problem: "not valid JSON5: \"\(malformed.text)\" in line \(malformed.line) is no number")
+        }
         let decoder = JSONDecoder()
         decoder.allowsJSON5 = true
         do {

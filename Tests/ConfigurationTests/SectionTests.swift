@@ -35,6 +35,39 @@ import Testing
         }
     }
 
+    /// Found by fuzzing: Foundation's reader traps on the first of these.
+    @Test(arguments: [
+        "0x0x1F", "0x", "-0x", "0x1G", "0x1.5", "1.2.3", "1e", "1e+", "1e5.2", "--1", "+-1", "+", ".", "-.",
+        ".e5", "01",
+        "1_000", "1+1", "1Infinity", "-Infinit", "+NaN0", "1\\u0041", "5é", "0x1F-",
+    ])
+    func refusesWhatIsNoNumber(text: String) {
+        for document in [text, "{a:\n [1, \(text)]}", "{a: \(text)/**/}"] {
+            #expect { try JSONValue(json5: document.utf8, source: "test") } throws: {
+                "\($0)"
+                    == "test: not valid JSON5: \"\(text)\" in line \(document.contains("\n") ? 2 : 1) is no number"
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("0x1F", 31.0), ("-0xa", -10), ("+1", 1), ("-.5e+1", -5), ("5.", 5), ("0", 0), ("-0.25E-1", -0.025),
+        ("1e3", 1000),
+    ])
+    func readsEveryFormOfNumber(text: String, number: Double) throws {
+        let value = try JSONValue(
+            json5: "/* 0x0x // */{'0x0x \\' 01': \(text), // 1.2.3\n}".utf8, source: "test")
+        guard case .object(let members) = value, let member = members["0x0x ' 01"] else {
+            Issue.record("\(value)")
+            return
+        }
+        switch member {
+        case .integer(let found): #expect(Double(found) == number)
+        case .number(let found): #expect(found == number)
+        default: Issue.record("\(member)")
+        }
+    }
+
     /// Found by fuzzing: Foundation's decoder takes time with the cube of the depth, seconds at its own limit of 512.
     @Test(arguments: [("[", "]"), ("{a: ", "}"), ("[{b: ", "}]")]) func refusesDeepNesting(
         open: String, close: String

@@ -71,7 +71,7 @@ package final class Simulator {
     private let setup: SimulationSetup
     private let plan: TaskPlan
     private var engine: RoundEngine
-    private var model: GlobalModel
+    private let release: SimulatedRelease
     private let pool: WorkerPool<ClientWorker>
     private let evaluator: HoldoutEvaluator?
     private let journal: any SimulationJournal
@@ -89,10 +89,11 @@ package final class Simulator {
         engine = RoundEngine(
             rules: plan.rules, round: progress.round, published: progress.published,
             charged: progress.charged, participants: progress.participants)
-        model = try GlobalModel(
+        pool = WorkerPool(workers: setup.workers) { ClientWorker(plan: setup.plan, masks: setup.masks) }
+        let model = try GlobalModel(
             parameters: progress.parameters, strategyState: progress.strategyState,
             clippingNorm: progress.clippingNorm, plan: plan)
-        pool = WorkerPool(workers: setup.workers) { ClientWorker(plan: setup.plan, masks: setup.masks) }
+        release = SimulatedRelease(setup, model: model, pool: pool, journal: journal)
         evaluator = try setup.holdout.map {
             try HoldoutEvaluator(plan: setup.plan, holdout: $0, workers: setup.workers)
         }
@@ -110,6 +111,8 @@ package final class Simulator {
         }
         return progress.finished
     }
+
+    private var model: GlobalModel { release.model }
 
     // MARK: One round
 
@@ -215,75 +218,22 @@ package final class Simulator {
         return slots.values.compactMap(\.self)
     }
 
-    /// Sum → charge → noise → settle → publish, each step asked for by the engine.
+    /// Carries the engine's steps out until it asks for none.
     private func completeRound(
         _ actions: inout [RoundAction], _ results: [(client: Int, result: ClientResult)],
         _ shared: SharedRound
     ) throws {
-        // Until the sum is asked for.
-        var noisy = RingVector(zeros: 0, bits: plan.codec.bits)
-        var weight = 0
-        var modelDigest = ""
-        while let action = actions.first {
-            let event: RoundEvent
-            switch action {
-            case .requireSum(_, let survivors):
-                do {
-                    (noisy, weight) = try sum(of: survivors, shared)
-                    event = .summed
-                } catch let error as SecureAggregationError {
-                    event = .failed("secure aggregation: \(error)")
-                }
-            case .requireCharge(let round):
-                try journal.charge(round: round, charge: engine.charged + 1)
-                event = .charged
-            case .requireNoise:
-                try addNoise(to: &noisy, shared, survivors: results.count)
-                event = .noised
-            case .requireSettlement(let round, let survivors):
-                let sumDigest: String
-                (sumDigest, modelDigest) = try next(noisy, weight: weight, shared)
-                try journal.settle(
-                    round: round, charge: engine.charged, survivors: survivors, noisySumDigest: sumDigest)
-                event = .settled
-            case .requirePublication(let round):
-                try journal.release(round: round, modelDigest: modelDigest)
+        release.begin(shared)
+        var completion = RoundCompletion<SimulatedRelease>(plan)
+        while let action = actions.first,
+            let event = try completion.carryOut(action, charged: engine.charged, over: release)
+        {
+            if case .published = event {
                 progress.clientsTrained += results.count
                 progress.examplesTrained += results.reduce(0) { $0 + $1.result.examples }
-                event = .published
-            case .abandoned, .finished: return
             }
             actions = engine.handle(event)
         }
-    }
-
-    /// Makes the next model, in memory only, and the digests that the ledger wants of the sum and of it: the two take
-    /// as long, so that one worker hashes the sum while another uses it.
-    private func next(
-        _ sum: RingVector, weight: Int, _ shared: SharedRound
-    ) throws -> (sumDigest: String, modelDigest: String) {
-        let keepsLedger = journal.keepsLedger
-        let digests = Slots<Result<String, any Error>>(count: 2)
-        pool.run(count: keepsLedger ? 2 : 1) { [self] _, job in
-            if job == 0 { model.apply(noisySum: sum, weight: weight, rotation: shared.rotation) }
-            guard keepsLedger else { return }
-            digests[job] = Result {
-                if job == 0 { return try model.parameters.values.withUnsafeBytes(Digest.hexadecimal) }
-                return try sum.withPackedBytes(Digest.hexadecimal)
-            }
-        }
-        return (try digests[1]?.get() ?? "", try digests[0]?.get() ?? "")
-    }
-
-    /// The exact sum of the survivors' reports and of their weights.
-    private func sum(of survivors: [Int], _ shared: SharedRound) throws -> (RingVector, Int) {
-        if let masking = shared.masking {
-            let opened = try masking.open(survivors: survivors, threads: setup.workers)
-            return (opened, survivors.count)
-        }
-        var total = pool.states[0].partial
-        for worker in pool.states.dropFirst() { total.merge(worker.partial) }
-        return (total.sum, total.weight)
     }
 
     /// The masks of a round, where asked for. Throws where the cohort is too small for its rates; on a schedule the
@@ -299,33 +249,6 @@ package final class Simulator {
         } catch let error as SecureAggregationError where plan.rules.schedule != nil {
             actions += engine.handle(.failed("secure aggregation: \(error)"))
             return nil
-        }
-    }
-
-    private func addNoise(to sum: inout RingVector, _ shared: SharedRound, survivors: Int) throws {
-        guard let privacy = plan.privacy else { return }
-        let round = shared.number
-        if let stored = try journal.storedNoisySum(round: round, like: sum) {
-            sum = stored
-            return
-        }
-        if privacy.tree != nil {
-            try privacy.addTreeNoise(to: &sum, step: engine.charged) { try treeNoiseSource(step: $0) }
-        } else if let noise = shared.noise {
-            try noise.add(to: &sum)
-        } else if privacy.noiseFollowsMembers {
-            try setup.noise.draw(client: 0, round: round) { source in
-                try privacy.topUp(&sum, members: shared.members, survivors: survivors, from: &source)
-            }
-        }
-        try journal.storeNoisySum(round: round, sum)
-    }
-
-    /// The noise of a node of the tree over rounds, which later rounds ask for again.
-    private func treeNoiseSource(step: Int) throws -> AnyNoiseSource {
-        switch setup.noise {
-        case .seeded: try setup.noise.source(client: 0, round: step)
-        case .secure: .secret(try journal.treeNoiseSource(step: step))
         }
     }
 
@@ -402,19 +325,6 @@ package final class Simulator {
             clientLoss: count == 0 || !loss.isFinite ? nil : loss / Double(count),
             clientsFailed: failures.values.reduce(0, +), failures: failures)
     }
-}
-
-/// What all clients of a round have in common.
-private struct SharedRound {
-    let number: Int
-    let rotation: RandomRotation?
-    let masking: MaskedRound?
-    /// Noise that each client adds; nil where clients add none.
-    let share: (any PrivacyMechanism)?
-    /// Invited clients.
-    let members: Int
-    /// The server's noise; nil where it adds none of the round's own.
-    let noise: NoiseAhead?
 }
 
 extension ContinuousClock.Instant {

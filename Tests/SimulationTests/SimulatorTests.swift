@@ -394,7 +394,7 @@ private enum Fixture {
         }
         var variances: Set<Double> = []
         for members in stride(from: plan.rules.minimumReports, through: plan.greatestCohort, by: 37) {
-            let share = try noise.clientNoise(members: members).variance
+            let share = try #require(try noise.clientNoise(members: members)).variance
             let kept = Int(((1 - rates.dropout) * Double(members) - 1e-9).rounded(.up))
             let fewest = max(plan.rules.minimumReports, kept)
             let corrupt = Int((rates.adversarial * Double(members)).rounded(.up))
@@ -524,11 +524,11 @@ private final class DiagnosticJournal: SimulationJournal {
 
     func diagnose(_ diagnostics: RoundDiagnostics) { self.diagnostics.append(diagnostics) }
 
-    func charge(round: Int, charge: Int) {}
+    func charge(round: Int, charge: Int, costs: RoundCosts) {}
     func storedNoisySum(round: Int, like sum: RingVector) -> RingVector? { nil }
     func storeNoisySum(round: Int, _ sum: RingVector) {}
     var keepsLedger: Bool { false }
-    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) {}
+    func settle(round: Int, charge: Int, survivors: Int, costs: RoundCosts, noisySumDigest: String) {}
     func release(round: Int, modelDigest: String) {}
     func abandon(round: Int, reason: String) {}
     func epsilon(charged: Int) -> Double? { nil }

@@ -1,4 +1,6 @@
 internal import Cryptography
+internal import Federation
+internal import Operations
 internal import Privacy
 
 /// Noise from the cryptographic generator. The server knows no other, and nothing can hand it one.
@@ -24,6 +26,19 @@ struct TreeNoiseSource: NoiseSource {
     }
 
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws { try stream.fill(bytes) }
+}
+
+/// The server's noise of a round.
+struct ServerNoise: ServerNoiseSources {
+    /// The key of noise in trees over rounds; nil where the plan has none.
+    let treeKey: SharedSecret?
+
+    func fresh() throws -> SecureNoiseSource { try SecureNoiseSource() }
+
+    func keyed(step: Int) throws -> TreeNoiseSource {
+        guard let treeKey else { throw Failure(.internalFault, "noise over rounds without its key") }
+        return try TreeNoiseSource(key: treeKey.bytes, step: step)
+    }
 }
 
 /// Cohorts are drawn from the cryptographic generator: amplification holds only for a secret draw.

@@ -111,23 +111,14 @@ extension RoundOwner {
     /// The exact sum and the server's noise, where it adds any. The exact sum stays as it is until the noisy one is
     /// durable: whatever fails before is done again.
     private func drawNoisySum(_ number: Int) throws -> RingVector {
-        var sum = aggregation.sum
-        if let privacy = plan.privacy, privacy.tree != nil {
-            let key = try treeNoiseKey()
-            try privacy.addTreeNoise(to: &sum, step: engine.charged) { step in
-                try TreeNoiseSource(key: key.bytes, step: step)
-            }
-        } else if let privacy = plan.privacy, privacy.configuration.mode == .central {
-            var source = try SecureNoiseSource()
-            try privacy.addCentralNoise(to: &sum, from: &source)
-        } else if let privacy = plan.privacy, privacy.noiseFollowsMembers {
-            guard let members = masking?.collection.memberCount,
-                let survivors = self.round?.survivors.count
-            else { throw Failure(.internalFault, "round \(number) has no members") }
-            var source = try SecureNoiseSource()
-            try privacy.topUp(&sum, members: members, survivors: survivors, from: &source)
-        }
-        return sum
+        guard let file = round,
+            let members = plan.masksReports ? masking?.collection.memberCount : file.invited.count
+        else { throw Failure(.internalFault, "round \(number) has no members") }
+        let exact = ExactSum(
+            vector: aggregation.sum, weight: aggregation.weight, members: members,
+            survivors: file.survivors.count)
+        let sources = ServerNoise(treeKey: plan.privacy?.tree == nil ? nil : try treeNoiseKey())
+        return try plan.noised(exact, charge: engine.charged, from: sources).vector
     }
 
     /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run

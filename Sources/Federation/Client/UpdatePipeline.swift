@@ -76,7 +76,7 @@ package struct UpdatePipeline {
         let isPlain = plan.metrics == nil && plan.layerClipping == nil
         roundsWhenAdded =
             plan.privacy.map { privacy in
-                onlyAdds && isPlain && privacy.roundsToNearest && !privacy.rotates && !privacy.clientsAddNoise
+                onlyAdds && isPlain && privacy.roundsToNearest && !privacy.clientsAddNoise
                     && privacy.adaptiveClipping == nil
             } ?? true
     }
@@ -152,10 +152,13 @@ package struct UpdatePipeline {
             try round(delta, rotation, factor: factor, within: privacy.squaredNormBound, using: &rounding)
         }
         if privacy.adaptiveClipping != nil { encoded[dimension] = wasClipped ? -1 : 1 }
-        if privacy.clientsAddNoise {
+        switch privacy.noise {
+        case .central, .tree: break
+        case .local(let mechanism): try addNoise(share ?? mechanism, from: &source)
+        case .distributed(let shared, share: let greatest):
             precondition(
-                share != nil || !privacy.noiseFollowsMembers, "the share of a plan is no round's share")
-            try addNoise(share ?? privacy.mechanism, from: &source)
+                share != nil || !shared.shares.followsMembers, "the share of a plan is no round's share")
+            try addNoise(share ?? greatest, from: &source)
         }
         return (1, UpdateDiagnostics(norm: norm, wasClipped: wasClipped))
     }

@@ -46,13 +46,7 @@ struct PrivacyFrame {
     /// What follows from a noise multiplier.
     struct Parts {
         let rounding: GridRounding
-        let mechanism: any PrivacyMechanism
-        /// Noise of the count of unclipped updates; nil where clipping does not adapt.
-        let countMechanism: (any PrivacyMechanism)?
-        /// The noise over rounds; nil where each round has noise of its own.
-        var tree: TreeAggregation?
-        /// Noise that clients add in shares; nil where they do not.
-        var shares: SharedNoise?
+        let noise: PrivacyPlan.Noise
         /// What a round costs, or what a tree of rounds costs as a whole.
         let event: PrivacyEvent
         /// Against the server; nil: unbounded.
@@ -120,19 +114,23 @@ struct PrivacyFrame {
                 return try treeParts(multiplier * sensitivity.l2, rounding, sensitivity, roundsPerTree)
             }
             guard configuration.adaptiveClipping != nil else {
+                let isLocal = configuration.mode == .local
                 let mechanism = try mechanism(multiplier * sensitivity.l2)
                 let event = event(mechanism.event(for: sensitivity))
                 return Parts(
-                    rounding: rounding, mechanism: mechanism, countMechanism: nil, event: event,
-                    serverEvent: configuration.mode == .local ? event : nil,
+                    rounding: rounding,
+                    noise: isLocal ? .local(mechanism) : .central(mechanism, count: nil),
+                    event: event, serverEvent: isLocal ? event : nil,
                     membersEvent: againstMembers(event), bits: 32)
             }
             // Two Gaussians side by side cost what one costs whose inverse square is the sum of theirs.
             let split = try AdaptiveClipping.noiseSplit(noiseMultiplier: multiplier, cohort: expectedCohort)
             let event = event(.gaussian(noiseMultiplier: multiplier))
             return Parts(
-                rounding: rounding, mechanism: try mechanism(split.updateMultiplier * sensitivity.l2),
-                countMechanism: try mechanism(2 * split.countDeviation * distance), event: event,
+                rounding: rounding,
+                noise: .central(
+                    try mechanism(split.updateMultiplier * sensitivity.l2),
+                    count: try mechanism(2 * split.countDeviation * distance)), event: event,
                 serverEvent: nil, membersEvent: againstMembers(event), bits: 32)
         } catch let error as MechanismError {
             throw ConfigurationError(path: "task.privacy", problem: error.description)
@@ -151,8 +149,8 @@ struct PrivacyFrame {
         var event = event(tree.event(for: sensitivity))
         event.steps = roundsPerTree
         return Parts(
-            rounding: rounding, mechanism: mechanism, countMechanism: nil, tree: tree, event: event,
-            serverEvent: nil, membersEvent: againstMembers(event), bits: 32)
+            rounding: rounding, noise: .tree(tree), event: event, serverEvent: nil,
+            membersEvent: againstMembers(event), bits: 32)
     }
 
     /// Noise in shares: sized so that the honest among the fewest survivors bring all of it; whoever is above that
@@ -195,7 +193,7 @@ struct PrivacyFrame {
         var serverEvent = event(sum)
         serverEvent.sampling = .none
         return Parts(
-            rounding: rounding, mechanism: mechanism, countMechanism: nil, shares: noise, event: event(sum),
+            rounding: rounding, noise: .distributed(noise, share: mechanism), event: event(sum),
             serverEvent: serverEvent, membersEvent: againstMembers(event(sum)), bits: bits)
     }
 

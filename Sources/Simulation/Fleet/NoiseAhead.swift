@@ -1,4 +1,3 @@
-internal import Encoding
 internal import Federation
 internal import Synchronization
 
@@ -8,13 +7,11 @@ final class NoiseAhead: Sendable {
     private let plan: TaskPlan
     private let origin: NoiseOrigin
     private let round: Int
-    private let drawn = Mutex<Result<RingVector, any Error>?>(nil)
+    private let drawn = Mutex<Result<DrawnNoise?, any Error>?>(nil)
 
     /// The noise of a round; nil where the server adds none of the round's own.
     init?(plan: TaskPlan, origin: NoiseOrigin, round: Int) {
-        guard let privacy = plan.privacy, privacy.configuration.mode == .central, privacy.tree == nil else {
-            return nil
-        }
+        guard plan.privacy?.drawsAhead == true else { return nil }
         self.plan = plan
         self.origin = origin
         self.round = round
@@ -23,22 +20,39 @@ final class NoiseAhead: Sendable {
     /// Whether the noise is still to be drawn.
     var isDue: Bool { drawn.withLock { $0 == nil } }
 
-    /// Draws the noise; an error is kept for ``add(to:)``. Calls must not overlap.
+    /// Draws the noise; an error is kept for ``noise()``. Calls must not overlap.
     func draw() {
-        let result = Result { () throws -> RingVector in
-            var noise = RingVector(zeros: plan.reportDimension, bits: plan.codec.bits)
+        let result = Result { () throws -> DrawnNoise? in
             try origin.draw(client: 0, round: round) { source in
-                try plan.privacy?.addCentralNoise(to: &noise, from: &source)
+                try plan.privacy?.drawAhead(coordinates: plan.reportDimension, from: &source)
             }
-            return noise
         }
         drawn.withLock { $0 = result }
     }
 
-    /// Adds the noise to the round's exact sum, drawing it where no worker has. Throws what the source threw;
-    /// nothing may then be released.
-    func add(to sum: inout RingVector) throws {
+    /// The noise, drawn now where no worker has. Throws what the source threw; nothing may then be released.
+    func noise() throws -> DrawnNoise? {
         if isDue { draw() }
-        if let noise = try drawn.withLock({ try $0?.get() }) { sum.add(noise) }
+        return try drawn.withLock { try $0?.get() }
     }
+}
+
+/// The server's noise of one simulated round.
+struct SimulatedNoise: ServerNoiseSources {
+    let origin: NoiseOrigin
+    let round: Int
+    let journal: any SimulationJournal
+    /// The round's own noise, where the server adds any.
+    let ahead: NoiseAhead?
+
+    func fresh() throws -> AnyNoiseSource { try origin.source(client: 0, round: round) }
+
+    func keyed(step: Int) throws -> AnyNoiseSource {
+        switch origin {
+        case .seeded: try origin.source(client: 0, round: step)
+        case .secure: .secret(try journal.treeNoiseSource(step: step))
+        }
+    }
+
+    func drawnAhead() throws -> DrawnNoise? { try ahead?.noise() }
 }

@@ -3,7 +3,7 @@ internal import Configuration
 internal import Cryptography
 internal import Datasets
 package import Encoding
-internal import Federation
+package import Federation
 internal import Foundation
 package import Operations
 internal import Privacy
@@ -150,7 +150,9 @@ package final class RunJournal: SimulationJournal {
         return SharedSecret(key)
     }
 
-    package func charge(round: Int, charge: Int) throws { try ledger?.charge(round: round, charge: charge) }
+    package func charge(round: Int, charge: Int, costs: RoundCosts) throws {
+        try ledger?.charge(round: round, costs: costs)
+    }
 
     package func storedNoisySum(round: Int, like sum: RingVector) throws -> RingVector? {
         guard isSecure, let data = FileManager.default.contents(atPath: folder.file("noisy-sum.bin")) else {
@@ -167,9 +169,10 @@ package final class RunJournal: SimulationJournal {
 
     package var keepsLedger: Bool { ledger != nil }
 
-    package func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws {
-        try ledger?.settle(
-            round: round, charge: charge, survivors: survivors, noisySumDigest: noisySumDigest)
+    package func settle(
+        round: Int, charge: Int, survivors: Int, costs: RoundCosts, noisySumDigest: String
+    ) throws {
+        try ledger?.settle(round: round, survivors: survivors, costs: costs, noisySumDigest: noisySumDigest)
     }
 
     package func release(round: Int, modelDigest: String) throws {

@@ -9,7 +9,8 @@ final class RunLedger {
     private var ledger: PrivacyLedger
     private let file: LedgerFile
     private let plan: PrivacyPlan?
-    private let exampleEvents: [LedgerEvent]
+    /// The costs that were written last, and how: they are mostly the same again.
+    private var last: (costs: RoundCosts, written: LedgerEntry.RoundCosts)?
     private let serverEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let isDurable: Bool
@@ -33,7 +34,6 @@ final class RunLedger {
         serverEvents = try Self.events([
             task.privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.adjacency)
         ])
-        exampleEvents = try Self.events([task.example?.event(rounds: 1)].compactMap(\.self))
         // The engine stops at the planned number of rounds; the ledger's own limit allows for rounding.
         let limit = configuration.targetEpsilon.map { $0 * (1 + 1e-9) } ?? .infinity
         budget = PrivacyBudget(epsilon: limit, delta: configuration.targetDelta)
@@ -79,16 +79,16 @@ final class RunLedger {
             .storage, "\(path): \(why); restore the folder from one backup, or choose another folder")
     }
 
-    /// Writes the worst case of a round, the `charge`-th of the run.
-    func charge(round: Int, charge: Int) throws {
-        let costs = try costs(charge: charge)
+    /// Writes the worst case of a round.
+    func charge(round: Int, costs: RoundCosts) throws {
+        let costs = try written(costs)
         try ledger.charge(round: round, costs: costs, within: budget, time: time, epsilon: epsilon)
     }
 
-    /// Writes what the `charge`-th charged round of the run became.
-    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws {
+    /// Writes what a charged round became: the costs are those that its noisy sum came with.
+    func settle(round: Int, survivors: Int, costs: RoundCosts, noisySumDigest: String) throws {
         let settlement = LedgerEntry.Settlement(
-            survivors: survivors, costs: try costs(charge: charge), sumDigest: noisySumDigest)
+            survivors: survivors, costs: try written(costs), sumDigest: noisySumDigest)
         try ledger.settle(round: round, settlement, time: time)
     }
 
@@ -105,11 +105,16 @@ final class RunLedger {
 
     func synchronise() throws { try file.synchronise() }
 
-    private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
-        LedgerEntry.RoundCosts(
-            released: try plan.map { try Self.events($0.events(charge: charge)) } ?? serverEvents,
-            server: serverEvents, example: exampleEvents,
-            members: try plan.map { try Self.events($0.membersEvents(charge: charge)) } ?? [])
+    /// The form of the file. Where no plan bounds what the released models tell, that is what the server sees.
+    private func written(_ costs: RoundCosts) throws -> LedgerEntry.RoundCosts {
+        if let last, last.costs == costs { return last.written }
+        let server = try Self.events([costs.server])
+        let written = LedgerEntry.RoundCosts(
+            released: plan == nil ? server : try Self.events(costs.released), server: server,
+            example: try Self.events([costs.example].compactMap(\.self)),
+            members: try Self.events(costs.members))
+        last = (costs, written)
+        return written
     }
 
     /// Every event of this ledger is one of the plan's two: which and how many says it all.

@@ -1,5 +1,6 @@
 internal import Cryptography
 package import Encoding
+package import Federation
 
 /// Writes nothing down: for baselines, which release nothing and spend nothing, and for tests.
 package final class SilentJournal: SimulationJournal {
@@ -18,11 +19,11 @@ package final class SilentJournal: SimulationJournal {
         try SecretNoiseSource(key: treeKey.bytes, step: step)
     }
 
-    package func charge(round: Int, charge: Int) {}
+    package func charge(round: Int, charge: Int, costs: RoundCosts) {}
     package func storedNoisySum(round: Int, like sum: RingVector) -> RingVector? { nil }
     package func storeNoisySum(round: Int, _ sum: RingVector) {}
     package var keepsLedger: Bool { false }
-    package func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) {}
+    package func settle(round: Int, charge: Int, survivors: Int, costs: RoundCosts, noisySumDigest: String) {}
     package func release(round: Int, modelDigest: String) {}
     package func abandon(round: Int, reason: String) {}
     package func epsilon(charged: Int) -> Double? { nil }

@@ -1,4 +1,5 @@
 package import Encoding
+package import Federation
 
 /// What a simulation writes down while it runs: the privacy ledger, the round records, the checkpoints.
 ///
@@ -11,15 +12,16 @@ package protocol SimulationJournal: AnyObject {
     /// one run.
     func treeNoiseSource(step: Int) throws -> SecretNoiseSource
     /// Writes a round's worst-case charge, the `charge`-th of the run. Writing the same again changes nothing.
-    func charge(round: Int, charge: Int) throws
+    func charge(round: Int, charge: Int, costs: RoundCosts) throws
     /// The noisy sum that an earlier, interrupted try of this round stored.
     func storedNoisySum(round: Int, like sum: RingVector) throws -> RingVector?
     /// Keeps the noisy sum, whoever added the noise, until the round is published.
     func storeNoisySum(round: Int, _ sum: RingVector) throws
     /// Whether there is a ledger: else nobody asks for digests.
     var keepsLedger: Bool { get }
-    /// Writes who was really in the sum of the `charge`-th charged round, and the sum's SHA-256.
-    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws
+    /// Writes who was really in the sum of the `charge`-th charged round, what the noise in it makes it cost, and the
+    /// sum's SHA-256.
+    func settle(round: Int, charge: Int, survivors: Int, costs: RoundCosts, noisySumDigest: String) throws
     /// Writes the release of a round's model by its SHA-256.
     func release(round: Int, modelDigest: String) throws
     /// Writes that a round released nothing.

@@ -1,0 +1,89 @@
+package import Privacy
+
+/// What rounds of a task cost, and whom against.
+extension PrivacyPlan {
+    /// What the ledger charges for a round against whoever sees the released models, `charge` being the round's
+    /// number among the charged ones, from 1: its event, or a whole tree's with the tree's first round.
+    package func events(charge: Int) -> [PrivacyEvent] {
+        guard let tree else { return [roundEvent] }
+        return tree.isFirstOfTree(step: charge) ? [roundEvent] : []
+    }
+
+    /// The same against other members of a cohort.
+    package func membersEvents(charge: Int) -> [PrivacyEvent] {
+        guard let tree else { return [membersEvent] }
+        return tree.isFirstOfTree(step: charge) ? [membersEvent] : []
+    }
+
+    /// The least number of charged rounds that have so many events.
+    package func rounds(events: Int) -> Int {
+        guard let tree, events > 0 else { return events }
+        return (events - 1) * tree.leaves + 1
+    }
+
+    /// The guarantee after `rounds` charged rounds against whoever sees the released models.
+    package func spent(rounds: Int, accountant: AccountantKind? = nil) throws -> PrivacyGuarantee {
+        try Self.guarantee(roundEvent, configuration, rounds: rounds, accountant: accountant)
+    }
+
+    /// The guarantee after `rounds` charged rounds against other members of the cohorts, colluding ones at the rate that
+    /// the task assumes.
+    package func spentAgainstMembers(rounds: Int, accountant: AccountantKind? = nil) throws
+        -> PrivacyGuarantee
+    {
+        try Self.guarantee(membersEvent, configuration, rounds: rounds, accountant: accountant)
+    }
+
+    /// ε after `rounds` by Rényi accounting alone, which takes no time and is never below the truth: for every
+    /// round's record. Falls back to the configured accountant where Rényi accounting does not know the event.
+    package func epsilonQuickly(rounds: Int) throws -> Double {
+        guard let roundCurve else { return try spent(rounds: rounds).epsilon }
+        return epsilon(of: roundCurve, rounds: rounds)
+    }
+
+    /// The same against the server; infinite where nothing bounds it.
+    package func epsilonAgainstServerQuickly(rounds: Int) throws -> Double {
+        guard let serverCurve else { return try spentAgainstServer(rounds: rounds)?.epsilon ?? .infinity }
+        return epsilon(of: serverCurve, rounds: rounds)
+    }
+
+    /// The same against other members.
+    package func epsilonAgainstMembersQuickly(rounds: Int) throws -> Double {
+        guard let membersCurve else { return try spentAgainstMembers(rounds: rounds).epsilon }
+        return epsilon(of: membersCurve, rounds: rounds)
+    }
+
+    private func epsilon(of curve: RenyiCurve, rounds: Int) -> Double {
+        var total = RenyiCurve(orders: curve.orders)
+        total.add(curve, steps: tree?.trees(steps: rounds) ?? rounds)
+        return total.epsilon(delta: Self.accountedDelta(configuration)).epsilon
+    }
+
+    /// The same against the server; nil: unbounded.
+    package func spentAgainstServer(rounds: Int, accountant: AccountantKind? = nil) throws
+        -> PrivacyGuarantee?
+    {
+        try serverEvent.map { try Self.guarantee($0, configuration, rounds: rounds, accountant: accountant) }
+    }
+
+    /// The δ left for the noise: abandoning a round for want of survivors tells of the cohort's size, and under
+    /// Poisson sampling the plan keeps the chance of that within a hundredth of δ over the whole run.
+    static func accountedDelta(_ configuration: PrivacyConfiguration) -> Double {
+        let tellsOfSize = configuration.mode == .distributed && configuration.sampling == .poisson
+        return tellsOfSize ? 0.99 * configuration.targetDelta : configuration.targetDelta
+    }
+
+    static func guarantee(
+        _ event: PrivacyEvent, _ configuration: PrivacyConfiguration, rounds: Int, accountant: AccountantKind?
+    ) throws -> PrivacyGuarantee {
+        var event = event
+        if case .tree(let multiplier, _) = event.mechanism {
+            let trees = (rounds + event.steps - 1) / event.steps
+            event.mechanism = .tree(noiseMultiplier: multiplier, participations: trees)
+        } else {
+            event.steps = rounds
+        }
+        return try PrivacyGuarantee.of(
+            [event], delta: accountedDelta(configuration), accountant: accountant ?? configuration.accountant)
+    }
+}

@@ -1,0 +1,15 @@
+internal import Encoding
+internal import Privacy
+
+/// What all clients of a round have in common.
+struct SharedRound {
+    let number: Int
+    let rotation: RandomRotation?
+    let masking: MaskedRound?
+    /// Noise that each client adds; nil where clients add none.
+    let share: (any PrivacyMechanism)?
+    /// Invited clients.
+    let members: Int
+    /// The server's noise; nil where it adds none of the round's own.
+    let noise: NoiseAhead?
+}

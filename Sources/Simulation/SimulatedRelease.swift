@@ -1,0 +1,91 @@
+internal import Compute
+internal import Encoding
+internal import Federation
+internal import SecureAggregation
+
+/// The last steps of simulated rounds: sums in memory, a journal for the books, and the model that moves.
+final class SimulatedRelease: RoundCompletionPort {
+    /// The newest model.
+    private(set) var model: GlobalModel
+    private let plan: TaskPlan
+    private let origin: NoiseOrigin
+    private let pool: WorkerPool<ClientWorker>
+    private let journal: any SimulationJournal
+    private var round: SharedRound?
+    private var exact: ExactSum?
+
+    init(
+        _ setup: SimulationSetup, model: GlobalModel, pool: WorkerPool<ClientWorker>,
+        journal: any SimulationJournal
+    ) {
+        (plan, origin) = (setup.plan, setup.noise)
+        (self.model, self.pool, self.journal) = (model, pool, journal)
+    }
+
+    /// Takes up a round whose reports are summed in the workers, or masked.
+    func begin(_ round: SharedRound) { (self.round, exact) = (round, nil) }
+
+    func fix(survivors: [Int], round number: Int) throws {
+        guard let round, round.number == number else { throw StepOutOfOrder("no round is open") }
+        if let masking = round.masking {
+            do {
+                exact = ExactSum(
+                    vector: try masking.open(survivors: survivors, threads: pool.states.count),
+                    weight: survivors.count, members: round.members, survivors: survivors.count)
+            } catch let error as SecureAggregationError {
+                throw RoundLoss("secure aggregation: \(error)")
+            }
+            return
+        }
+        var total = pool.states[0].partial
+        for worker in pool.states.dropFirst() { total.merge(worker.partial) }
+        exact = ExactSum(
+            vector: total.sum, weight: total.weight, members: round.members, survivors: survivors.count)
+    }
+
+    func exactSum(round: Int) throws -> ExactSum {
+        guard let exact else { throw StepOutOfOrder("round \(round) has no sum") }
+        return exact
+    }
+
+    func noiseSources(round number: Int, charge: Int) -> SimulatedNoise {
+        SimulatedNoise(origin: origin, round: number, journal: journal, ahead: round?.noise)
+    }
+
+    func storedSum(round: Int) throws -> (vector: RingVector, weight: Int)? {
+        guard plan.privacy != nil, let exact,
+            let stored = try journal.storedNoisySum(round: round, like: exact.vector)
+        else { return nil }
+        return (stored, exact.weight)
+    }
+
+    func store(_ sum: NoisedSum, round: Int) throws {
+        guard plan.privacy != nil else { return }
+        try journal.storeNoisySum(round: round, sum.vector)
+    }
+
+    func forgetReports(round: Int) { exact = nil }
+
+    func digest(of sum: NoisedSum) throws -> String {
+        journal.keepsLedger ? try sum.vector.withPackedBytes(Digest.hexadecimal) : ""
+    }
+
+    func charge(round: Int, charge: Int, costs: RoundCosts) throws {
+        try journal.charge(round: round, charge: charge, costs: costs)
+    }
+
+    func settle(round: Int, charge: Int, survivors: Int, costs: RoundCosts, digest: String) throws {
+        try journal.settle(
+            round: round, charge: charge, survivors: survivors, costs: costs, noisySumDigest: digest)
+    }
+
+    /// In memory only; what is returned is the model's digest, where there is a ledger that wants it.
+    func makeModel(of sum: NoisedSum, round number: Int) throws -> String {
+        model.apply(noisySum: sum.vector, weight: sum.weight, rotation: round?.rotation)
+        return journal.keepsLedger ? try model.parameters.values.withUnsafeBytes(Digest.hexadecimal) : ""
+    }
+
+    func publish(_ digest: String, round: Int) throws {
+        try journal.release(round: round, modelDigest: digest)
+    }
+}

@@ -10,7 +10,7 @@ final class ClientWorker {
     /// The reports of this round that this worker trained.
     private(set) var partial: Aggregation
     private let work: ClientTraining
-    private var pipeline: UpdatePipeline
+    private let pipeline: UpdatePipeline
     /// Measures the round's model on clients' data; nil where their metrics do not ride along.
     private let evaluator: ClientEvaluator?
     /// Whether a failure of local work may not be seen.
@@ -24,7 +24,7 @@ final class ClientWorker {
         pipeline = UpdatePipeline(plan: plan, onlyAdds: !masks)
         hidesFailures = plan.hidesFailures
         evaluator = plan.metrics.map { _ in ClientEvaluator(plan) }
-        partial = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
+        partial = Aggregation(count: plan.report.count, bits: plan.codec.bits)
     }
 
     /// Empties the partial sum for the next round.

@@ -55,7 +55,7 @@ final class MaskedCohort {
             dropoutRate: rates.dropoutRate, adversarialRate: rates.adversarialRate)
         binding = try RoundBinding(
             run: "bench", round: round, modelDigest: [UInt8](repeating: 1, count: 32), bits: plan.codec.bits,
-            coordinateCount: plan.reportDimension, minimalSurvivors: 2, assumptions: assumptions)
+            coordinateCount: plan.report.count, minimalSurvivors: 2, assumptions: assumptions)
         members = try (0..<count).map { _ in try KeyedMember(key: Signature.PrivateKey()) }
         let verifier = PinnedMembers(Set(members.map(\.identity)))
         let memoizing = MemoizingVerifier(verifier)
@@ -70,7 +70,7 @@ final class MaskedCohort {
         }
         self.clients = clients
         server = SecureAggregationServer(binding: binding, verifier: verifier)
-        plainSum = RingVector(zeros: plan.reportDimension, bits: plan.codec.bits)
+        plainSum = RingVector(zeros: plan.report.count, bits: plan.codec.bits)
     }
 
     /// Runs the round; the last `dropped` members share and then are gone. Throws ``BenchFailure/wrongSum``
@@ -156,7 +156,7 @@ final class MaskedCohort {
     /// The first member's update: rotated, rounded, noised.
     private func encodedUpdate() throws -> RingVector {
         let update = BenchTask.update(count: plan.dimension)
-        var pipeline = UpdatePipeline(plan: plan)
+        let pipeline = UpdatePipeline(plan: plan)
         var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
         return try agent.charge("encoding") {
             var noise = try SecureNoiseSource()
@@ -172,7 +172,7 @@ final class MaskedCohort {
 
     private func madeUp(_ index: Int) -> RingVector {
         RingVector(
-            narrow: [UInt32](repeating: UInt32(index) &* 40_503, count: plan.reportDimension),
+            narrow: [UInt32](repeating: UInt32(index) &* 40_503, count: plan.report.count),
             bits: plan.codec.bits)
     }
 

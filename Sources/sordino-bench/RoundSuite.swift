@@ -15,8 +15,8 @@ enum RoundSuite {
 
     private static func report(_ mode: PrivacyMode, _ stopwatch: Stopwatch) throws -> Figure {
         let plan = try BenchTask.perceptron(mode: mode)
-        var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
-        var aggregation = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
+        let pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
+        var aggregation = Aggregation(count: plan.report.count, bits: plan.codec.bits)
         var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
         var noise = try SecureNoiseSource()
         let rotation =

@@ -27,7 +27,7 @@ enum SecureAggregationSuite {
         let agreement: Double
 
         func floor(masks: Int, plan: TaskPlan, agreements: Int) -> (Double, String) {
-            let bytes = masks * plan.reportDimension * (plan.codec.bits <= 16 ? 2 : 4)
+            let bytes = masks * plan.report.count * (plan.codec.bits <= 16 ? 2 : 4)
             return (
                 Double(bytes) / keystream + Double(agreements) * agreement,
                 "AES-CTR bytes + X25519 operations"
@@ -123,7 +123,7 @@ enum SecureAggregationSuite {
 
     /// One thread's encoder.
     private final class Worker {
-        private var pipeline: UpdatePipeline
+        private let pipeline: UpdatePipeline
         private let bits: Int
         private(set) var failure: (any Error)?
 

@@ -92,7 +92,7 @@ import Transport
             let file = try #require(try fleet.fixture.state.round(round))
             let clients = fleet.members.compactMap { $0.plan?.client }.sorted()
             #expect(file.state == .published && file.survivors == clients && file.reports.count == 4)
-            var sum = Aggregation(count: task.reportDimension, bits: task.codec.bits)
+            var sum = Aggregation(count: task.report.count, bits: task.codec.bits)
             for member in fleet.members {
                 let plan = try #require(member.plan)
                 sum.add(TestAgent.vector(plan.client, plan), weight: 1)

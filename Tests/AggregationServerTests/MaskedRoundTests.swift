@@ -20,7 +20,7 @@ import Transport
         let setup = try fleet.fixture.setup
         let task = setup.plan
         var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
-        var sum = Aggregation(count: task.reportDimension, bits: task.codec.bits)
+        var sum = Aggregation(count: task.report.count, bits: task.codec.bits)
         for member in members {
             let plan = try #require(member.plan)
             sum.add(TestAgent.vector(plan.client, plan), weight: 1)

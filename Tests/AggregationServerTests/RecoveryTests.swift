@@ -119,7 +119,7 @@ import Transport
         if let before { try AtomicFile.write(Array(before), to: path, mode: 0o600) }
         let setup = try fixture.setup
         let noisy = try fixture.state.noisySum(
-            1, count: setup.plan.reportDimension, bits: setup.plan.codec.bits)
+            1, count: setup.plan.report.count, bits: setup.plan.codec.bits)
         let released = try fixture.state.readModel(1)
         try fixture.start()
         #expect(try fixture.eventually { try fixture.state.run()?.finished != nil })

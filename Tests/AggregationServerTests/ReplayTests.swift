@@ -72,7 +72,7 @@ import Transport
                 $0.contains("\"kind\":\"settle\"") && $0.contains("\"round\":\(round),")
             })
         #expect(settled.contains("\"survivors\":\(clients.count)"))
-        var sum = Aggregation(count: task.reportDimension, bits: task.codec.bits)
+        var sum = Aggregation(count: task.report.count, bits: task.codec.bits)
         for plan in plans {
             sum.add(vector(plan.client, round: round, plan, task), weight: mode == .none ? 5 : 1)
         }

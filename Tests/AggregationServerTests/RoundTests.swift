@@ -16,7 +16,7 @@ import Transport
         let task = setup.plan
         var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
         for plans in rounds {
-            var sum = Aggregation(count: task.reportDimension, bits: task.codec.bits)
+            var sum = Aggregation(count: task.report.count, bits: task.codec.bits)
             for plan in plans { sum.add(TestAgent.vector(plan.client, plan), weight: weight) }
             model.apply(noisySum: sum.sum, weight: sum.weight)
         }

@@ -26,7 +26,7 @@ import Transport
         let plans = try agents.map { try $0.plan() }
         let task = try fixture.setup.plan
         func values(_ client: Int) -> [Float] {
-            (0..<task.reportDimension).map { Float($0 - 3) * 0.37 + Float(client) * 1e-3 }
+            (0..<task.report.count).map { Float($0 - 3) * 0.37 + Float(client) * 1e-3 }
         }
         func body(_ values: [Float], _ plan: RoundPlan, weight: Int) throws -> [UInt8] {
             let header = try #require(
@@ -46,7 +46,7 @@ import Transport
             agents[0].client.disconnect()
         }
         var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
-        var sum = Aggregation(count: task.reportDimension, bits: task.codec.bits)
+        var sum = Aggregation(count: task.report.count, bits: task.codec.bits)
         for (agent, plan) in zip(agents, plans) {
             let (values, weight) = (values(plan.client), 3 + plan.client)
             #expect(try agent.send(body(values, plan, weight: weight), round: 1).status == 202)

@@ -51,7 +51,7 @@ import Testing
             let header = try body.withUnsafeBytes { try UpdateHeader(decoding: $0) }
             #expect(header.round == round && header.weight == 30 && header.bits == 64)
             #expect(header.values == .floats)
-            var sum = Aggregation(count: task.plan.reportDimension, bits: 64)
+            var sum = Aggregation(count: task.plan.report.count, bits: 64)
             Array(body[UpdateHeader.byteCount...]).withUnsafeBytes {
                 sum.add(floats: $0, factor: task.plan.codec.scale * 30, weight: 30)
             }

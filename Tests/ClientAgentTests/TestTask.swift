@@ -97,7 +97,7 @@ struct TestTask {
             run: run, round: round, client: client, seed: seed, population: population, task: text,
             taskSHA256: Digest.text(of: try SHA256.hash(Array(text.utf8))),
             model: .init(round: 0, sha256: digest, bytes: bytes.count), privacy: nil,
-            report: ReportShape(count: plan.reportDimension, bits: plan.codec.bits, scale: scale),
+            report: ReportShape(count: plan.report.count, bits: plan.codec.bits, scale: scale),
             deadlineSeconds: 600)
     }
 }

@@ -37,6 +37,23 @@ import Testing
         #expect(try federation.summary("seed")["model_sha256"]?.string != digests.first)
     }
 
+    /// A task's parts that only privacy has a use for, such as metrics in the vector, stay out of its baseline.
+    @Test(arguments: [
+        "task.evaluation.holdout=federated", "task.privacy.adaptive_clipping={}",
+        "task.privacy.per_layer_clipping=true", "task.privacy.mode=local",
+        "task.privacy.example={clipping_norm: 1, noise_multiplier: 1, records: 100}",
+    ])
+    func everyPrivateTaskHasItsBaselines(setting: String) throws {
+        let workspace = try Workspace()
+        let run = try Sordino.run(
+            "simulate", Scenarios.quickstart, "--out", workspace.file("out"), "--set", setting,
+            "--set", "task.rounds=8", "--format", "json")
+        #expect(run.status == 0, "\(run.errors)")
+        let baselines = try #require(run.json["baselines"]?.items)
+        #expect(baselines.compactMap { $0["name"]?.string } == ["without_privacy", "central"])
+        for baseline in baselines { #expect(try #require(baseline["accuracy"]?.number) > 0.5) }
+    }
+
     @Test func masksDoNotChangeABit() throws {
         let federation = try Federation(
             Scenarios.digits(

@@ -19,8 +19,8 @@ import Testing
 
     private func sum(_ plan: TaskPlan, _ seed: UInt64) -> RingVector {
         var random = SeededGenerator(seed: seed, purpose: .test)
-        var sum = RingVector(zeros: plan.reportDimension, bits: plan.codec.bits)
-        let values = (0..<plan.reportDimension).map { _ in Int64((random.uniform() - 0.5) * 1e6) }
+        var sum = RingVector(zeros: plan.report.count, bits: plan.codec.bits)
+        let values = (0..<plan.report.count).map { _ in Int64((random.uniform() - 0.5) * 1e6) }
         values.withUnsafeBufferPointer { sum.add(integers: $0) }
         return sum
     }

@@ -34,9 +34,9 @@ import Testing
         let task = try TaskConfiguration(Section(JSONValue(json5: text.utf8, source: "test"), path: "task"))
         let plan = try TaskPlan(task, model: Model(task.model, inputShape: [9]), population: 20)
         let privacy = try #require(plan.privacy)
-        var pipeline = UpdatePipeline(plan: plan)
+        let pipeline = UpdatePipeline(plan: plan)
         var random = SeededGenerator(seed: 1, purpose: .test)
-        #expect(plan.vectorDimension == plan.dimension + 3)
+        #expect(plan.report.vector.count == plan.dimension + 3)
         for metrics in Self.absurd {
             for scale in [0, 1e-30, 1e-3, 1, 1e6, 1e18] as [Float] {
                 let delta = (0..<plan.dimension).map { _ in (random.uniform() - 0.5) * scale }
@@ -47,7 +47,8 @@ import Testing
                         $0, examples: 3, clippingNorm: 0.7, metrics: metrics, rounding: &rounding,
                         noise: &noise)
                 }
-                let integers = pipeline.report(bits: plan.codec.bits).centred().prefix(plan.vectorDimension)
+                let integers = pipeline.report(bits: plan.codec.bits).centred().prefix(
+                    plan.report.vector.count)
                 let squared = integers.reduce(UInt64(0)) { $0 + UInt64($1 * $1) }
                 #expect(squared <= privacy.squaredNormBound)
             }

@@ -184,8 +184,8 @@ private final class MemoryPort: RoundCompletionPort {
 
     init(_ plan: TaskPlan) {
         self.plan = plan
-        var sum = RingVector(zeros: plan.reportDimension, bits: plan.codec.bits)
-        let values = (0..<plan.reportDimension).map { Int64($0 % 11) - 5 }
+        var sum = RingVector(zeros: plan.report.count, bits: plan.codec.bits)
+        let values = (0..<plan.report.count).map { Int64($0 % 11) - 5 }
         values.withUnsafeBufferPointer { sum.add(integers: $0) }
         exact = sum
     }

@@ -217,10 +217,10 @@ private enum Fixture {
         // One large tensor, the others small.
         var delta = [Float](repeating: 0.001, count: plan.dimension)
         for index in layout.entries[0].range { delta[index] = 3 }
-        var pipeline = UpdatePipeline(plan: plan)
+        let pipeline = UpdatePipeline(plan: plan)
         var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
         var noise = SeededNoiseSource(seed: 1, client: 0, round: 1)
-        var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
+        var sum = Aggregation(count: plan.report.count, bits: plan.codec.bits)
         let wasClipped = try delta.withUnsafeBufferPointer {
             let encoded = try pipeline.encode(
                 $0, examples: 1, clippingNorm: 0.5, rounding: &rounding, noise: &noise)
@@ -244,9 +244,9 @@ private enum Fixture {
         let privacy = "{mode: 'central', clipping_norm: 0.5\(multiplier)\(keys)}"
         let plan = try Fixture.setup(privacy: privacy).plan
         var random = SeededGenerator(seed: 5, purpose: .test)
-        var (reporting, adding) = (UpdatePipeline(plan: plan), UpdatePipeline(plan: plan, onlyAdds: true))
+        let (reporting, adding) = (UpdatePipeline(plan: plan), UpdatePipeline(plan: plan, onlyAdds: true))
         var sums = [Aggregation](
-            repeating: Aggregation(count: plan.reportDimension, bits: plan.codec.bits), count: 2)
+            repeating: Aggregation(count: plan.report.count, bits: plan.codec.bits), count: 2)
         for scale in [0, 1e-4, 1, 1e10] as [Float] {
             let delta = (0..<plan.dimension).map { _ in (random.uniform() - 0.5) * scale }
             try delta.withUnsafeBufferPointer { delta in

@@ -161,7 +161,7 @@ final class AgentRouter: HTTPHandler {
         }
         let privacy = plan.privacy
         let form = UpdateForm(
-            key: key, count: plan.reportDimension, bits: plan.codec.bits,
+            key: key, count: plan.report.count, bits: plan.codec.bits,
             isUniform: plan.weighsUniformly,
             squaredNormBound: privacy?.configuration.mode == .central
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil,

@@ -75,7 +75,7 @@ extension AgentRouter {
         _ agent: AgentIdentity, _ key: RoundKey, _ responder: Responder
     ) -> RequestDecision {
         let form = UpdateForm(
-            key: key, count: plan.reportDimension, bits: plan.codec.bits, isUniform: true,
+            key: key, count: plan.report.count, bits: plan.codec.bits, isUniform: true,
             squaredNormBound: nil, floatScale: nil)
         let sink = CollectingSink { [reader] bytes in
             reader.take(.init(form: form, body: bytes, agent: agent, responder: responder))

@@ -91,7 +91,7 @@ extension RoundOwner {
             model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: model.buffer.count),
             privacy: facts,
             report: ReportShape(
-                count: plan.reportDimension, bits: plan.codec.bits, scale: plan.codec.scale),
+                count: plan.report.count, bits: plan.codec.bits, scale: plan.codec.scale),
             deadlineSeconds: max(0, round.deadline - now))
     }
 

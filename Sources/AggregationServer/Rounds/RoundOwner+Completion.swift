@@ -94,7 +94,7 @@ extension RoundOwner {
     /// Draws the noise once; a noisy sum that exists is used byte for byte.
     private func makeNoisySum(_ number: Int) throws {
         if noisySum == nil {
-            noisySum = try state.noisySum(number, count: plan.reportDimension, bits: plan.codec.bits)
+            noisySum = try state.noisySum(number, count: plan.report.count, bits: plan.codec.bits)
         }
         if noisySum == nil {
             let sum = try drawNoisySum(number)

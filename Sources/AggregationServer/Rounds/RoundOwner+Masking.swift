@@ -316,7 +316,7 @@ extension RoundOwner {
         case .lost(let reason)?: return .failed("secure aggregation: \(reason)")
         case nil:
             // After a restart: the noisy sum is on disk, or the round would have been abandoned.
-            guard try state.hasNoisySum(number, count: plan.reportDimension, bits: plan.codec.bits) else {
+            guard try state.hasNoisySum(number, count: plan.report.count, bits: plan.codec.bits) else {
                 return .failed("the server was restarted")
             }
             try close(number, survivors)

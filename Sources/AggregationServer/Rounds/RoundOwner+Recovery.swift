@@ -70,7 +70,7 @@ extension RoundOwner {
     private func resume(_ file: RoundFile) throws {
         var file = file
         let isNoisy = try state.hasNoisySum(
-            file.round, count: plan.reportDimension, bits: plan.codec.bits)
+            file.round, count: plan.report.count, bits: plan.codec.bits)
         if plan.masksReports, !isNoisy, file.state != .published {
             try abandonMasked(file)
             return

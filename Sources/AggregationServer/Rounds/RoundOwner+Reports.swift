@@ -100,7 +100,7 @@ extension RoundOwner {
         guard let file = try state.map(path) else { throw StateDirectory.missing(path) }
         guard let header = try? UpdateHeader(decoding: file.bytes) else { throw StateDirectory.damaged(path) }
         let vector = Self.vector(file.bytes)
-        guard header.count == plan.reportDimension, header.bits == plan.codec.bits,
+        guard header.count == plan.report.count, header.bits == plan.codec.bits,
             vector.count == header.bodyByteCount,
             header.values == .floats
                 ? plan.sendsFloats : RingVector.isWireForm(vector, count: header.count, bits: header.bits)

@@ -121,7 +121,7 @@ final class RoundOwner {
         engine = RoundEngine(
             rules: Self.rules(setup.plan), round: run.round, published: run.published, charged: run.charged)
         cohortGenerator = try SecureCohortGenerator()
-        aggregation = Aggregation(count: setup.plan.reportDimension, bits: setup.plan.codec.bits)
+        aggregation = Aggregation(count: setup.plan.report.count, bits: setup.plan.codec.bits)
         evaluation = try setup.holdout.map { try EvaluationThread(setup, holdout: $0, mailbox: mailbox) }
         roundEpsilons = (
             try setup.plan.privacy?.epsilonQuickly(rounds: 1) ?? .infinity,

@@ -63,7 +63,7 @@ package struct RoundWork {
         clippingNorm = adapts ? message.privacy?.clippingNorm ?? configured : configured
         guard clippingNorm > 0 else { throw UnusablePlan("the clipping norm is not above 0") }
         let scale = plan.privacy?.scale(forClippingNorm: clippingNorm) ?? plan.codec.scale
-        guard message.report.count == plan.reportDimension, message.report.bits == plan.codec.bits,
+        guard message.report.count == plan.report.count, message.report.bits == plan.codec.bits,
             message.report.scale == scale
         else { throw UnusablePlan("the server wants another vector than its task gives: versions differ") }
         self.message = message
@@ -131,7 +131,7 @@ package struct RoundWork {
 
     private func header(weight: Int, _ values: UpdateHeader.Values) throws -> UpdateHeader {
         let header = UpdateHeader(
-            run: message.run, round: message.round, weight: weight, count: plan.reportDimension,
+            run: message.run, round: message.round, weight: weight, count: plan.report.count,
             bits: plan.codec.bits, values: values)
         guard let header else { throw UnusablePlan("the run has no identity") }
         return header
@@ -139,7 +139,7 @@ package struct RoundWork {
 
     /// Without privacy the change itself goes on the wire, checked as it would be for the ring.
     private func plainReport(of delta: UnsafeBufferPointer<Float>, examples: Int) throws -> [UInt8] {
-        var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
+        let pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
         var rounding = SeededGenerator(seed: message.seed, purpose: .stochasticRounding)
         var noise = try SecureNoise()
         let (weight, _) = try pipeline.encode(
@@ -163,8 +163,8 @@ package struct RoundWork {
         let rotation = try plan.rotation(seed: message.seed, round: message.round)
         let share = try plan.privacy?.clientNoise(members: members)
         return try local.attempt(of: self) { delta, examples, metrics in
-            var pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
-            var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
+            let pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
+            var sum = Aggregation(count: plan.report.count, bits: plan.codec.bits)
             var rounding = SeededGenerator(
                 seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round
             )

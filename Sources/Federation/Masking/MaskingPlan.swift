@@ -28,7 +28,7 @@ extension TaskPlan {
     ) throws(SecureAggregationError) -> RoundBinding {
         try RoundBinding(
             run: run, round: round, modelDigest: modelDigest, bits: codec.bits,
-            coordinateCount: reportDimension, minimalSurvivors: minimalSurvivors,
+            coordinateCount: report.count, minimalSurvivors: minimalSurvivors,
             minimalShare: rules.minimumShare, assumptions: assumptions(), context: context)
     }
 
@@ -48,6 +48,6 @@ extension TaskPlan {
         guard privacy?.rotates == true else { return nil }
         var generator = SeededGenerator(seed: seed, purpose: .rotation, round: round)
         let bytes = (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-        return try RandomRotation(count: vectorDimension, seed: bytes)
+        return try RandomRotation(count: report.vector.count, seed: bytes)
     }
 }

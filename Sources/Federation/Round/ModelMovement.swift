@@ -44,17 +44,17 @@ package struct ModelMovement: Sendable {
         if let privacy = plan.privacy { scale = privacy.scale(forClippingNorm: clippingNorm) }
         if adaptiveClipping != nil {
             // The clipping indicators' sum follows the parameters.
-            let indicators = noisySum.centred(at: plan.vectorDimension)
+            let indicators = noisySum.centred(at: plan.report[.clippingIndicator].lowerBound)
             adaptiveClipping?.update(noisyIndicatorSum: indicators, expectedCohort: Int(divisor))
         }
         let mean = MeanUpdate(
             noisySum, codec: FixedPointCodec(bits: plan.codec.bits, scale: scale),
-            vectorDimension: plan.vectorDimension, divisor: divisor, rotation: rotation)
+            count: plan.report.vector.count, divisor: divisor, rotation: rotation)
         metrics = plan.metrics.map { metrics in
             // The number of reports may be used where no sampling hides it.
             let isHidden = plan.privacy.map { $0.configuration.sampling != .none } ?? true
             let correction = Float(isHidden ? 1 : divisor / Double(max(1, weight)))
-            let means = mean.values(plan.dimension..<plan.vectorDimension).map { $0 * correction }
+            let means = mean.values(plan.report[.metrics]).map { $0 * correction }
             return metrics.released(means, clippingNorm: clippingNorm, classifies: plan.classifies)
         }
         return mean
@@ -83,14 +83,14 @@ package struct MeanUpdate: Sendable {
     private let rotated: [Float]?
 
     fileprivate init(
-        _ sum: RingVector, codec: FixedPointCodec, vectorDimension: Int, divisor: Double,
+        _ sum: RingVector, codec: FixedPointCodec, count: Int, divisor: Double,
         rotation: RandomRotation?
     ) {
         self.sum = sum
         self.codec = codec
         self.divisor = divisor
         rotated = rotation.map { rotation in
-            var mean = codec.decode(sum, count: vectorDimension, dividedBy: divisor)
+            var mean = codec.decode(sum, count: count, dividedBy: divisor)
             mean.withUnsafeMutableBufferPointer { rotation.inverse($0) }
             return mean
         }

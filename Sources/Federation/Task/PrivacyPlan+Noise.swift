@@ -78,6 +78,15 @@ extension PrivacyPlan {
         }
     }
 
+    /// The noise of every client in every round; nil where clients add none, or the round's members say how much.
+    var ownNoise: (any PrivacyMechanism)? {
+        switch noise {
+        case .local(let mechanism): mechanism
+        case .distributed(let shared, share: let greatest): shared.shares.followsMembers ? nil : greatest
+        case .central, .tree: nil
+        }
+    }
+
     /// Smallest share of the invited whose sum may be released, 0 to 1.
     var minimumShare: Double {
         guard case .distributed(let shared, _) = noise, shared.shares.followsMembers else { return 0 }

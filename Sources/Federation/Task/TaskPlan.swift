@@ -33,13 +33,10 @@ package struct TaskPlan: Sendable {
 
     /// Number of model parameters.
     package var dimension: Int { model.layout.count }
-    /// Coordinates that are clipped and noised together: the parameters, and the clients' metrics where they ride
-    /// along.
-    package var vectorDimension: Int { dimension + (metrics == nil ? 0 : MetricsPlan.count) }
+    /// The coordinates of one report.
+    package let report: ReportLayout
     /// How clients' metrics ride in the vector; nil where they do not.
-    package var metrics: MetricsPlan? { configuration.metrics }
-    /// Coordinates of one report: the vector's, and the clipping indicator where clipping adapts.
-    package var reportDimension: Int { vectorDimension + (privacy?.adaptiveClipping == nil ? 0 : 1) }
+    package var metrics: MetricsPlan? { privacy == nil ? nil : configuration.metrics }
     /// Bounds of the model's tensors, where each is clipped on its own; together they keep the clipping norm.
     package var layerClipping: LayerClipping? {
         guard let privacy, privacy.configuration.clipsPerLayer else { return nil }
@@ -52,7 +49,7 @@ package struct TaskPlan: Sendable {
     /// Bytes of one report on the wire.
     package var reportBytes: Int {
         sendsFloats
-            ? 4 * reportDimension : RingVector.packedByteCount(count: reportDimension, bits: codec.bits)
+            ? 4 * report.count : RingVector.packedByteCount(count: report.count, bits: codec.bits)
     }
     /// Whether reports travel as floating-point numbers, to be rounded where they are added: nothing is clipped,
     /// hidden or masked.
@@ -83,6 +80,10 @@ package struct TaskPlan: Sendable {
                 path: "task.privacy.example",
                 problem: "trains in private steps, which strategy \"fedsgd\" has none of")
         }
+        let isPrivate = configuration.privacy.mode != .none
+        report = ReportLayout(
+            parameters: model.layout.count, hasMetrics: isPrivate && configuration.metrics != nil,
+            hasClippingIndicator: isPrivate && configuration.privacy.adaptiveClipping != nil)
         let cohort = try CohortPlan(configuration, population: population)
         if configuration.privacy.mode == .none {
             privacy = nil
@@ -90,9 +91,7 @@ package struct TaskPlan: Sendable {
             codec = FixedPointCodec(bits: 64, scale: 0x1p32)
             divisor = .weights
         } else {
-            let extra = configuration.metrics == nil ? 0 : MetricsPlan.count
-            let plan = try PrivacyPlan(
-                configuration, cohort: cohort, dimension: model.layout.count + extra)
+            let plan = try PrivacyPlan(configuration, cohort: cohort, dimension: report.vector.count)
             privacy = plan
             codec = plan.codec
             divisor = .expectedCohort(cohort.expected)

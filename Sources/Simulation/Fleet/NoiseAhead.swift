@@ -24,7 +24,7 @@ final class NoiseAhead: Sendable {
     func draw() {
         let result = Result { () throws -> DrawnNoise? in
             try origin.draw(client: 0, round: round) { source in
-                try plan.privacy?.drawAhead(coordinates: plan.reportDimension, from: &source)
+                try plan.privacy?.drawAhead(coordinates: plan.report.count, from: &source)
             }
         }
         drawn.withLock { $0 = result }

@@ -47,6 +47,9 @@ enum Baselines {
     ) throws -> SimulationSummary.Baseline {
         var task = scenario.task
         task.privacy.mode = .none
+        task.privacy.example = nil
+        // Clients' metrics ride in vectors that privacy bounds; here the server looks for itself.
+        task.holdout = .server
         task.targetAccuracy = nil
         task.evaluateEvery = task.rounds
         var open = setup

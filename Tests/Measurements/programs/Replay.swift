@@ -108,7 +108,7 @@ struct Replay {
         let mode = plan.configuration.privacy.mode
         guard mode == .none || mode == .central else { return }
         let before = try SharedBuffer(mappingFileAt: modelPath(previous))
-        var sum = Aggregation(count: plan.reportDimension, bits: plan.codec.bits)
+        var sum = Aggregation(count: plan.report.count, bits: plan.codec.bits)
         var start: ParameterVector?
         for client in file.survivors {
             let message = RoundPlan(
@@ -116,7 +116,7 @@ struct Replay {
                 population: configuration.population, task: setup.taskText, taskSHA256: setup.taskDigest,
                 model: .init(round: previous, sha256: "", bytes: before.count), privacy: nil,
                 report: ReportShape(
-                    count: plan.reportDimension, bits: plan.codec.bits, scale: plan.codec.scale),
+                    count: plan.report.count, bits: plan.codec.bits, scale: plan.codec.scale),
                 deadlineSeconds: 0)
             let work = try RoundWork(message, task: AssignedTask(message), model: before)
             let body = try work.report(by: trainers[client]).body

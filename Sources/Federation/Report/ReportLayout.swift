@@ -1,0 +1,38 @@
+/// The coordinates of a report: named segments, one behind the other.
+///
+/// The update and what rides along with it are clipped and noised as one vector, ``vector``; the segments behind that
+/// have bounds and noise of their own.
+package struct ReportLayout: Equatable, Sendable {
+    /// A segment of a report.
+    package enum Segment: String, CaseIterable, Sendable {
+        /// The change of the model's parameters, in the order of its layout.
+        case update
+        /// What a client says of the model that it was given (``MetricsPlan``), within the update's clipping norm.
+        case metrics
+        /// Whether the update was clipped: -1 or 1, where the clipping norm adapts. Its noise is its own.
+        case clippingIndicator
+    }
+
+    private let ends: [Int]
+
+    /// The layout of a model of so many parameters; a segment that the plan has no use for is empty.
+    init(parameters: Int, hasMetrics: Bool, hasClippingIndicator: Bool) {
+        let vector = parameters + (hasMetrics ? MetricsPlan.count : 0)
+        ends = [parameters, vector, vector + (hasClippingIndicator ? 1 : 0)]
+    }
+
+    /// The coordinates of a segment; empty where reports have none.
+    package subscript(_ segment: Segment) -> Range<Int> {
+        switch segment {
+        case .update: 0..<ends[0]
+        case .metrics: ends[0]..<ends[1]
+        case .clippingIndicator: ends[1]..<ends[2]
+        }
+    }
+
+    /// The coordinates that are clipped and noised together.
+    package var vector: Range<Int> { 0..<ends[1] }
+
+    /// Coordinates of a whole report.
+    package var count: Int { ends[2] }
+}

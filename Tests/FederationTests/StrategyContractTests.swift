@@ -39,6 +39,21 @@ import Testing
                 after: [[1.5, -1, -0.5], [1.75, -1.5, -0.5], [1.75, -1.5, 1.5]],
                 localWork: .gradient)
         ],
+        // By a program in NumPy, in 64 bits.
+        "fedadam": [
+            Example(
+                text: "{ name: 'fedadam' }",
+                after: [
+                    [1.09802019, -1.90099495, 0.400994951], [1.2215065, -1.86539499, 0.311445981],
+                    [1.33319415, -1.83319507, 0.364532221],
+                ]),
+            Example(
+                text: "{ name: 'fedadam', server_learning_rate: 0.5, beta1: 0.5, beta2: 0.75, tau: 0.25 }",
+                after: [
+                    [1.21525044, -1.68548014, 0.185480141], [1.43747266, -1.68548014, 0.0123174855],
+                    [1.55751885, -1.68548014, 0.341197069],
+                ]),
+        ],
     ]
 
     @Test func everyStrategyHasAnExample() {

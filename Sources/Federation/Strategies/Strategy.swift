@@ -29,6 +29,7 @@ package enum StrategyCatalog {
         ("fedavg", ServerSGD.self, LocalTraining.self),
         ("fedprox", ServerSGD.self, ProximalTraining.self),
         ("fedsgd", ServerSGD.self, SingleGradient.self),
+        ("fedadam", ServerAdam.self, LocalTraining.self),
     ]
 
     /// Reads `task.strategy`; absent means plain federated averaging. Throws ``ConfigurationError`` for a name that is

@@ -81,7 +81,8 @@ package struct TaskPlan: Sendable {
         if example != nil, configuration.strategy.client.localWork == .gradient {
             throw ConfigurationError(
                 path: "task.privacy.example",
-                problem: "trains in private steps, which strategy \"fedsgd\" has none of")
+                problem: "trains in private steps, which strategy \"\(configuration.strategy.name)\" "
+                    + "has none of")
         }
         let cohort = try CohortPlan(configuration, population: population)
         if configuration.privacy.mode == .none {

@@ -50,7 +50,7 @@ package final class Simulator {
     /// Everything that a run needs to go on after an interruption.
     package struct Progress: Sendable {
         package var parameters: ParameterVector
-        package var strategyState: [Float] = []
+        package var optimizerState = OptimizerState()
         /// L2 bound of the coming round's updates; nil before the first round.
         package var clippingNorm: Double?
         /// Clients that the present participation window has had, where there is one.
@@ -91,8 +91,8 @@ package final class Simulator {
             charged: progress.charged, participants: progress.participants)
         pool = WorkerPool(workers: setup.workers) { ClientWorker(plan: setup.plan, masks: setup.masks) }
         let model = try GlobalModel(
-            parameters: progress.parameters, strategyState: progress.strategyState,
-            clippingNorm: progress.clippingNorm, plan: plan)
+            parameters: progress.parameters, optimizerState: progress.optimizerState,
+            clippingNorm: progress.clippingNorm, published: progress.published, plan: plan)
         release = SimulatedRelease(setup, model: model, pool: pool, journal: journal)
         evaluator = try setup.holdout.map {
             try HoldoutEvaluator(plan: setup.plan, holdout: $0, workers: setup.workers)
@@ -269,7 +269,7 @@ package final class Simulator {
         progress.published = engine.published
         progress.charged = engine.charged
         progress.parameters = model.parameters
-        progress.strategyState = model.strategyState
+        progress.optimizerState = model.optimizerState
         progress.clippingNorm = model.clippingNorm
         progress.participants = engine.participants
         guard wasOpened else { return }

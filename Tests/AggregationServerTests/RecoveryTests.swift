@@ -45,9 +45,10 @@ import Transport
         #expect(try fixture.state.readModel(1) == RoundTests.expected(fixture, rounds: [plans]))
     }
 
-    /// What the strategy remembers goes from file to file, over restarts too.
-    @Test func momentumSurvivesARestart() throws {
-        let fixture = try ServerFixture(["task.rounds=3", "task.strategy={server_momentum:0.9}"])
+    /// The optimiser state goes from file to file, and steps are numbered on, over restarts too.
+    @Test(arguments: ["{server_momentum:0.9}", "{name:\"fedadam\"}"])
+    func theOptimiserStateSurvivesARestart(strategy: String) throws {
+        let fixture = try ServerFixture(["task.rounds=3", "task.strategy=\(strategy)"])
         var rounds: [[RoundPlan]] = []
         for round in 1...3 {
             let agents = try (0..<3).map { try TestAgent($0, fixture) }

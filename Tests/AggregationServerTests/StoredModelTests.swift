@@ -33,23 +33,32 @@ import Testing
     private let description = ModelFile.Description(
         model: .null, inputShape: [30], loss: .null, data: .null)
 
-    /// Stores `vector` as the model of a round, with the negative of each value as its memory.
+    private static func names(_ width: Int) -> [String] {
+        Array(["velocity", "second", "third"].prefix(width))
+    }
+
+    /// Stores `vector` as the model of a round, with its negative, twice that, and so on as its optimiser state.
     private func write(
-        _ vector: ParameterVector, _ round: Int, in state: StateDirectory, window: Int, remembers: Bool = true
+        _ vector: ParameterVector, _ round: Int, in state: StateDirectory, window: Int, width: Int = 1
     ) throws -> String {
         try state.writeModel(
             round, head: ModelFile.head(layout, description), count: layout.count, clippingNorm: 0.75,
-            remembers: remembers, windowCount: window
-        ) { start, parameters, memory in
-            #expect(parameters.count <= window && memory.count == (remembers ? parameters.count : 0))
-            for index in parameters.indices { parameters[index] = vector.values[start + index] }
-            for index in memory.indices { memory[index] = -vector.values[start + index] }
+            stateNames: Self.names(width), windowCount: window
+        ) { start, parameters, piece in
+            #expect(parameters.count <= window && piece.count == parameters.count && piece.width == width)
+            for index in parameters.indices {
+                parameters[index] = vector.values[start + index]
+                for place in 0..<width {
+                    piece[place][index] = -vector.values[start + index] * Float(place + 1)
+                }
+            }
         }
     }
 
-    @Test(arguments: [1, 5, 64, 216, 217, 218, 1 << 18]) func piecesMakeTheFile(window: Int) throws {
+    @Test(arguments: [1, 5, 64, 216, 217, 218, 1 << 18], [1, 2, 3])
+    func piecesMakeTheFile(window: Int, width: Int) throws {
         let folder = try Folder()
-        let digest = try write(vector, 3, in: folder.state, window: window)
+        let digest = try write(vector, 3, in: folder.state, window: window, width: width)
         let whole = ModelFile.encode(vector, description)
         #expect(try folder.state.readModel(3) == whole)
         #expect(try digest == Hash.text(whole))
@@ -57,26 +66,57 @@ import Testing
         let model = try StoredModel(3, digest: digest, in: folder.state, layout: layout)
         try model.verify(path: "model")
         #expect(model.parameters() == vector.values)
-        let memory = try folder.state.memory(3, count: layout.count)
-        #expect(memory.count == layout.count && memory.clippingNorm == 0.75)
-        #expect(throws: Failure.self) { try folder.state.memory(3, count: layout.count + 1) }
+        let names = Self.names(width)
+        let stored = try folder.state.optimizerState(3, names: names, count: layout.count)
+        #expect(stored.count == width * layout.count && stored.clippingNorm == 0.75)
+        for (others, count) in [
+            (names, layout.count + 1), (names + ["more"], layout.count), (names.dropLast(), layout.count),
+        ] {
+            #expect(throws: Failure.self) {
+                try folder.state.optimizerState(3, names: others, count: count)
+            }
+        }
         for start in stride(from: 0, to: layout.count, by: window) {
-            var piece = [Float](repeating: .nan, count: min(window, layout.count - start))
+            let range = start..<min(start + window, layout.count)
+            var piece = [Float](repeating: .nan, count: range.count)
             piece.withUnsafeMutableBufferPointer { model.copy(from: start, into: $0) }
-            #expect(piece == Array(vector.values[start..<start + piece.count]))
-            piece.withUnsafeMutableBufferPointer { memory.copy(from: start, into: $0) }
-            #expect(piece == vector.values[start..<start + piece.count].map { -$0 })
+            #expect(piece == Array(vector.values[range]))
+            var state = [Float](repeating: .nan, count: width * range.count)
+            state.withUnsafeMutableBufferPointer {
+                stored.copy(from: start, into: OptimizerStatePiece($0, width: width, count: range.count))
+            }
+            #expect(state == (1...width).flatMap { place in vector.values[range].map { -$0 * Float(place) } })
         }
     }
 
-    @Test func nothingRememberedIsZeros() throws {
+    /// States of earlier versions are read and written on, byte for byte.
+    @Test(arguments: [0, 1]) func aStateOfOneValueHasTheFormThatItAlwaysHad(width: Int) throws {
         let folder = try Folder()
-        _ = try write(vector, 0, in: folder.state, window: 64, remembers: false)
-        let memory = try folder.state.memory(0, count: layout.count)
-        var piece: [Float] = [.nan, .nan]
-        piece.withUnsafeMutableBufferPointer { memory.copy(from: 9, into: $0) }
-        #expect(memory.count == 0 && piece == [0, 0])
-        #expect(throws: Failure.self) { try folder.state.memory(1, count: layout.count) }
+        _ = try write(vector, 3, in: folder.state, window: 64, width: width)
+        let file = SafeTensors(
+            tensors: [
+                .init(
+                    name: "strategy.state", shape: [width * layout.count],
+                    values: width == 0 ? [] : vector.values.map { -$0 })
+            ], metadata: ["clipping_norm": "0.75"])
+        #expect(
+            FileManager.default.contents(atPath: folder.state.optimizerStatePath(3))
+                == Data(file.encoded()))
+    }
+
+    @Test(arguments: [0, 1, 3]) func nothingRememberedIsZeros(width: Int) throws {
+        let folder = try Folder()
+        _ = try write(vector, 0, in: folder.state, window: 64, width: 0)
+        let names = Self.names(width)
+        let stored = try folder.state.optimizerState(0, names: names, count: layout.count)
+        var state = [Float](repeating: .nan, count: 2 * width)
+        state.withUnsafeMutableBufferPointer {
+            stored.copy(from: 9, into: OptimizerStatePiece($0, width: width, count: 2))
+        }
+        #expect(stored.count == 0 && state.allSatisfy { $0 == 0 })
+        #expect(throws: Failure.self) {
+            try folder.state.optimizerState(1, names: names, count: layout.count)
+        }
     }
 
     @Test func whatFailsHalfwayLeavesTheOldModel() throws {
@@ -84,12 +124,14 @@ import Testing
         let digest = try write(vector, 1, in: folder.state, window: 64)
         #expect(throws: Interruption.self) {
             try folder.state.writeModel(
-                1, head: [1, 2, 3], count: layout.count, clippingNorm: 1, remembers: true, windowCount: 64
+                1, head: [1, 2, 3], count: layout.count, clippingNorm: 1, stateNames: ["velocity"],
+                windowCount: 64
             ) { start, _, _ in if start > 100 { throw Interruption() } }
         }
         #expect(folder.models == ["000001.memory", "000001.safetensors"])
         try StoredModel(1, digest: digest, in: folder.state, layout: layout).verify(path: "model")
-        #expect(try folder.state.memory(1, count: layout.count).clippingNorm == 0.75)
+        #expect(
+            try folder.state.optimizerState(1, names: ["velocity"], count: layout.count).clippingNorm == 0.75)
     }
 
     @Test func aMappedModelOutlivesItsReplacement() throws {

@@ -3,17 +3,42 @@ import Configuration
 import Encoding
 import Federation
 import Learning
+import Messages
 import Privacy
 import Testing
+
+/// A server rule that uses all there is: three values a parameter, and the number of the step.
+private struct ThreeValues: ServerRule {
+    static let text = "three values"
+    let stateNames = ["sum", "square", "steps"]
+    let settings: [String: JSONValue] = [:]
+
+    init(_ section: Section) {}
+
+    func update(_ pass: ServerPass) {
+        let (sum, square, steps) = (pass.state[0], pass.state[1], pass.state[2])
+        for index in pass.parameters.indices {
+            sum[index] += pass.meanUpdate[index]
+            square[index] = 0.5 * square[index] + pass.meanUpdate[index] * pass.meanUpdate[index]
+            steps[index] += Float(pass.step * pass.step)
+            pass.parameters[index] += sum[index] / (1 + square[index]) + 0.01 * steps[index]
+        }
+    }
+}
 
 /// A model that is moved piece by piece is, bit for bit, the one that is moved at once.
 @Suite struct GlobalModelTests {
     private func plan(_ strategy: String, privacy: String = "{ mode: 'none' }") throws -> TaskPlan {
+        let isOwn = strategy == ThreeValues.text
         let text = """
             { model: { layers: [{ dense: 7 }] }, training: { learning_rate: 0.1 }, rounds: 2, cohort_size: 4,
-              strategy: \(strategy), privacy: \(privacy) }
+              strategy: \(isOwn ? "{}" : strategy), privacy: \(privacy) }
             """
-        let task = try TaskConfiguration(Section(JSONValue(json5: text.utf8, source: "test"), path: "task"))
+        var task = try TaskConfiguration(Section(JSONValue(json5: text.utf8, source: "test"), path: "task"))
+        if isOwn {
+            let rule = ThreeValues(try Section(.object([:]), path: "task.strategy"))
+            task.strategy = Strategy(name: strategy, server: rule, client: task.strategy.client)
+        }
         return try TaskPlan(task, model: Model(task.model, inputShape: [30]), population: 4)
     }
 
@@ -30,6 +55,7 @@ import Testing
             "{ name: 'fedavg' }", "{ name: 'fedavg', server_learning_rate: 0.3 }",
             "{ name: 'fedavg', server_momentum: 0.9 }", "{ name: 'fedprox', server_momentum: 0.5 }",
             "{ name: 'fedsgd', server_momentum: 0.99, server_learning_rate: 2 }",
+            ThreeValues.text,
         ], [1, 7, 64, 217, 1000])
     func piecesMakeTheWhole(strategy: String, window: Int) throws {
         for privacy in [
@@ -41,21 +67,23 @@ import Testing
             let start = plan.model.initialParameters(seed: 1)
             var whole = try GlobalModel(parameters: start, plan: plan)
             var movement = try ModelMovement(plan: plan)
-            var (values, memory) = (start.values, [Float](repeating: 0, count: start.values.count))
+            let width = movement.stateNames.count
+            var (values, state) = (start.values, [Float](repeating: 0, count: width * start.values.count))
             var scratch = [Float](repeating: .nan, count: window)
             for round in 1...2 {
                 let sum = sum(plan, UInt64(round))
                 let rotation = try plan.rotation(seed: 1, round: round)
                 whole.apply(noisySum: sum, weight: 4, rotation: rotation)
                 let mean = movement.advance(noisySum: sum, weight: 4, rotation: rotation)
-                for start in stride(from: 0, to: values.count, by: window) {
-                    let piece = start..<min(start + window, values.count)
+                let count = values.count
+                for start in stride(from: 0, to: count, by: window) {
+                    let piece = start..<min(start + window, count)
                     values.withUnsafeMutableBufferPointer { values in
-                        memory.withUnsafeMutableBufferPointer { memory in
+                        state.withUnsafeMutableBufferPointer { state in
                             scratch.withUnsafeMutableBufferPointer {
                                 movement.apply(
                                     mean, from: start,
-                                    memory: .init(rebasing: memory[movement.remembers ? piece : 0..<0]),
+                                    state: OptimizerStatePiece(state, width: width, count: count)[piece],
                                     to: .init(rebasing: values[piece]), scratch: $0)
                             }
                         }
@@ -64,7 +92,7 @@ import Testing
             }
             #expect(values == whole.parameters.values)
             #expect(values != start.values)
-            #expect(movement.remembers ? memory == whole.strategyState : whole.strategyState.isEmpty)
+            #expect(state == whole.optimizerState.values)
             #expect(movement.clippingNorm == whole.clippingNorm)
         }
     }
@@ -83,7 +111,59 @@ import Testing
                 expected[index] += 2 * velocity[index]
             }
         }
-        #expect(model.parameters.values == expected && model.strategyState == velocity)
+        #expect(model.parameters.values == expected && model.optimizerState.values == velocity)
+    }
+
+    /// A model that goes on from what was kept of it is the one that went on: steps are numbered over the whole run.
+    @Test(arguments: ["{ name: 'fedavg', server_momentum: 0.9 }", ThreeValues.text], [0, 1, 2])
+    func aModelGoesOnFromItsState(strategy: String, after: Int) throws {
+        let plan = try plan(strategy)
+        var whole = try GlobalModel(parameters: plan.model.initialParameters(seed: 1), plan: plan)
+        var kept = whole
+        for round in 1...3 {
+            whole.apply(noisySum: sum(plan, UInt64(round)), weight: 4)
+            if round <= after { kept = whole }
+        }
+        let names = plan.configuration.strategy.server.stateNames
+        let nothing = SafeTensors.Tensor(name: OptimizerState.fileKey, shape: [0], values: [])
+        let state = try #require(
+            OptimizerState(
+                kept.optimizerState.tensor ?? nothing, metadata: OptimizerState.metadata(names: names),
+                names: names, count: plan.dimension))
+        #expect(state == kept.optimizerState && state.values.isEmpty == (after == 0))
+        var second = try GlobalModel(
+            parameters: kept.parameters, optimizerState: state, published: after, plan: plan)
+        for round in (after + 1)...3 { second.apply(noisySum: sum(plan, UInt64(round)), weight: 4) }
+        #expect(second.parameters == whole.parameters && second.optimizerState == whole.optimizerState)
+    }
+
+    /// Files keep one value a parameter as a plain vector, several as a matrix with a row a parameter.
+    @Test func theStateInAFileIsOfOneModelAndRule() throws {
+        let names = ["first", "second"]
+        let tensor = SafeTensors.Tensor(name: "strategy.state", shape: [3, 2], values: [1, 2, 3, 4, 5, 6])
+        let metadata = ["strategy.state": "first,second"]
+        #expect(OptimizerState.metadata(names: names) == metadata)
+        func read(
+            _ shape: [Int], _ values: [Float], _ metadata: [String: String], _ names: [String],
+            _ count: Int = 3
+        ) -> OptimizerState? {
+            OptimizerState(
+                .init(name: "strategy.state", shape: shape, values: values), metadata: metadata, names: names,
+                count: count)
+        }
+        let state = try #require(read([3, 2], tensor.values, metadata, names))
+        #expect(state.values == [1, 3, 5, 2, 4, 6] && state.tensor == tensor)
+        let single = try #require(read([3], [7, 8, 9], [:], ["velocity"]))
+        #expect(single.values == [7, 8, 9] && single.tensor?.values == single.values)
+        #expect(single.tensor?.shape == [3] && OptimizerState.metadata(names: ["velocity"]).isEmpty)
+        #expect(read([0], [], [:], names)?.values == [] && read([0], [], [:], [])?.tensor == nil)
+        #expect(read([3, 2], tensor.values, [:], names) == nil)
+        #expect(read([3, 2], tensor.values, metadata, ["second", "first"]) == nil)
+        #expect(read([2, 3], tensor.values, metadata, names) == nil)
+        #expect(read([6], tensor.values, metadata, names) == nil)
+        #expect(read([3, 2], tensor.values, metadata, names, 2) == nil)
+        #expect(read([3], [7, 8, 9], [:], names) == nil && read([3], [7, 8, 9], [:], []) == nil)
+        #expect(read([3, 2], tensor.values, metadata, ["velocity"]) == nil)
     }
 
     @Test(arguments: [24, 64]) func sumsHoldNothingUntilTheyMust(bits: Int) {

@@ -39,6 +39,21 @@ import Testing
                 after: [[1.5, -1, -0.5], [1.75, -1.5, -0.5], [1.75, -1.5, 1.5]],
                 localWork: .gradient)
         ],
+        // By a program in NumPy, in 64 bits.
+        "fedadam": [
+            Example(
+                text: "{ name: 'fedadam' }",
+                after: [
+                    [1.09802019, -1.90099495, 0.400994951], [1.2215065, -1.86539499, 0.311445981],
+                    [1.33319415, -1.83319507, 0.364532221],
+                ]),
+            Example(
+                text: "{ name: 'fedadam', server_learning_rate: 0.5, beta1: 0.5, beta2: 0.75, tau: 0.25 }",
+                after: [
+                    [1.21525044, -1.68548014, 0.185480141], [1.43747266, -1.68548014, 0.0123174855],
+                    [1.55751885, -1.68548014, 0.341197069],
+                ]),
+        ],
     ]
 
     @Test func everyStrategyHasAnExample() {
@@ -46,42 +61,41 @@ import Testing
         #expect(Set(names).count == names.count && Set(names) == Set(Self.examples.keys))
     }
 
-    private func strategy(_ text: String) throws -> any Strategy {
+    private func strategy(_ text: String) throws -> Strategy {
         try StrategyCatalog.make(
             Section(JSONValue(json5: text.utf8, source: "test"), path: "task.strategy"))
     }
 
-    /// Moves the parameters in pieces of so many.
-    private func move(
-        _ strategy: any Strategy, _ update: [Float], _ memory: inout [Float], _ parameters: inout [Float],
-        piece: Int
-    ) {
-        update.withUnsafeBufferPointer { update in
-            memory.withUnsafeMutableBufferPointer { memory in
-                parameters.withUnsafeMutableBufferPointer { parameters in
-                    for start in stride(from: 0, to: parameters.count, by: piece) {
-                        let range = start..<min(start + piece, parameters.count)
-                        strategy.apply(
-                            meanUpdate: .init(rebasing: update[range]),
-                            memory: .init(rebasing: memory[strategy.remembers ? range : 0..<0]),
-                            to: .init(rebasing: parameters[range]))
+    /// The parameters after each step of the rule with these mean updates, moved in pieces of so many.
+    private func moved(_ rule: any ServerRule, _ updates: [[Float]], piece: Int) -> [[Float]] {
+        var parameters = Self.start
+        let (count, width) = (parameters.count, rule.stateNames.count)
+        var state = [Float](repeating: 0, count: width * count)
+        return updates.enumerated().map { place, update in
+            update.withUnsafeBufferPointer { update in
+                state.withUnsafeMutableBufferPointer { state in
+                    parameters.withUnsafeMutableBufferPointer { parameters in
+                        for start in stride(from: 0, to: count, by: piece) {
+                            let range = start..<min(start + piece, count)
+                            rule.update(
+                                ServerPass(
+                                    step: place + 1, meanUpdate: .init(rebasing: update[range]),
+                                    state: OptimizerStatePiece(state, width: width, count: count)[range],
+                                    parameters: .init(rebasing: parameters[range])))
+                        }
                     }
                 }
             }
+            return parameters
         }
     }
 
     @Test(arguments: examples.keys.sorted(), [1, 2, 3])
-    func roundsAreWhatTheFormulaSaysInPiecesToo(name: String, piece: Int) throws {
+    func stepsAreWhatTheFormulaSaysInPiecesToo(name: String, piece: Int) throws {
         for example in try #require(Self.examples[name]) {
-            let strategy = try strategy(example.text)
-            var parameters = Self.start
-            var memory = [Float](repeating: 0, count: strategy.remembers ? parameters.count : 0)
-            for (update, expected) in zip(Self.updates, example.after) {
-                move(strategy, update, &memory, &parameters, piece: piece)
-                for (found, wanted) in zip(parameters, expected) {
-                    #expect(abs(found - wanted) < 1e-6, "\(example.text)")
-                }
+            let steps = moved(try strategy(example.text).server, Self.updates, piece: piece)
+            for (found, wanted) in zip(steps.joined(), example.after.joined()) {
+                #expect(abs(found - wanted) < 1e-6, "\(example.text)")
             }
         }
     }
@@ -89,11 +103,16 @@ import Testing
     /// A first round in which no client moved leaves the model where it is.
     @Test(arguments: examples.keys.sorted()) func nothingComesOfNothing(name: String) throws {
         for example in try #require(Self.examples[name]) {
-            let strategy = try strategy(example.text)
-            var parameters = Self.start
-            var memory = [Float](repeating: 0, count: strategy.remembers ? parameters.count : 0)
-            move(strategy, [0, 0, 0], &memory, &parameters, piece: 3)
-            #expect(parameters == Self.start)
+            #expect(moved(try strategy(example.text).server, [[0, 0, 0]], piece: 3) == [Self.start])
+        }
+    }
+
+    /// Files keep the values of a rule in the order of their names, and the names in one line.
+    @Test(arguments: examples.keys.sorted()) func valuesThatAreRememberedHaveNames(name: String) throws {
+        for example in try #require(Self.examples[name]) {
+            let names = try strategy(example.text).server.stateNames
+            #expect(Set(names).count == names.count)
+            #expect(names.allSatisfy { $0.wholeMatch(of: /[a-z_]+/) != nil })
         }
     }
 
@@ -103,20 +122,20 @@ import Testing
             JSONValue(json5: "{ local_epochs: 3 }".utf8, source: "test"), path: "training")
         for example in try #require(Self.examples[name]) {
             let strategy = try strategy(example.text)
-            #expect(type(of: strategy).name == name && strategy.localWork == example.localWork)
-            let again = try StrategyCatalog.make(
-                Section(
-                    .object(strategy.settings.merging(["name": .string(name)]) { $1 }), path: "task.strategy")
-            )
-            #expect(again.settings == strategy.settings)
-            let local = strategy.localTraining(options)
+            #expect(strategy.name == name && strategy.client.localWork == example.localWork)
+            let again = try StrategyCatalog.make(Section(strategy.json, path: "task.strategy"))
+            #expect(again.json == strategy.json)
+            let local = strategy.client.localTraining(options)
             #expect(local.proximalMu == example.proximalMu)
             #expect(local.localEpochs == (example.localWork == .gradient ? 1 : 3))
-            let unknown = JSONValue.object(
-                strategy.settings.merging(["name": .string(name), "nonsense": .integer(1)]) { $1 })
+            guard case .object(var members) = strategy.json else { throw ReadingError() }
+            #expect(members["name"] == .string(name))
+            members["nonsense"] = .integer(1)
             #expect(throws: ConfigurationError.self) {
-                try StrategyCatalog.make(Section(unknown, path: "task.strategy"))
+                try StrategyCatalog.make(Section(.object(members), path: "task.strategy"))
             }
         }
     }
+
+    private struct ReadingError: Error {}
 }

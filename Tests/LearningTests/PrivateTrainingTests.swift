@@ -51,7 +51,7 @@ private final class RecordingPrivatizer: GradientPrivatizer {
         var still = options
         still.learningRate = 1e-30
         _ = try run(model, still, parameters, data, norm: norm, steps: 4, privatizer)
-        let limit = norm * (1 - LocalTrainer.clippingMargin)
+        let limit = norm * (1 - PrivateDescent.clippingMargin)
         for (batch, sum) in zip(batches, privatizer.sums) {
             var expected = [Double](repeating: 0, count: parameters.count)
             for example in batch {

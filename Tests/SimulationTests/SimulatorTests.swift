@@ -171,15 +171,18 @@ private enum Fixture {
             Fixture.tree,
         ])
     func aResumedRunEndsAtTheSameBits(stopAfter: Int, privacy: String) throws {
-        let setup = try Fixture.setup(privacy: privacy, strategy: "{name: 'fedavg', server_momentum: 0.9}")
-        let whole = try Fixture.run(setup)
-        let first = try Simulator(setup, journal: SilentJournal())
-        #expect(try first.run(Stopper(after: stopAfter)) == nil)
-        let second = try Simulator(setup, journal: SilentJournal(), from: first.progress)
-        #expect(try second.run() == .allRounds)
-        #expect(second.progress.parameters == whole.progress.parameters)
-        #expect(second.progress.clippingNorm == whole.progress.clippingNorm)
-        #expect(second.progress.clientsTrained == whole.progress.clientsTrained)
+        for strategy in ["{name: 'fedavg', server_momentum: 0.9}", "{name: 'fedadam'}"] {
+            let setup = try Fixture.setup(privacy: privacy, strategy: strategy)
+            let whole = try Fixture.run(setup)
+            let first = try Simulator(setup, journal: SilentJournal())
+            #expect(try first.run(Stopper(after: stopAfter)) == nil)
+            let second = try Simulator(setup, journal: SilentJournal(), from: first.progress)
+            #expect(try second.run() == .allRounds)
+            #expect(second.progress.parameters == whole.progress.parameters)
+            #expect(second.progress.optimizerState == whole.progress.optimizerState)
+            #expect(second.progress.clippingNorm == whole.progress.clippingNorm)
+            #expect(second.progress.clientsTrained == whole.progress.clientsTrained)
+        }
     }
 
     /// 40 clients fill three rounds of 12: trees of three rounds, two of them in six rounds.

@@ -193,18 +193,21 @@ extension RoundOwner {
     private func writeNextModel(
         _ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement, _ memoryHash: RunningHash
     ) throws -> String {
-        let memory = movement.remembers ? try state.memory(model.round, count: plan.dimension) : nil
+        let names = movement.stateNames
+        let before =
+            names.isEmpty
+            ? nil : try state.optimizerState(model.round, names: names, count: plan.dimension)
         var scratch: [Float] = []
         return try state.writeModel(
             number, head: setup.modelHead(round: number), count: plan.dimension,
-            clippingNorm: movement.clippingNorm, remembers: movement.remembers, memoryHash: memoryHash
-        ) { start, parameters, remembered in
+            clippingNorm: movement.clippingNorm, stateNames: names, stateHash: memoryHash
+        ) { start, parameters, piece in
             model.copy(from: start, into: parameters)
-            memory?.copy(from: start, into: remembered)
+            before?.copy(from: start, into: piece)
             // The first window is the longest.
             if scratch.isEmpty { scratch = [Float](repeating: 0, count: parameters.count) }
             scratch.withUnsafeMutableBufferPointer { scratch in
-                movement.apply(mean, from: start, memory: remembered, to: parameters, scratch: scratch)
+                movement.apply(mean, from: start, state: piece, to: parameters, scratch: scratch)
             }
         }
     }

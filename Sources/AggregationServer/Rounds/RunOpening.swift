@@ -27,8 +27,10 @@ struct RunOpening {
             }
             model = try Self.model(run, state, plan)
             movement = try ModelMovement(
-                clippingNorm: state.memory(run.modelRound, count: plan.dimension, digest: run.memorySHA256)
-                    .clippingNorm, plan: plan)
+                clippingNorm: state.optimizerState(
+                    run.modelRound, names: plan.configuration.strategy.server.stateNames,
+                    count: plan.dimension, digest: run.memorySHA256
+                ).clippingNorm, published: run.published, plan: plan)
             try state.mendLatest(run.modelRound, digest: run.modelSHA256, next: run.round + 1)
             self.run = run
             return
@@ -70,7 +72,7 @@ struct RunOpening {
         let initial = setup.plan.model.initialParameters(seed: setup.configuration.seed).values
         return try state.writeModel(
             0, head: setup.modelHead(round: 0), count: initial.count, clippingNorm: movement.clippingNorm,
-            remembers: false, memoryHash: memoryHash
+            stateNames: [], stateHash: memoryHash
         ) { start, parameters, _ in
             _ = parameters.update(fromContentsOf: initial[start..<start + parameters.count])
         }

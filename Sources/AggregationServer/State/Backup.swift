@@ -202,7 +202,7 @@ private struct BackupSource {
         }
         self.run = run
         guard let model = try OpenFile(state.modelPath(run.modelRound)),
-            let memory = try OpenFile(state.memoryPath(run.modelRound))
+            let memory = try OpenFile(state.optimizerStatePath(run.modelRound))
         else { return nil }
         large = [
             ("models/\(StateDirectory.name(run.modelRound)).safetensors", model),

@@ -1,3 +1,4 @@
+internal import Federation
 internal import Foundation
 internal import Messages
 internal import Operations
@@ -10,34 +11,33 @@ extension StateDirectory {
     private static let windowCount = 1 << 18
 
     func modelPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).safetensors" }
-    /// What the strategy remembers after a round, where it remembers anything.
-    func memoryPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).memory" }
+    /// The optimiser state and the clipping norm after a round.
+    func optimizerStatePath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).memory" }
 
     /// Bytes of a model's file; nil where there is none.
     func modelLength(_ round: Int) -> Int? {
         (try? FileManager.default.attributesOfItem(atPath: modelPath(round)))?[.size] as? Int
     }
 
-    /// Stores a model of `count` parameters and what is remembered with it, and returns the SHA-256 of its file. The
-    /// file begins with `head`; the model's file comes last. `fill` gives the values, window by window from the first
-    /// on: it is told the first parameter of the window and writes its parameters, and what the strategy remembers of
-    /// them. That buffer is empty where the strategy does not remember. `memoryHash` takes in the file of what is
-    /// remembered.
+    /// Stores a model of `count` parameters and its optimiser state, and returns the SHA-256 of its file. The file begins
+    /// with `head`; the model's file comes last. `fill` gives the values, window by window from the first on: it is told
+    /// the first parameter of the window and writes its parameters, and their optimiser state, values of the names
+    /// `stateNames`. `stateHash` takes in the file of the state.
     func writeModel(
-        _ round: Int, head: [UInt8], count: Int, clippingNorm: Double, remembers: Bool,
-        windowCount: Int = Self.windowCount, memoryHash: RunningHash? = nil,
-        fill: (Int, UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) throws -> Void
+        _ round: Int, head: [UInt8], count: Int, clippingNorm: Double, stateNames: [String],
+        windowCount: Int = Self.windowCount, stateHash: RunningHash? = nil,
+        fill: (Int, UnsafeMutableBufferPointer<Float>, OptimizerStatePiece) throws -> Void
     ) throws -> String {
         let window = min(windowCount, count)
         let parameters = UnsafeMutableBufferPointer<Float>.allocate(capacity: window)
         defer { parameters.deallocate() }
         parameters.initialize(repeating: 0)
-        let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: remembers ? window : 0)
-        defer { memory.deallocate() }
-        memory.initialize(repeating: 0)
-        let memoryHead = SafeTensors.head(
-            [(StoredMemory.stateName, [remembers ? count : 0])],
-            metadata: clippingNorm.isFinite ? [StoredMemory.clippingKey: "\(clippingNorm)"] : [:])
+        let state = StateWindow(width: stateNames.count, count: window)
+        let stateHead = SafeTensors.head(
+            [(OptimizerState.fileKey, OptimizerState.shape(names: stateNames, count: count))],
+            metadata: OptimizerState.metadata(names: stateNames).merging(
+                clippingNorm.isFinite ? [StoredOptimizerState.clippingKey: "\(clippingNorm)"] : [:]
+            ) { $1 })
         let hash = try RunningHash()
         try AtomicFile.write(to: modelPath(round)) { modelFile in
             func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -45,19 +45,19 @@ extension StateDirectory {
                 try hash.update(bytes)
             }
             try head.withUnsafeBytes(append)
-            try AtomicFile.write(to: memoryPath(round), mode: 0o600) { memoryFile in
+            try AtomicFile.write(to: optimizerStatePath(round), mode: 0o600) { stateFile in
                 func remember(_ bytes: UnsafeRawBufferPointer) throws {
-                    try memoryFile.append(bytes)
-                    try memoryHash?.update(bytes)
+                    try stateFile.append(bytes)
+                    try stateHash?.update(bytes)
                 }
-                try memoryHead.withUnsafeBytes(remember)
+                try stateHead.withUnsafeBytes(remember)
                 for start in stride(from: 0, to: count, by: window) {
                     let length = min(window, count - start)
                     let values = UnsafeMutableBufferPointer(rebasing: parameters[..<length])
-                    let remembered = UnsafeMutableBufferPointer(rebasing: memory[..<(remembers ? length : 0)])
-                    try fill(start, values, remembered)
+                    let piece = state.whole[0..<length]
+                    try fill(start, values, piece)
                     try append(UnsafeRawBufferPointer(values))
-                    try remember(UnsafeRawBufferPointer(remembered))
+                    try remember(state.rows(of: piece))
                 }
             }
         }
@@ -80,13 +80,15 @@ extension StateDirectory {
         try writeLatest(round)
     }
 
-    /// What was remembered with a model of `count` parameters; `digest`: what its file must hash to, where that is
-    /// known.
-    func memory(_ round: Int, count: Int, digest: String? = nil) throws -> StoredMemory {
-        let path = memoryPath(round)
+    /// The optimiser state of a model of `count` parameters, values of the names `names`; `digest`: what its file must
+    /// hash to, where that is known.
+    func optimizerState(
+        _ round: Int, names: [String], count: Int, digest: String? = nil
+    ) throws -> StoredOptimizerState {
+        let path = optimizerStatePath(round)
         guard let file = try map(path) else { throw Self.missing(path) }
         if let digest, try Hash.text(of: file) != digest { throw Self.damaged(path) }
-        return try StoredMemory(file, path: path, count: count)
+        return try StoredOptimizerState(file, path: path, names: names, count: count)
     }
 
     /// Rounds whose models are kept, ascending.
@@ -95,8 +97,41 @@ extension StateDirectory {
     /// Removes the oldest models so that `count` are left.
     func keepModels(_ count: Int) throws {
         for round in try modelRounds().dropLast(count) {
-            try AtomicFile.remove(memoryPath(round))
+            try AtomicFile.remove(optimizerStatePath(round))
             try AtomicFile.remove(modelPath(round))
+        }
+    }
+}
+
+/// The optimiser state of one window of a model on its way into a file.
+private final class StateWindow {
+    private let values: UnsafeMutableBufferPointer<Float>
+    /// The same values as the file keeps them; empty where it keeps them as they lie.
+    private let rows: UnsafeMutableBufferPointer<Float>
+    let whole: OptimizerStatePiece
+
+    init(width: Int, count: Int) {
+        values = .allocate(capacity: width * count)
+        values.initialize(repeating: 0)
+        rows = .allocate(capacity: width > 1 ? width * count : 0)
+        rows.initialize(repeating: 0)
+        whole = OptimizerStatePiece(values, width: width, count: count)
+    }
+
+    deinit {
+        values.deallocate()
+        rows.deallocate()
+    }
+
+    /// The bytes of a piece of the window in the file, valid until the next call.
+    func rows(of piece: OptimizerStatePiece) -> UnsafeRawBufferPointer {
+        switch piece.width {
+        case 0: return UnsafeRawBufferPointer(start: nil, count: 0)
+        case 1: return UnsafeRawBufferPointer(piece[0])
+        default:
+            let part = UnsafeMutableBufferPointer(rebasing: rows[..<(piece.width * piece.count)])
+            piece.store(into: part)
+            return UnsafeRawBufferPointer(part)
         }
     }
 }

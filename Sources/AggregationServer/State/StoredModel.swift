@@ -55,18 +55,20 @@ struct StoredModel: Sendable {
     }
 }
 
-/// What strategy and clipping remember between rounds besides the model, as its file.
-struct StoredMemory: Sendable {
-    /// Name of the tensor that holds one value a parameter, and key of the clipping norm.
-    static let stateName = "strategy.state"
+/// The optimiser state and the clipping norm, which the server remembers between rounds besides the model, as their
+/// file.
+struct StoredOptimizerState: Sendable {
+    /// Key of the clipping norm.
     static let clippingKey = "clipping_norm"
 
     /// Nil where none was kept.
     let clippingNorm: Double?
+    private let width: Int
     private let values: StoredValues
 
-    /// Throws a storage `Failure` where the bytes are no such file of a model of `count` parameters.
-    init(_ file: SharedBuffer, path: String, count: Int) throws {
+    /// Throws a storage `Failure` where the bytes are no such file of a model of `count` parameters, of each of which
+    /// values of these names are remembered.
+    init(_ file: SharedBuffer, path: String, names: [String], count: Int) throws {
         let contents: SafeTensorsContents
         do {
             contents = try SafeTensorsContents(decoding: file.bytes)
@@ -76,20 +78,23 @@ struct StoredMemory: Sendable {
         clippingNorm = contents.metadata[Self.clippingKey].flatMap(Double.init)
         guard clippingNorm.map({ $0.isFinite && $0 > 0 }) ?? true else { throw StateDirectory.damaged(path) }
         guard let tensor = contents.tensors.first, contents.tensors.count == 1, tensor.width == 4,
-            tensor.bytes.isEmpty || tensor.bytes.count == 4 * count
+            OptimizerState.fits(
+                shape: tensor.shape, metadata: contents.metadata, names: names, count: count)
         else {
             throw Failure(.storage, "\(path): damaged; restore it from a backup")
         }
+        width = names.count
         values = StoredValues(file: file, bytes: tensor.bytes)
     }
 
-    /// Number of remembered values; 0 before the first round, and where the strategy remembers nothing.
+    /// Number of remembered values; 0 before the first round, and where the rule remembers nothing.
     var count: Int { values.count }
 
     /// Copies what is remembered of the parameters from `start` on: zeros before the first round.
-    func copy(from start: Int, into memory: UnsafeMutableBufferPointer<Float>) {
-        guard count > 0 else { return memory.update(repeating: 0) }
-        values.copy(from: start, into: memory)
+    func copy(from start: Int, into piece: OptimizerStatePiece) {
+        guard count > 0, piece.width > 0 else { return piece.clear() }
+        if width == 1 { return values.copy(from: start, into: piece[0]) }
+        values.read(from: width * start, count: width * piece.count, piece.load)
     }
 }
 
@@ -101,12 +106,16 @@ private struct StoredValues {
     var count: Int { bytes.count / 4 }
 
     func copy(from start: Int, into values: UnsafeMutableBufferPointer<Float>) {
-        let first = bytes.lowerBound + 4 * start
-        let range = first..<first + 4 * values.count
-        precondition(start >= 0 && range.upperBound <= bytes.upperBound, "no such values")
         // Safetensors is little-endian, as is every platform that this package supports.
-        UnsafeMutableRawBufferPointer(values).copyMemory(
-            from: UnsafeRawBufferPointer(rebasing: file.bytes[range]))
+        read(from: start, count: values.count) { UnsafeMutableRawBufferPointer(values).copyMemory(from: $0) }
+    }
+
+    /// Gives `body` the bytes of `count` values from `start` on; their part of the file leaves memory again.
+    func read(from start: Int, count: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+        let first = bytes.lowerBound + 4 * start
+        let range = first..<first + 4 * count
+        precondition(start >= 0 && range.upperBound <= bytes.upperBound, "no such values")
+        body(UnsafeRawBufferPointer(rebasing: file.bytes[range]))
         file.release(range)
     }
 

@@ -20,7 +20,7 @@ package final class ClientTraining {
     package init(plan: TaskPlan) {
         trainer = LocalTrainer(model: plan.model, options: plan.training, privately: plan.example != nil)
         example = plan.example
-        isGradient = plan.configuration.strategy.localWork == .gradient
+        isGradient = plan.configuration.strategy.client.localWork == .gradient
         rounds = plan.configuration.rounds
         trainer.takesEveryStep = plan.hidesFailures
         gradient = .allocate(capacity: isGradient ? plan.dimension : 0)

@@ -1,21 +1,24 @@
 package import Compute
 package import Encoding
 
-/// The model that a federation publishes, in memory, and what server and strategy remember between rounds.
+/// The model that a federation publishes, in memory, and what the server remembers between rounds.
 package struct GlobalModel: Sendable {
     package private(set) var parameters: ParameterVector
-    /// What the strategy remembers, one value a parameter; empty where it remembers nothing or before the first round.
-    package private(set) var strategyState: [Float]
+    /// What the strategy's server rule remembers.
+    package private(set) var optimizerState: OptimizerState
     private var movement: ModelMovement
 
-    /// The model before the first round, or the one that a checkpoint kept with its strategy's state and its
-    /// clipping norm.
+    /// The model before the first round, or the one that a checkpoint kept after so many published models, with its
+    /// optimiser state, where there is one already, and its clipping norm.
     package init(
-        parameters: ParameterVector, strategyState: [Float] = [], clippingNorm: Double? = nil, plan: TaskPlan
+        parameters: ParameterVector, optimizerState: OptimizerState = OptimizerState(),
+        clippingNorm: Double? = nil, published: Int = 0, plan: TaskPlan
     ) throws {
         self.parameters = parameters
-        self.strategyState = strategyState
-        movement = try ModelMovement(clippingNorm: clippingNorm, plan: plan)
+        movement = try ModelMovement(clippingNorm: clippingNorm, published: published, plan: plan)
+        self.optimizerState =
+            optimizerState.values.isEmpty ? OptimizerState(names: movement.stateNames) : optimizerState
+        precondition(self.optimizerState.names == movement.stateNames, "the state of another rule")
     }
 
     /// L2 bound of the coming round's updates, in model units; of no meaning without privacy.
@@ -23,23 +26,20 @@ package struct GlobalModel: Sendable {
     /// What clients said of the model that the last round started from; nil where they say nothing.
     package var metrics: ReleasedMetrics? { movement.metrics }
 
-    /// Decodes the noisy sum of a round, lets the strategy move the model, and adapts the clipping norm; see
+    /// Decodes the noisy sum of a round, lets the server rule move the model, and adapts the clipping norm; see
     /// ``ModelMovement/advance(noisySum:weight:rotation:)``.
     package mutating func apply(noisySum: RingVector, weight: Int, rotation: RandomRotation? = nil) {
         let mean = movement.advance(noisySum: noisySum, weight: weight, rotation: rotation)
-        if movement.remembers, strategyState.isEmpty {
-            strategyState = [Float](repeating: 0, count: parameters.values.count)
-        }
+        optimizerState.prepare(count: parameters.values.count)
         let movement = movement
         parameters.values.withUnsafeMutableBufferPointer { values in
-            strategyState.withUnsafeMutableBufferPointer { state in
+            optimizerState.withPiece(count: values.count) { state in
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.windowCount) { scratch in
                     for start in stride(from: 0, to: values.count, by: Self.windowCount) {
                         let window = start..<min(start + Self.windowCount, values.count)
                         movement.apply(
-                            mean, from: start,
-                            memory: .init(rebasing: state[movement.remembers ? window : 0..<0]),
-                            to: .init(rebasing: values[window]), scratch: scratch)
+                            mean, from: start, state: state[window], to: .init(rebasing: values[window]),
+                            scratch: scratch)
                     }
                 }
             }

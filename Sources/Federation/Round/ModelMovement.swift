@@ -1,17 +1,20 @@
 package import Encoding
 internal import Privacy
 
-/// How the published model moves from round to round: the strategy, and the clipping norm where it adapts. All that
-/// a server needs between rounds besides the parameters and what the strategy remembers of each.
+/// How the published model moves from round to round: the server's rule, the number of its steps, and the clipping norm
+/// where it adapts. All that a server needs between rounds besides the parameters and the optimiser state.
 package struct ModelMovement: Sendable {
     /// What clients said of the model that the last round started from; nil where they say nothing.
     package private(set) var metrics: ReleasedMetrics?
     private var adaptiveClipping: AdaptiveClipping?
+    /// Models published so far, that of the last ``advance(noisySum:weight:rotation:)`` included.
+    private var steps: Int
     private let plan: TaskPlan
 
-    /// Before the first round, or where a checkpoint kept the clipping norm.
-    package init(clippingNorm: Double? = nil, plan: TaskPlan) throws {
+    /// Before the first round, or where a checkpoint kept the clipping norm after so many published models.
+    package init(clippingNorm: Double? = nil, published: Int = 0, plan: TaskPlan) throws {
         self.plan = plan
+        steps = published
         adaptiveClipping = plan.privacy?.adaptiveClipping
         if let clippingNorm {
             adaptiveClipping = try plan.privacy?.configuration.adaptiveClipping?.start(at: clippingNorm)
@@ -23,10 +26,10 @@ package struct ModelMovement: Sendable {
         adaptiveClipping?.bound ?? plan.privacy?.configuration.clippingNorm ?? .infinity
     }
 
-    /// Whether the strategy remembers a value of every parameter.
-    package var remembers: Bool { plan.configuration.strategy.remembers }
+    /// Names of the values that are remembered of every parameter: the optimiser state.
+    package var stateNames: [String] { plan.configuration.strategy.server.stateNames }
 
-    /// Reads a round's noisy sum: adapts the clipping norm, releases the clients' metrics, and gives the mean update.
+    /// Begins the next step with a round's noisy sum: adapts the clipping norm, releases the clients' metrics, and gives the mean update.
     ///
     /// `weight` is the sum of the clients' weights; under privacy the plan's expected cohort divides instead,
     /// because a count of reports would be a private quantity. `rotation` is the one that the round's clients
@@ -34,6 +37,7 @@ package struct ModelMovement: Sendable {
     package mutating func advance(
         noisySum: RingVector, weight: Int, rotation: RandomRotation? = nil
     ) -> MeanUpdate {
+        steps += 1
         let divisor: Double =
             switch plan.divisor {
             case .weights: Double(max(1, weight))
@@ -60,17 +64,18 @@ package struct ModelMovement: Sendable {
         return mean
     }
 
-    /// Moves the parameters from `start` on by their mean update, and what the strategy remembers of them with it:
-    /// `memory` is that piece, or empty where ``remembers`` is false. `scratch` has room for as many values.
+    /// Moves the parameters from `start` on by their mean update, and their optimiser state, `state`, with them.
+    /// `scratch` has room for as many values as there are parameters.
     package func apply(
-        _ mean: MeanUpdate, from start: Int, memory: UnsafeMutableBufferPointer<Float>,
+        _ mean: MeanUpdate, from start: Int, state: OptimizerStatePiece,
         to parameters: UnsafeMutableBufferPointer<Float>, scratch: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(scratch.count >= parameters.count, "no room for the mean update")
         let piece = UnsafeMutableBufferPointer(rebasing: scratch[..<parameters.count])
         mean.copy(from: start, into: piece)
-        plan.configuration.strategy.apply(
-            meanUpdate: UnsafeBufferPointer(piece), memory: memory, to: parameters)
+        plan.configuration.strategy.server.update(
+            ServerPass(
+                step: steps, meanUpdate: UnsafeBufferPointer(piece), state: state, parameters: parameters))
     }
 }
 

@@ -1,62 +1,47 @@
 package import Configuration
-package import Learning
 
-/// What a client does with its data in one round.
-package enum LocalWork: Equatable, Sendable {
-    /// Epochs of optimiser steps.
-    case training
-    /// One gradient of the mean loss over all its examples, at the learning rate.
-    case gradient
-}
-
-/// How clients train and how the server uses the mean of their updates.
+/// How a federation learns: what clients do locally, and how the server uses the mean of their updates.
 ///
-/// A strategy sees sums only, never an individual update, so every one of them works under secure aggregation.
-/// Rules that must see individual updates (medians, Krum) are another type and cannot be given here.
-package protocol Strategy: Sendable {
+/// Neither rule sees an individual update of another; rules that must (medians, Krum) are another type and cannot be
+/// named here.
+package struct Strategy: Sendable {
     /// Name as written in configurations.
-    static var name: String { get }
-    /// Reads the strategy's own keys of `task.strategy`; the caller refuses what is left over.
-    init(_ section: Section) throws
-    /// The local training that this strategy wants, given what the task configures.
-    func localTraining(_ options: TrainingOptions) -> TrainingOptions
-    /// Whether clients train or send one gradient.
-    var localWork: LocalWork { get }
-    /// Whether it remembers one value a parameter between rounds, 0 before the first.
-    var remembers: Bool { get }
-    /// Moves parameters of the global model by the mean update of one round.
-    ///
-    /// A parameter depends on its own past and its own mean update only, so that a model may be moved piece by piece:
-    /// the three buffers are the same piece of each. `memory` is what the strategy remembers of these parameters, and
-    /// is empty where it remembers nothing.
-    func apply(
-        meanUpdate: UnsafeBufferPointer<Float>, memory: UnsafeMutableBufferPointer<Float>,
-        to parameters: UnsafeMutableBufferPointer<Float>)
-    /// The strategy's settings for resolved configurations.
-    var settings: [String: JSONValue] { get }
-}
+    package let name: String
+    package let server: any ServerRule
+    package let client: any ClientRule
 
-extension Strategy {
-    package var localWork: LocalWork { .training }
+    /// A strategy of these rules.
+    package init(name: String, server: any ServerRule, client: any ClientRule) {
+        (self.name, self.server, self.client) = (name, server, client)
+    }
+
+    /// The `strategy` section with every default filled in; reading it again gives an equal strategy.
+    package var json: JSONValue {
+        .object(
+            server.settings.merging(client.settings) { $1 }.merging(["name": .string(name)]) { $1 })
+    }
 }
 
 /// The strategies that a task can name.
 package enum StrategyCatalog {
-    /// One line a strategy.
-    package static let all: [any Strategy.Type] = [
-        FedAvg.self,
-        FedProx.self,
-        FedSGD.self,
+    /// One line a strategy: its name and its two rules.
+    package static let all: [(name: String, server: any ServerRule.Type, client: any ClientRule.Type)] = [
+        ("fedavg", ServerSGD.self, LocalTraining.self),
+        ("fedprox", ServerSGD.self, ProximalTraining.self),
+        ("fedsgd", ServerSGD.self, SingleGradient.self),
+        ("fedadam", ServerAdam.self, LocalTraining.self),
     ]
 
-    /// Reads `task.strategy`; absent means plain federated averaging.
-    package static func make(_ section: Section?) throws -> any Strategy {
-        guard let section else { return try FedAvg(Section(.object([:]), path: "task.strategy")) }
-        let name = try section.string("name") ?? FedAvg.name
-        guard let type = all.first(where: { $0.name == name }) else {
+    /// Reads `task.strategy`; absent means plain federated averaging. Throws ``ConfigurationError`` for a name that is
+    /// not in the catalog, and for keys that neither rule knows.
+    package static func make(_ section: Section?) throws -> Strategy {
+        let section = try section ?? Section(.object([:]), path: "task.strategy")
+        let name = try section.string("name") ?? "fedavg"
+        guard let entry = all.first(where: { $0.name == name }) else {
             throw section.error("name", Section.unknownName(name, known: all.map { $0.name }))
         }
-        let strategy = try type.init(section)
+        let strategy = Strategy(
+            name: name, server: try entry.server.init(section), client: try entry.client.init(section))
         try section.finish()
         return strategy
     }

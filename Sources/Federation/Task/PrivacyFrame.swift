@@ -97,7 +97,8 @@ struct PrivacyFrame {
     }
 
     /// Mechanisms for sums of clipped updates; the others of the catalog bound another norm, or nothing.
-    private static let mechanisms = ["gaussian", "discrete_gaussian", "skellam", PrivacyConfiguration.tree]
+    private static let mechanisms =
+        MechanismCatalog.all.filter(\.suitsUpdates).map(\.name) + [PrivacyConfiguration.tree]
 
     private func parts(_ multiplier: Double) throws -> Parts {
         guard Self.mechanisms.contains(configuration.mechanism) else {

@@ -9,7 +9,7 @@ package struct TaskConfiguration: Sendable {
     package var name: String
     package var model: ModelSpec
     package var training: TrainingOptions
-    package var strategy: any Strategy
+    package var strategy: Strategy
     /// Rounds to publish.
     package var rounds: Int
     /// Reports wanted a round.

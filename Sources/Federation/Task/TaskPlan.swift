@@ -66,7 +66,7 @@ package struct TaskPlan: Sendable {
         self.configuration = configuration
         self.model = model
         self.population = population
-        training = configuration.strategy.localTraining(configuration.training)
+        training = configuration.strategy.client.localTraining(configuration.training)
         guard configuration.cohortSize <= population else {
             throw ConfigurationError(
                 path: "task.cohort_size",
@@ -75,10 +75,11 @@ package struct TaskPlan: Sendable {
         example = try configuration.privacy.example.map {
             try ExamplePlan($0, training: configuration.training, dimension: model.layout.count)
         }
-        if example != nil, configuration.strategy.localWork == .gradient {
+        if example != nil, configuration.strategy.client.localWork == .gradient {
             throw ConfigurationError(
                 path: "task.privacy.example",
-                problem: "trains in private steps, which strategy \"fedsgd\" has none of")
+                problem: "trains in private steps, which strategy \"\(configuration.strategy.name)\" "
+                    + "has none of")
         }
         let isPrivate = configuration.privacy.mode != .none
         report = ReportLayout(

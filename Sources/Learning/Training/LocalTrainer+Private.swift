@@ -1,12 +1,7 @@
 package import Compute
-internal import Configuration
 
 // Per-example private training.
 extension LocalTrainer {
-    /// Examples' gradients are clipped this much below the stated norm, so that rounding in the norms and in
-    /// the sum over a batch cannot carry an example's influence above it.
-    static let clippingMargin = 1.0 / 1024
-
     /// Trains with DP-SGD (Abadi et al. 2016): each step sums the clipped gradients of a secret Poisson batch of
     /// the examples at `indices`, lets `privatizer` add noise, and divides by the expected batch size.
     ///
@@ -22,12 +17,12 @@ extension LocalTrainer {
         rateFactor: Double = 1, privatizer: any GradientPrivatizer
     ) throws -> Int {
         precondition(isPrivate, "private training needs a trainer made with privately")
-        try checkNormRules()
+        let steps = PrivateDescent(descent, plan: plan, rateFactor: rateFactor, privatizer: privatizer)
+        try steps.checkNormRules()
         let (weights, loss) = try prepare(parameters, examples, indices)
-        resetOptimizer()
-        if options.proximalMu > 0 { anchor.update(from: weights, count: parameters.count) }
-        let depth = workspace.depth(under: loss)
-        let limit = Float(plan.clippingNorm * (1 - Self.clippingMargin))
+        descent.reset()
+        descent.holdNear(weights)
+        let depth = descent.workspace.depth(under: loss)
         // Masks lie by position in the batch, so that one record more moves everybody's: from a public seed the
         // difference of two sums would be more than that record's gradient. Secret masks are as likely in any order.
         let isRandom = model.layers.contains { type(of: $0.layer).isRandom }
@@ -43,28 +38,10 @@ extension LocalTrainer {
                 if let isInterrupted, isInterrupted() { size = 0 }
                 for position in 0..<size { order[position] = indices[Int(order[position])] }
                 let batch = UnsafeBufferPointer(rebasing: order[0..<size])
-                clippedSum(weights, examples, batch, loss, depth, limit, &dropoutMask)
-                try privateStep(weights, plan, rateFactor, privatizer)
+                try steps.step(weights, examples, batch, loss, depth: depth, random: &dropoutMask)
             }
         }
         return plan.steps
-    }
-
-    /// Adds noise to the sum in the arena's gradient and makes a step of it.
-    private func privateStep(
-        _ weights: UnsafeMutablePointer<Float>, _ plan: PrivateTrainingPlan, _ rateFactor: Double,
-        _ privatizer: any GradientPrivatizer
-    ) throws {
-        let count = model.layout.count
-        try privatizer.privatize(sum: UnsafeMutableBufferPointer(start: gradient, count: count))
-        let rate = options.learningRate * rateFactor
-        if options.isPlainDescent {
-            // The mean's division is part of the rate: one pass less.
-            applyGradient(weights, rate: rate / plan.expectedBatchSize)
-        } else {
-            Kernels.scale(gradient, by: Float(1 / plan.expectedBatchSize), count: count)
-            applyGradient(weights, rate: rate)
-        }
     }
 
     /// ``trainPrivately(_:on:indices:stream:plan:rateFactor:privatizer:)`` on a copy of `parameters`: returns the
@@ -92,12 +69,10 @@ extension LocalTrainer {
         precondition(isPrivate, "private training needs a trainer made with privately")
         let (delta, _) = try change(from: parameters) { copy in
             guard let weights = copy.baseAddress else { return }
-            resetOptimizer()
-            if options.proximalMu > 0 { anchor.update(from: weights, count: copy.count) }
-            for _ in 1...plan.steps {
-                gradient.update(repeating: 0, count: copy.count)
-                try privateStep(weights, plan, rateFactor, privatizer)
-            }
+            let steps = PrivateDescent(descent, plan: plan, rateFactor: rateFactor, privatizer: privatizer)
+            descent.reset()
+            descent.holdNear(weights)
+            for _ in 1...plan.steps { try steps.emptyStep(weights) }
         }
         return finite(delta)
     }
@@ -105,35 +80,5 @@ extension LocalTrainer {
     private func finite(_ delta: UnsafeMutableBufferPointer<Float>) -> UnsafeMutableBufferPointer<Float> {
         lastDiverged = delta.baseAddress.map { !Kernels.squareNorm($0, count: delta.count).isFinite } ?? false
         return lastDiverged ? noDelta() : delta
-    }
-
-    // The sum of the batch's clipped gradients into the arena's gradient.
-    private func clippedSum(
-        _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
-        _ loss: any Loss, _ depth: Int, _ limit: Float, _ random: inout SeededGenerator
-    ) {
-        if batch.isEmpty { gradient.update(repeating: 0, count: model.layout.count) }
-        var start = 0
-        while start < batch.count {
-            let chunk = UnsafeBufferPointer(
-                rebasing: batch[start..<min(start + workspace.capacity, batch.count)])
-            workspace.gather(examples, chunk, for: loss)
-            workspace.forward(weights, count: chunk.count, depth: depth, random: &random)
-            _ = workspace.evaluate(loss, count: chunk.count, depth: depth, scale: 1)
-            workspace.clippedBackward(
-                weights, count: chunk.count, depth: depth, limit: limit, into: gradient,
-                keep: start == 0 ? 0 : 1)
-            start += chunk.count
-        }
-    }
-
-    private func checkNormRules() throws {
-        for (index, placed) in model.layers.enumerated() where !placed.layer.hasGradientNormRule {
-            throw ConfigurationError(
-                path: model.spec.path,
-                problem:
-                    "layer \(index) (\(type(of: placed.layer).kind)) has no rule for per-example gradient "
-                    + "norms, which privacy.example needs")
-        }
     }
 }

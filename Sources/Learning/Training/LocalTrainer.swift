@@ -60,13 +60,10 @@ package final class LocalTrainer {
     package let options: TrainingOptions
     /// Whether the arena is laid out for private training.
     let isPrivate: Bool
-    let workspace: Workspace
-    let gradient: UnsafeMutablePointer<Float>
-    private let state: UnsafeMutablePointer<Float>
-    let anchor: UnsafeMutablePointer<Float>
+    let descent: Descent
+    /// The trained copy of the parameters, and then their change.
     private let local: UnsafeMutablePointer<Float>
     var order: [Int32] = []
-    private var optimizerSteps = 0
     /// Asked between steps; training ends when it says true: with ``TrainingError/interrupted``, or, where it is
     /// private per example, with batches that nobody is in.
     package var isInterrupted: (() -> Bool)?
@@ -75,9 +72,6 @@ package final class LocalTrainer {
     package var takesEveryStep = false
     /// Whether the last private training ended in values that are not finite.
     package internal(set) var lastDiverged = false
-
-    /// Batches above this are processed in chunks; it bounds the arena, not the batch size.
-    private static let chunkLimit = 512
 
     /// Values of the next batch that are prefetched during a step: more would push the weights out.
     private static let prefetchLimit = 1 << 17
@@ -88,20 +82,8 @@ package final class LocalTrainer {
         self.model = model
         self.options = options
         isPrivate = privately
-        let count = model.layout.count
-        // Poisson batches vary: six standard deviations above the mean they still fit.
-        let spread = privately ? Int(6 * Double(options.batchSize).squareRoot()) : 0
-        let needsGradient = privately || !options.isPlainDescent || options.batchSize > Self.chunkLimit
-        workspace = Workspace(
-            model: model, capacity: min(options.batchSize + spread, Self.chunkLimit),
-            extra: [
-                needsGradient ? count : 0,
-                count * options.optimizer.statePerParameter,
-                options.proximalMu > 0 ? count : 0,
-                count,
-            ])
-        (gradient, state) = (workspace.extra[0], workspace.extra[1])
-        (anchor, local) = (workspace.extra[2], workspace.extra[3])
+        descent = Descent(model: model, options: options, privately: privately)
+        local = descent.local
     }
 
     /// Trains on the examples at `indices` for `epochs` passes (the options' where nil), in an order drawn from
@@ -115,14 +97,14 @@ package final class LocalTrainer {
         rateFactor: Double = 1, continuing: Bool = false
     ) throws -> TrainingOutcome {
         let (weights, loss) = try prepare(parameters, examples, indices)
-        if !continuing { resetOptimizer() }
-        if options.proximalMu > 0 { anchor.update(from: weights, count: parameters.count) }
+        if !continuing { descent.reset() }
+        descent.holdNear(weights)
         order.removeAll(keepingCapacity: true)
         order.append(contentsOf: indices)
         var dataOrder = stream.generator(.dataOrder)
         var dropoutMask = stream.generator(.dropoutMask)
         let rate = options.learningRate * rateFactor
-        let depth = workspace.depth(under: loss)
+        let depth = descent.workspace.depth(under: loss)
         let prefetchedRows = min(options.batchSize, Self.prefetchLimit / max(1, examples.featureCount))
         var (steps, lossSum) = (0, 0.0)
         var divergedAt: Int?
@@ -135,7 +117,7 @@ package final class LocalTrainer {
                     let batch = UnsafeBufferPointer(rebasing: order[start..<end])
                     let next = order[end..<min(end + prefetchedRows, order.count)]
                     Kernels.prefetch(examples, UnsafeBufferPointer(rebasing: next))
-                    let sum = step(
+                    let sum = descent.step(
                         weights, examples, batch, loss, depth: depth, rate: rate, random: &dropoutMask)
                     steps += 1
                     lossSum += sum
@@ -219,19 +201,15 @@ package final class LocalTrainer {
             preconditionFailure("the gradient must have the parameters' length")
         }
         // At its own anchor the proximal term has no slope.
-        if options.proximalMu > 0 { anchor.update(from: weights, count: parameters.count) }
+        descent.holdNear(weights)
         var dropoutMask = stream.generator(.dropoutMask)
-        let sum = accumulate(
-            weights, examples, indices, loss, depth: workspace.depth(under: loss), into: target,
-            scale: 1, random: &dropoutMask)
-        regularise(weights, target)
+        let sum = descent.differentiate(
+            weights, examples, indices, loss, into: target, random: &dropoutMask)
         guard sum.isFinite, Kernels.squareNorm(target, count: output.count).isFinite else {
             throw TrainingError.diverged(step: 1)
         }
         return TrainingOutcome(steps: 1, examples: indices.count, meanLoss: sum / Double(indices.count))
     }
-
-    // MARK: One step
 
     func prepare(
         _ parameters: UnsafeMutableBufferPointer<Float>, _ examples: Examples,
@@ -246,84 +224,6 @@ package final class LocalTrainer {
         let loss = options.loss ?? LossCatalog.standard(for: model, targets: examples.targets)
         try LossCatalog.check(loss, model: model, targets: examples.targets)
         return (weights, loss)
-    }
-
-    func resetOptimizer() {
-        optimizerSteps = 0
-        state.update(repeating: 0, count: model.layout.count * options.optimizer.statePerParameter)
-    }
-
-    // Returns the sum of the batch's losses.
-    private func step(
-        _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
-        _ loss: any Loss, depth: Int, rate: Double, random: inout SeededGenerator
-    ) -> Double {
-        if options.isPlainDescent && batch.count <= workspace.capacity {
-            workspace.gather(examples, batch, for: loss)
-            workspace.forward(weights, count: batch.count, depth: depth, random: &random)
-            let sum = workspace.evaluate(
-                loss, count: batch.count, depth: depth, scale: 1 / Float(batch.count))
-            workspace.backward(
-                weights, count: batch.count, depth: depth, into: weights, scale: -Float(rate), keep: 1)
-            return sum
-        }
-        let sum = accumulate(
-            weights, examples, batch, loss, depth: depth, into: gradient, scale: 1, random: &random)
-        applyGradient(weights, rate: rate)
-        return sum
-    }
-
-    /// Changes the parameters by the gradient in the arena: regularisation, clipping of the batch's norm, then
-    /// the optimiser.
-    func applyGradient(_ weights: UnsafeMutablePointer<Float>, rate: Double) {
-        regularise(weights, gradient)
-        clipGradient()
-        optimizerSteps += 1
-        options.optimizer.update(
-            OptimizerPass(
-                count: model.layout.count, parameters: weights, gradient: gradient, state: state, rate: rate,
-                step: optimizerSteps))
-    }
-
-    // target = scale * mean gradient over the batch, in chunks of the arena's capacity.
-    private func accumulate(
-        _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
-        _ loss: any Loss, depth: Int, into target: UnsafeMutablePointer<Float>, scale: Float,
-        random: inout SeededGenerator
-    ) -> Double {
-        var (sum, start) = (0.0, 0)
-        while start < batch.count {
-            let chunk = UnsafeBufferPointer(
-                rebasing: batch[start..<min(start + workspace.capacity, batch.count)])
-            workspace.gather(examples, chunk, for: loss)
-            workspace.forward(weights, count: chunk.count, depth: depth, random: &random)
-            sum += workspace.evaluate(loss, count: chunk.count, depth: depth, scale: 1 / Float(batch.count))
-            workspace.backward(
-                weights, count: chunk.count, depth: depth, into: target, scale: scale,
-                keep: start == 0 ? 0 : 1)
-            start += chunk.count
-        }
-        return sum
-    }
-
-    private func regularise(_ weights: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
-        if options.proximalMu > 0 {
-            Kernels.regularise(
-                target, weights, anchor: anchor, l2: 0, l1: 0, proximal: Float(options.proximalMu),
-                count: model.layout.count)
-        }
-        guard options.l1 > 0 || options.l2 > 0 else { return }
-        for range in model.regularisedRanges {
-            Kernels.regularise(
-                target + range.lowerBound, weights + range.lowerBound, anchor: nil, l2: Float(options.l2),
-                l1: Float(options.l1), proximal: 0, count: range.count)
-        }
-    }
-
-    private func clipGradient() {
-        guard let limit = options.gradientClipNorm else { return }
-        let norm = Kernels.squareNorm(gradient, count: model.layout.count).squareRoot()
-        if norm > limit { Kernels.scale(gradient, by: Float(limit / norm), count: model.layout.count) }
     }
 }
 

@@ -24,6 +24,11 @@ package struct DiscreteLaplace: PrivacyMechanism {
         sampler = StripSampler(density: ExponentialDensity(scale: scale), support: .integers)
     }
 
+    /// Noise of this standard deviation, grid units. Throws `MechanismError` where its scale is not in `allowedScale`.
+    package init(standardDeviation: Double) throws(MechanismError) {
+        try self.init(scale: 0.5 / asinh(1 / (2.0.squareRoot() * standardDeviation)))
+    }
+
     package func draw(into noise: UnsafeMutableBufferPointer<Int64>, from source: inout some NoiseSource)
         throws
     {

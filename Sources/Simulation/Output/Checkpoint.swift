@@ -5,20 +5,14 @@ internal import Foundation
 internal import Messages
 internal import Privacy
 
-/// A run's state between rounds, as one safetensors file: the model, what the strategy remembers, and counters.
+/// A run's state between rounds, as one safetensors file: the model, its optimiser state, and counters.
 struct Checkpoint {
-    /// Name of the tensor that holds the strategy's state.
-    private static let stateName = "strategy.state"
-
     /// The file's bytes. `scenarioDigest` ties it to the scenario that it belongs to, `ledger` to what was spent.
     static func encode(
         _ progress: Simulator.Progress, scenarioDigest: String, ledger: LedgerBinding? = nil
     ) -> [UInt8] {
         var tensors = ModelFile.tensors(progress.parameters)
-        if !progress.strategyState.isEmpty {
-            tensors.append(
-                .init(name: stateName, shape: [progress.strategyState.count], values: progress.strategyState))
-        }
+        if let state = progress.optimizerState.tensor { tensors.append(state) }
         var metadata = [
             "scenario": scenarioDigest,
             "round": String(progress.round),
@@ -33,6 +27,7 @@ struct Checkpoint {
             "finished": progress.finished?.rawValue ?? "",
             "participants": bits(progress.participants),
         ]
+        metadata.merge(OptimizerState.metadata(names: progress.optimizerState.names)) { $1 }
         if let ledger { metadata["ledger"] = "\(ledger.lines) \(ledger.rounds) \(ledger.head)" }
         return SafeTensors(tensors: tensors, metadata: metadata).encoded()
     }
@@ -53,10 +48,11 @@ struct Checkpoint {
     }
 
     /// Reads a checkpoint of the same scenario; `records` are the lines of `rounds.jsonl`, of which those after
-    /// the checkpoint are dropped. Throws ``ConfigurationError`` when the file belongs to another scenario or is
-    /// damaged.
+    /// the checkpoint are dropped. `stateNames` are those of the strategy's server rule. Throws ``ConfigurationError``
+    /// when the file belongs to another scenario or is damaged.
     static func decode(
-        _ data: Data, layout: ParameterLayout, scenarioDigest: String, records: [RoundRecord], path: String
+        _ data: Data, layout: ParameterLayout, stateNames: [String], scenarioDigest: String,
+        records: [RoundRecord], path: String
     ) throws -> Simulator.Progress {
         let file: SafeTensors
         do {
@@ -83,10 +79,11 @@ struct Checkpoint {
         }
         var progress = Simulator.Progress(
             parameters: try ModelFile.parameters(
-                file.tensors.filter { $0.name != stateName }, layout: layout, path: path))
-        progress.strategyState = file.tensors.first { $0.name == stateName }?.values ?? []
+                file.tensors.filter { $0.name != OptimizerState.fileKey }, layout: layout, path: path))
         progress.round = try counter("round")
         progress.published = try counter("published")
+        progress.optimizerState = try optimizerState(
+            file, names: stateNames, count: progress.published == 0 ? 0 : layout.count, path: path)
         progress.charged = try counter("charged")
         progress.virtualTime = Instant(nanoseconds: Int64(try counter("virtual_nanoseconds")))
         progress.clientsTrained = try counter("clients_trained")
@@ -100,6 +97,21 @@ struct Checkpoint {
         progress.participants = participants
         progress.finished = file.metadata["finished"].flatMap { FinishReason(rawValue: $0) }
         return progress
+    }
+
+    /// The optimiser state of a model of `count` parameters; none is left out but that of no parameters.
+    private static func optimizerState(
+        _ file: SafeTensors, names: [String], count: Int, path: String
+    ) throws -> OptimizerState {
+        let kept = file.tensors.first { $0.name == OptimizerState.fileKey }
+        let tensor = kept ?? SafeTensors.Tensor(name: OptimizerState.fileKey, shape: [0], values: [])
+        guard let state = OptimizerState(tensor, metadata: file.metadata, names: names, count: count),
+            state.values.count == names.count * count
+        else {
+            throw ConfigurationError(
+                path: path, problem: "damaged checkpoint (optimiser state); run without --resume")
+        }
+        return state
     }
 
     /// A set of clients as base64 of one bit a client, the lowest bit of the first byte first.

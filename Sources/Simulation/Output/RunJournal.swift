@@ -1,10 +1,10 @@
-package import Compute
 internal import Configuration
 internal import Cryptography
 internal import Datasets
 package import Encoding
 package import Federation
 internal import Foundation
+internal import Learning
 package import Operations
 internal import Privacy
 
@@ -91,7 +91,7 @@ package final class RunJournal: SimulationJournal {
     }
 
     /// Where an interrupted run stood at its last checkpoint; nil when there is none.
-    package func resumedProgress(layout: ParameterLayout) throws -> Simulator.Progress? {
+    package func resumedProgress(plan: TaskPlan) throws -> Simulator.Progress? {
         let path = folder.file("checkpoint.safetensors")
         guard let data = FileManager.default.contents(atPath: path) else {
             try ledger?.check(.nothing, round: 0, path: folder.file("ledger.jsonl"))
@@ -101,7 +101,8 @@ package final class RunJournal: SimulationJournal {
         }
         records = try rounds.decode(RoundRecord.self)
         let progress = try Checkpoint.decode(
-            data, layout: layout, scenarioDigest: scenarioDigest, records: records, path: path)
+            data, layout: plan.model.layout, stateNames: plan.configuration.strategy.server.stateNames,
+            scenarioDigest: scenarioDigest, records: records, path: path)
         if let binding = try Checkpoint.ledger(data, path: path) {
             try ledger?.check(binding, round: progress.round, path: folder.file("ledger.jsonl"))
         }

@@ -16,9 +16,7 @@ enum ResolvedScenario {
         task["name"] = .string(scenario.task.name)
         task["model"] = scenario.task.model.json
         task["training"] = setup.plan.training.json
-        let strategy = scenario.task.strategy
-        task["strategy"] = .object(
-            strategy.settings.merging(["name": .string(type(of: strategy).name)]) { $1 })
+        task["strategy"] = scenario.task.strategy.json
         task["rounds"] = .integer(scenario.task.rounds)
         task["cohort_size"] = .integer(scenario.task.cohortSize)
         task["over_selection"] = .number(scenario.task.overSelection)

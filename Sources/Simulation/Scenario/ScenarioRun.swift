@@ -69,7 +69,7 @@ package final class ScenarioRun {
         journal = try RunJournal(
             folder: OutputDirectory(settings.out), scenario: scenario, setup: setup, resumes: settings.resumes
         )
-        resumed = try journal.resumedProgress(layout: setup.plan.model.layout)
+        resumed = try journal.resumedProgress(plan: setup.plan)
     }
 
     /// What should be thought about, one line each.

@@ -48,13 +48,29 @@ import Testing
         case .skellam(let variance, let stated):
             #expect(variance == 10_000 && stated == sensitivity)
         case .laplace(let ratio):
-            // Never cheaper than the exact ratio of scale to sensitivity.
-            let scale = try #require((mechanism as? DiscreteLaplace)?.scale)
+            // Never cheaper than the ratio of scale to sensitivity, of which the deviation is √2 times.
+            let scale = (mechanism.variance / 2).squareRoot()
             #expect(ratio <= scale / 60 && ratio > 0.7 * scale / 60)
         case .tree:
             Issue.record("no mechanism of the catalog is a tree")
         }
         #expect(mechanism.totalVariationBound <= 0x1p-60)
+    }
+
+    /// What a task can name costs what its deviation is against the L2 norm, whatever other norms are.
+    @Test(arguments: MechanismCatalog.all.map(\.name))
+    func whatSuitsUpdatesIsMeasuredInTheNormThatIsClipped(name: String) throws {
+        let entry = try #require(MechanismCatalog.all.first { $0.name == name })
+        let mechanism = try entry.make(1000)
+        #expect(mechanism.name == name)
+        // The L1 norm follows: √d times the L2 norm, or its square, at most.
+        let isCheap = [1, 1_000_000].allSatisfy { dimension in
+            let sensitivity = PrivacyEvent.IntegerSensitivity(l2: 500, dimension: dimension)
+            let event = PrivacyEvent(mechanism: mechanism.event(for: sensitivity), adjacency: .addOrRemoveOne)
+            let guarantee = try? PrivacyGuarantee.of([event], delta: 1e-5, accountant: .rdp)
+            return (guarantee?.epsilon ?? .infinity) < 3
+        }
+        #expect(isCheap == entry.suitsUpdates)
     }
 
     @Test func sumsOfSharesAreStatedOnlyWhereProved() throws {

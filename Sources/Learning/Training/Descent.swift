@@ -1,0 +1,136 @@
+internal import Compute
+
+/// Steps of an optimiser against the gradient of a batch's mean loss, with the options' regularisation and clipping.
+/// Owned by one thread; nothing is allocated after `init`.
+final class Descent {
+    let model: Model
+    let options: TrainingOptions
+    let workspace: Workspace
+    /// The gradient of the step at hand, in the model's layout; of no use where steps are plain descent.
+    let gradient: UnsafeMutablePointer<Float>
+    /// Room for a copy of the parameters.
+    let local: UnsafeMutablePointer<Float>
+    private let state: UnsafeMutablePointer<Float>
+    private let anchor: UnsafeMutablePointer<Float>
+    private var optimizerSteps = 0
+
+    /// Batches above this are processed in chunks; it bounds the arena, not the batch size.
+    private static let chunkLimit = 512
+
+    /// Allocates the arena: activations, deltas and, unless steps are plain descent, gradient and state. `privately`
+    /// makes room for ``PrivateDescent``.
+    init(model: Model, options: TrainingOptions, privately: Bool) {
+        self.model = model
+        self.options = options
+        let count = model.layout.count
+        // Poisson batches vary: six standard deviations above the mean they still fit.
+        let spread = privately ? Int(6 * Double(options.batchSize).squareRoot()) : 0
+        let needsGradient = privately || !options.isPlainDescent || options.batchSize > Self.chunkLimit
+        workspace = Workspace(
+            model: model, capacity: min(options.batchSize + spread, Self.chunkLimit),
+            extra: [
+                needsGradient ? count : 0,
+                count * options.optimizer.statePerParameter,
+                options.proximalMu > 0 ? count : 0,
+                count,
+            ])
+        (gradient, state) = (workspace.extra[0], workspace.extra[1])
+        (anchor, local) = (workspace.extra[2], workspace.extra[3])
+    }
+
+    /// Forgets the optimiser's state.
+    func reset() {
+        optimizerSteps = 0
+        state.update(repeating: 0, count: model.layout.count * options.optimizer.statePerParameter)
+    }
+
+    /// Makes `weights` what the proximal term holds the parameters near.
+    func holdNear(_ weights: UnsafePointer<Float>) {
+        if options.proximalMu > 0 { anchor.update(from: weights, count: model.layout.count) }
+    }
+
+    /// Changes the parameters by one step on a batch. Returns the sum of the batch's losses.
+    func step(
+        _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
+        _ loss: any Loss, depth: Int, rate: Double, random: inout SeededGenerator
+    ) -> Double {
+        if options.isPlainDescent && batch.count <= workspace.capacity {
+            workspace.gather(examples, batch, for: loss)
+            workspace.forward(weights, count: batch.count, depth: depth, random: &random)
+            let sum = workspace.evaluate(
+                loss, count: batch.count, depth: depth, scale: 1 / Float(batch.count))
+            workspace.backward(
+                weights, count: batch.count, depth: depth, into: weights, scale: -Float(rate), keep: 1)
+            return sum
+        }
+        let sum = accumulate(
+            weights, examples, batch, loss, depth: depth, into: gradient, random: &random)
+        applyGradient(weights, rate: rate)
+        return sum
+    }
+
+    /// Writes the gradient of the batch's mean loss, with the terms of regularisation, to `target`. Returns the sum of
+    /// the batch's losses.
+    func differentiate(
+        _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
+        _ loss: any Loss, into target: UnsafeMutablePointer<Float>, random: inout SeededGenerator
+    ) -> Double {
+        let sum = accumulate(
+            weights, examples, batch, loss, depth: workspace.depth(under: loss), into: target,
+            random: &random)
+        regularise(weights, target)
+        return sum
+    }
+
+    /// Changes the parameters by ``gradient``: regularisation, clipping of the batch's norm, then the optimiser.
+    func applyGradient(_ weights: UnsafeMutablePointer<Float>, rate: Double) {
+        regularise(weights, gradient)
+        clipGradient()
+        optimizerSteps += 1
+        options.optimizer.update(
+            OptimizerPass(
+                count: model.layout.count, parameters: weights, gradient: gradient, state: state, rate: rate,
+                step: optimizerSteps))
+    }
+
+    // target = mean gradient over the batch, in chunks of the arena's capacity.
+    private func accumulate(
+        _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
+        _ loss: any Loss, depth: Int, into target: UnsafeMutablePointer<Float>,
+        random: inout SeededGenerator
+    ) -> Double {
+        var (sum, start) = (0.0, 0)
+        while start < batch.count {
+            let chunk = UnsafeBufferPointer(
+                rebasing: batch[start..<min(start + workspace.capacity, batch.count)])
+            workspace.gather(examples, chunk, for: loss)
+            workspace.forward(weights, count: chunk.count, depth: depth, random: &random)
+            sum += workspace.evaluate(loss, count: chunk.count, depth: depth, scale: 1 / Float(batch.count))
+            workspace.backward(
+                weights, count: chunk.count, depth: depth, into: target, scale: 1,
+                keep: start == 0 ? 0 : 1)
+            start += chunk.count
+        }
+        return sum
+    }
+
+    private func regularise(_ weights: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
+        if options.proximalMu > 0 {
+            Kernels.regularise(
+                target, weights, anchor: anchor, l2: 0, l1: 0, proximal: Float(options.proximalMu),
+                count: model.layout.count)
+        }
+        guard options.l1 > 0 || options.l2 > 0 else { return }
+        for range in model.regularisedRanges {
+            Kernels.regularise(
+                target + range.lowerBound, weights + range.lowerBound, anchor: nil, l2: Float(options.l2),
+                l1: Float(options.l1), proximal: 0, count: range.count)
+        }
+    }
+
+    private func clipGradient() {
+        guard let limit = options.gradientClipNorm else { return }
+        let norm = Kernels.squareNorm(gradient, count: model.layout.count).squareRoot()
+        if norm > limit { Kernels.scale(gradient, by: Float(limit / norm), count: model.layout.count) }
+    }
+}

@@ -37,7 +37,7 @@ package struct PrivacyPlan: Sendable {
 
     init(_ task: TaskConfiguration, cohort: CohortPlan, dimension: Int) throws {
         let configuration = task.privacy
-        let frame = try PrivacyFrame(task, cohort: cohort, dimension: dimension)
+        let design = try NoiseDesign(task, cohort: cohort, dimension: dimension)
         let multiplier: Double
         if let given = configuration.noiseMultiplier {
             multiplier = given
@@ -46,13 +46,13 @@ package struct PrivacyPlan: Sendable {
                 throw ConfigurationError(
                     path: "task.privacy.target_epsilon", problem: "is needed to calibrate the noise")
             }
-            multiplier = try frame.calibratedMultiplier(target: target, rounds: task.rounds)
+            multiplier = try design.calibratedMultiplier(target: target, rounds: task.rounds)
         }
-        self = try frame.plan(noiseMultiplier: multiplier, rounds: task.rounds)
+        self = try design.plan(noiseMultiplier: multiplier, rounds: task.rounds)
     }
 
     init(
-        configuration: PrivacyConfiguration, noiseMultiplier: Double, parts: PrivacyFrame.Parts, rounds: Int
+        configuration: PrivacyConfiguration, noiseMultiplier: Double, parts: NoiseDesign.Parts, rounds: Int
     ) throws {
         self.configuration = configuration
         self.noiseMultiplier = noiseMultiplier

@@ -68,25 +68,6 @@ struct AccountingPropertyTests {
         }
     }
 
-    @Test("steps equal as many events", arguments: AccountantKind.allCases)
-    func repetition(_ kind: AccountantKind) throws {
-        let together = try PrivacyGuarantee.of([Self.sampled(1, 0.05, 6)], delta: 1e-6, accountant: kind)
-        let apart = try PrivacyGuarantee.of(
-            Array(repeating: Self.sampled(1, 0.05, 1), count: 6), delta: 1e-6, accountant: kind)
-        #expect(abs(together.epsilon - apart.epsilon) <= 1e-9 * together.epsilon)
-    }
-
-    @Test("the order of events does not matter", arguments: AccountantKind.allCases)
-    func order(_ kind: AccountantKind) throws {
-        let events = [
-            Self.sampled(1, 0.05, 6), Self.sampled(2, 0.1, 9),
-            PrivacyEvent(mechanism: .gaussian(noiseMultiplier: 5)),
-        ]
-        let forward = try PrivacyGuarantee.of(events, delta: 1e-6, accountant: kind).epsilon
-        let backward = try PrivacyGuarantee.of(events.reversed(), delta: 1e-6, accountant: kind).epsilon
-        #expect(abs(forward - backward) <= 1e-6 * forward)
-    }
-
     @Test("a grid agrees with the closed form where sampling is all but certain")
     func gridAgainstClosedForm() throws {
         let nearly = try PLDAccountant([Self.sampled(4, 1 - 1e-12, 40)]).guarantee(delta: 1e-6).epsilon

@@ -5,7 +5,7 @@ internal import SecureAggregation
 
 /// Everything of a privacy plan but the amount of noise: from a noise multiplier it builds grid, sensitivity,
 /// mechanism and event, so that calibration searches over the very event that will be charged.
-struct PrivacyFrame {
+struct NoiseDesign {
     private let configuration: PrivacyConfiguration
     private let sampling: PrivacyEvent.Sampling
     private let dimension: Int

@@ -32,13 +32,12 @@ extension RoundOwner {
             return .json(200, try Self.json(files.suffix(limit).map(RoundView.init)))
         case .agents:
             return .json(
-                200, try Self.json(zip(registry.records, registry.activity).map { AgentView($0, $1) }))
+                200, try Self.json(roster.views))
         case .agent(let id):
-            guard let client = client(id) else {
+            guard let agent = Int(id).flatMap(roster.view(of:)) else {
                 return .refusal(404, "no_such_agent", "no agent of this id")
             }
-            return .json(
-                200, try Self.json(AgentView(registry.records[client], registry.activity[client])))
+            return .json(200, try Self.json(agent))
         case .ledger:
             guard let head = ledger.head() else {
                 return .refusal(503, "storage", "the ledger cannot be read")
@@ -70,11 +69,11 @@ extension RoundOwner {
             run = changed
             log.info(isPaused ? "paused" : "resumed", ["actor": .text(actor)])
             announce()
-        } else if !isPaused, stall != nil {
+        } else if !isPaused, stalls.isStalled {
             try ledger.record(actor: actor, action: "resume")
             log.info("resumed", ["actor": .text(actor)])
         }
-        if !isPaused { tryAtOnce() }
+        if !isPaused { stalls.tryAtOnce() }
         return .json(200, try Self.json(status))
     }
 
@@ -93,24 +92,22 @@ extension RoundOwner {
     }
 
     private func revoke(_ id: String, _ actor: String) throws -> HTTPResponse {
-        guard let client = client(id) else { return .refusal(404, "no_such_agent", "no agent of this id") }
-        if !registry.records[client].isRevoked {
+        guard let client = Int(id), roster.isKnown(client) else {
+            return .refusal(404, "no_such_agent", "no agent of this id")
+        }
+        if !roster.isRevoked(client) {
             try ledger.record(actor: actor, action: ServerLedger.revocation(of: client))
-            try registry.update(client) { $0.isRevoked = true }
+            try roster.revoke(client)
             try keep(run)
             for (hold, waiting) in held where waiting.client == client {
                 held[hold] = nil
                 waiting.responder.respond(.refusal(403, "revoked", "an operator has shut this agent out"))
             }
-            log.info("agent revoked", ["actor": .text(actor), "agent": .text(registry.records[client].name)])
+            log.info("agent revoked", ["actor": .text(actor), "agent": .text(roster.name(of: client) ?? "")])
             publishBoard()
             announce()
         }
-        return .json(200, try Self.json(AgentView(registry.records[client], registry.activity[client])))
-    }
-
-    private func client(_ id: String) -> Int? {
-        Int(id).flatMap { registry.records.indices.contains($0) ? $0 : nil }
+        return .json(200, try Self.json(roster.view(of: client)))
     }
 
     private var status: StatusView {
@@ -125,8 +122,8 @@ extension RoundOwner {
         let since = now - setup.configuration.presenceSeconds
         return StatusView(
             run: run.run, task: setup.configuration.task.name, taskSHA256: setup.taskDigest,
-            state: runStateWord, trouble: trouble, stalledSince: stall?.since,
-            nextAttempt: stall?.nextAttempt,
+            state: runStateWord, trouble: stalls.trouble(history), stalledSince: stalls.since,
+            nextAttempt: stalls.nextAttempt,
             finished: run.finished, stopping: run.isStopping, cohortSize: plan.configuration.cohortSize,
             minimumReports: plan.rules.minimumReports, roundsPlanned: plan.rules.rounds,
             roundsPublished: engine.published, lastRound: run.round, open: open,
@@ -135,8 +132,8 @@ extension RoundOwner {
             epsilonMembers: last?.epsilonMembers, epsilonExample: last?.epsilonExample,
             targetEpsilon: privacy?.configuration.targetEpsilon, delta: privacy?.configuration.targetDelta,
             adjacency: privacy?.configuration.adjacency.rawValue,
-            privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: registry.records.count,
-            agentsPresent: registry.activity.count { $0.lastSeen ?? 0 >= since }, checkInsHeld: held.count,
+            privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: roster.count,
+            agentsPresent: roster.seen(since: since).count, checkInsHeld: held.count,
             modelSHA256: run.modelSHA256, healthy: board.read { $0.isHealthy },
             expiries: board.read { $0.expiries }.map { ExpiryView($0, at: Date()) },
             version: ProductVersion.current)

@@ -29,15 +29,14 @@ struct AgentsAhead {
 extension RoundOwner {
     /// Agents that must say so before a number is passed over: one alone could spend the run's budget. After a restore
     /// by `sordino restore` one is believed, since it is known that there is a gap.
-    private var witnesses: Int { run.restoredThrough != nil || registry.records.count == 1 ? 1 : 2 }
+    private var witnesses: Int { run.restoredThrough != nil || roster.count == 1 ? 1 : 2 }
 
     /// Takes down what an agent says of its rounds. Where it is believed, an open round is given up.
     func note(_ client: Int, lastRound: Int) {
         ahead.note(client, lastRound: lastRound)
         guard lastRound > engine.round else { return }
-        let name = registry.records.indices.contains(client) ? registry.records[client].name : ""
-        if complaints["ahead \(client)"] == nil {
-            complaints["ahead \(client)"] = now
+        let name = roster.name(of: client) ?? ""
+        if warnedAhead.insert(client).inserted {
             log.warning(
                 "an agent has served rounds that this server does not know; was an old state put back?",
                 [

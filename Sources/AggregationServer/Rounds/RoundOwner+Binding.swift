@@ -23,8 +23,8 @@ extension RoundOwner {
         var bound = changed
         bound.version = RunState.currentVersion
         bound.ledger = try ledger.binding()
-        bound.registry = registry.records.count
-        bound.registrySHA256 = registry.digest(of: registry.records.count)
+        bound.registry = roster.count
+        bound.registrySHA256 = roster.digest
         try state.write(bound)
         ledger.isBound(by: bound)
     }
@@ -62,12 +62,12 @@ extension RoundOwner {
         }
         guard file.run == run.run else { throw refuse("is of another run") }
         let places = file.survivors + file.reports.keys.compactMap { Int($0) }
-        guard registry.records.count >= file.registered ?? 0,
-            places.allSatisfy(registry.records.indices.contains)
+        guard roster.count >= file.registered ?? 0,
+            places.allSatisfy(roster.isKnown)
         else {
             throw Failure(
                 .storage,
-                "\(state.agents): has \(registry.records.count) agents, fewer than round \(number); "
+                "\(state.agents): has \(roster.count) agents, fewer than round \(number); "
                     + "restore it from a backup")
         }
         guard file.invited.allSatisfy({ $0 < run.population }) else { throw StateDirectory.damaged(path) }
@@ -125,7 +125,7 @@ extension RoundOwner {
             default: break
             }
         }
-        for client in ledger.revoked.sorted() { try registry.update(client) { $0.isRevoked = true } }
+        for client in ledger.revoked.sorted() { try roster.revoke(client) }
     }
 
     /// Ends what a process before began: a gap whose rounds are not all charged, or a restored state whose rounds may

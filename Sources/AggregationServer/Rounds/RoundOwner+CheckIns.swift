@@ -46,18 +46,12 @@ extension RoundOwner {
     /// The agent's place in the roster; nil when it was turned away.
     private func admit(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) -> Int? {
         do {
-            let client = try registry.enroll(agent.name, now: now)
-            guard !registry.records[client].isRevoked else {
+            switch try roster.admit(agent, software: request.software, at: now) {
+            case .admitted(let client): return client
+            case .revoked:
                 responder.respond(.refusal(403, "revoked", "an operator has shut this agent out"))
                 return nil
             }
-            try registry.update(client) { record in
-                record.fingerprint = agent.fingerprint
-                record.software = request.software
-                record.certificateExpires = agent.certificateExpires
-            }
-            registry.activity[client].lastSeen = now
-            return client
         } catch let refusal as AgentRegistry.Refusal {
             let detail =
                 refusal == .full
@@ -150,7 +144,7 @@ extension RoundOwner {
 
     /// 204 with a `Retry-After` that spreads the agents so that they come at the wanted rate.
     private func comeBack(_ client: Int, _ responder: Responder) {
-        let known = Double(registry.records.count)
+        let known = Double(roster.count)
         let spread = known / setup.configuration.limits.checkInsPerSecond
         let least = isFinished ? 300.0 : run.isPaused ? 30.0 : 1.0
         let seconds = Int((least + Double.random(in: 0...max(spread, least))).rounded(.up))

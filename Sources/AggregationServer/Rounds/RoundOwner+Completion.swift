@@ -8,12 +8,44 @@ internal import Operations
 internal import Privacy
 internal import Transport
 
+/// The model of a round whose noisy sum exists: on disk, and shown to nobody before its instant.
+struct PreparedModel {
+    let model: StoredModel
+    let movement: ModelMovement
+    /// When it is shown; nil: as soon as it can be.
+    let shownAt: Instant?
+    /// SHA-256 of what the strategy remembers with it.
+    let memoryDigest: String
+}
+
 /// From the closing of a round to its model: sum → charge → noise → settle → publish. Each step is durable before
 /// the next begins and does nothing when it was done before, so that it may be tried again, in this process or
 /// the next.
 extension RoundOwner {
     /// Seconds until a failed step is tried again.
     private static let retrySeconds = 5.0
+
+    /// Whether an action has to wait for its instant; a model is made before it.
+    private func waitsForSchedule(_ action: RoundAction) throws -> Bool {
+        if case .requirePublication(let number) = action { _ = try prepare(number) }
+        return scheduledStep.map { instant < $0 } ?? false
+    }
+
+    /// When the first step that is due may be taken, where that follows a schedule.
+    var scheduledStep: Instant? {
+        switch pending.first {
+        case .requirePublication?: prepared?.shownAt
+        // A run ends where its last round ends, also one that was abandoned early.
+        case .finished?: schedule.endOfLastRound
+        case .requireSum?, .requireCharge?, .requireNoise?, .requireSettlement?, .abandoned?, nil: nil
+        }
+    }
+
+    /// Seconds until a round may open by the schedule; nil where none does.
+    var secondsToOpening: Double? {
+        guard engine.phase == .idle, !isFinished else { return nil }
+        return schedule.secondsToOpening(nextAttempt: stalls.nextAttempt)
+    }
 
     /// Carries out the steps that are due, until none is left or one fails and has to be tried again.
     func advance() {
@@ -161,7 +193,7 @@ extension RoundOwner {
         let digest = try writeNextModel(number, mean, next, memoryHash)
         let made = PreparedModel(
             model: try StoredModel(number, digest: digest, in: state, layout: plan.model.layout),
-            movement: next, shownAt: showing(file), memoryDigest: try memoryHash.text())
+            movement: next, shownAt: schedule.showing(file), memoryDigest: try memoryHash.text())
         prepared = made
         return made
     }
@@ -174,7 +206,7 @@ extension RoundOwner {
         file.state = .published
         file.modelSHA256 = digest
         file.publication = next.shownAt?.seconds
-        file.seconds = seconds(of: file, until: next.shownAt?.seconds)
+        file.seconds = schedule.seconds(of: file, until: next.shownAt?.seconds)
         file.accuracy = finite(metrics?.accuracy)
         file.loss = finite(metrics?.loss)
         file.examplesPerClient = finite(metrics?.examples)
@@ -190,12 +222,6 @@ extension RoundOwner {
         run.memorySHA256 = next.memoryDigest
         round = file
         offer(model)
-    }
-
-    /// How long a round took; on a schedule what that says, free of the rounding of times since 1970.
-    func seconds(of file: RoundFile, until scheduled: Double?) -> Double {
-        guard let scheduled else { return now - file.opened }
-        return ((scheduled - file.opened) * 1e4).rounded() / 1e4
     }
 
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
@@ -229,7 +255,7 @@ extension RoundOwner {
             ])
         metrics.published(file)
         conclude(file)
-        considerEvaluation(of: file.round)
+        considerEvaluation()
     }
 
     private func abandon(_ number: Int, _ reason: AbandonReason) throws {
@@ -241,7 +267,7 @@ extension RoundOwner {
         file.state = .abandoned
         file.abandoned = reason.text
         file.isCharged = ledger.isCharged(number)
-        file.seconds = seconds(of: file, until: file.publication)
+        file.seconds = schedule.seconds(of: file, until: file.publication)
         try state.write(file)
         try spool.removeReports(round: number)
         log.warning("round abandoned", ["round": .integer(number), "reason": .text(reason.text)])
@@ -257,7 +283,7 @@ extension RoundOwner {
         prepared = nil
         uploadMemory.trim()
         round = nil
-        nextOpening = scheduled(file.publication).map { Instant(seconds: $0) }
+        schedule.follow(file.publication)
         history.append(file)
         if history.count > 1000 { history.removeFirst() }
         run.round = file.round
@@ -266,7 +292,7 @@ extension RoundOwner {
         if file.state == .published { run.restoredThrough = nil }
         unbooked = file
         retryAt = 0
-        considerStalling(file)
+        stalls.conclude(file, isStalled: engine.isStalled, history: history)
         publishBoard()
         keepBooks()
         announce()
@@ -299,7 +325,7 @@ extension RoundOwner {
         run = ended
         log.info("run finished", ["reason": .text(reason.rawValue), "published": .integer(run.published)])
         if run.published == 0 {
-            log.error("the run published nothing", ["why": .text(trouble ?? reason.rawValue)])
+            log.error("the run published nothing", ["why": .text(stalls.trouble(history) ?? reason.rawValue)])
         }
         publishBoard()
         announce()

@@ -1,31 +1,17 @@
 internal import Federation
-internal import Foundation
 internal import Operations
 
-/// Evaluation of published models beside the rounds. A round is published without its accuracy, which follows into
-/// its file; the run ends only when every evaluation has come back.
+/// Evaluation of published models, between the desk of the evaluations and the books.
 extension RoundOwner {
-    /// Evaluates the model of a published round if it is its turn.
-    func considerEvaluation(of round: Int) {
-        guard isEvaluationDue, evaluation?.add(model) == true else { return }
-        evaluating += 1
-    }
-
-    /// Every so many published rounds, and the last of all.
-    private var isEvaluationDue: Bool {
-        engine.published % plan.configuration.evaluateEvery == 0 || engine.phase == .finished
-            || run.isStopping
-    }
-
-    /// Whether the next round has to wait: for room, or for an accuracy that may end the run.
-    var waitsForEvaluation: Bool {
-        evaluating >= EvaluationThread.capacity
-            || (evaluating > 0 && plan.configuration.targetAccuracy != nil)
+    /// Has the model of the round just published evaluated if it is its turn.
+    func considerEvaluation() {
+        evaluations.consider(
+            model, published: engine.published, isLast: engine.phase == .finished || run.isStopping)
     }
 
     /// Puts a result where it belongs.
     func take(_ result: EvaluationResult) {
-        evaluating -= 1
+        evaluations.noteResult()
         guard let place = history.lastIndex(where: { $0.round == result.round }) else { return }
         var file = history[place]
         file.accuracy = result.accuracy
@@ -39,18 +25,10 @@ extension RoundOwner {
             // The figures stay on the dashboard; they are no part of what a restart needs.
             storageFailed("keep the evaluation of round \(file.round)", error)
         }
-        log.info(
-            "round evaluated",
-            [
-                "round": .integer(file.round), "accuracy": .number(file.accuracy ?? .nan),
-                "loss": .number(result.loss),
-            ])
-        metrics.evaluated(file)
-        warnOfDivergence(result)
+        evaluations.announce(result, in: file)
+        stalls.note(result)
         announce()
-        if let target = plan.configuration.targetAccuracy, let accuracy = file.accuracy, accuracy >= target,
-            engine.phase == .idle
-        {
+        if evaluations.reachesTarget(file), engine.phase == .idle {
             dispatch(engine.handle(.stop(.targetReached)))
         }
     }
@@ -60,6 +38,6 @@ extension RoundOwner {
         guard let file = history.last(where: { $0.state == .published }), file.round == run.modelRound,
             file.accuracy == nil, file.loss == nil
         else { return }
-        considerEvaluation(of: file.round)
+        considerEvaluation()
     }
 }

@@ -20,10 +20,9 @@ extension RoundOwner {
             var places: [MemberIdentity: Int] = [:]
             for client in file.invited {
                 // Under a roster all are invited, also those that never came: their names are known.
-                guard registry.records.indices.contains(client) else {
+                guard let name = roster.name(of: client) else {
                     throw Failure(.internalFault, "client \(client) has no name")
                 }
-                let name = registry.records[client].name
                 let identity = try MemberIdentity(name: name)
                 identities[name] = identity
                 places[identity] = client
@@ -129,9 +128,7 @@ extension RoundOwner {
             throw Self.error(reason)
         }
         round?.reports[String(client)] = message.digest
-        registry.activity[client].reports += 1
-        registry.activity[client].lastSeen = now
-        registry.activity[client].lastOutcome = "reported"
+        roster.noteReport(of: client, at: now)
         metrics.reports.increment(labels: ["accepted"])
         announce()
         dispatch(then)
@@ -254,8 +251,7 @@ extension RoundOwner {
             switch engine.giveUp(client: client, round: engine.round, at: instant) {
             case .noted(let then):
                 round?.failures["dropped", default: 0] += 1
-                registry.activity[client].failures += 1
-                registry.activity[client].lastOutcome = "dropped"
+                roster.noteFailure(of: client, outcome: "dropped")
                 dispatch(then)
             case .refused: break
             }
@@ -333,7 +329,7 @@ extension RoundOwner {
         file.state = .abandoned
         file.abandoned = reason
         file.isCharged = ledger.isCharged(file.round)
-        file.seconds = seconds(of: file, until: file.publication)
+        file.seconds = schedule.seconds(of: file, until: file.publication)
         try state.write(file)
         let charged = run.charged + (ledger.isCharged(file.round) ? 1 : 0)
         engine = engine(round: file.round, charged: charged, abandoned: 1)

@@ -20,7 +20,7 @@ extension RoundOwner {
         engine = engine(
             round: run.round, charged: run.charged, participants: try participants(),
             isFinished: isFinished)
-        nextOpening = scheduled(history.last?.publication).map { Instant(seconds: $0) }
+        schedule.follow(history.last?.publication)
         offer(model)
         try state.removeNoisySums(upTo: run.round)
         let number = run.round + 1
@@ -86,7 +86,7 @@ extension RoundOwner {
         let clients = (isOpen ? try spool.clients(round: file.round) : file.survivors)
             .filter(Set(file.invited).contains)
         file.deadline = min(file.deadline, now + plan.rules.deadlineSeconds)
-        file.publication = scheduled(file.publication)
+        file.publication = schedule.bounded(file.publication)
         begin(file)
         for client in clients {
             if !isNoisy { try add(client, round: file.round) }
@@ -101,13 +101,6 @@ extension RoundOwner {
         publishBoard()
     }
 
-    /// An instant of a file, seconds since 1970, as far as it can be true: a clock that was set back makes nobody wait
-    /// for longer than a round takes.
-    func scheduled(_ publication: Double?) -> Double? {
-        guard let publication, let schedule = plan.rules.schedule else { return nil }
-        return min(publication, now + schedule.publicationSeconds)
-    }
-
     /// The engine after a concluded round: `abandoned` more rounds than the files tell of were abandoned at last.
     func engine(
         round: Int, charged: Int, abandoned: Int = 0, participants: Set<Int> = [], isFinished: Bool = false
@@ -116,6 +109,18 @@ extension RoundOwner {
         return RoundEngine(
             rules: Self.rules(plan), round: round, published: run.published, charged: charged,
             participants: participants, abandonedInARow: last + abandoned, isFinished: isFinished)
+    }
+
+    /// A run that an earlier version ended because of its abandoned rounds is taken up again.
+    func takeUpEnded() throws {
+        guard run.finished == FinishReason.abandonedTooOften.rawValue else { return }
+        var changed = run
+        changed.finished = nil
+        try keep(changed)
+        run = changed
+        log.warning(
+            "this run had ended because too many rounds were abandoned in a row; it goes on. Stop it to end it"
+        )
     }
 
     /// A deployed run may heal while it waits: it never ends because rounds were abandoned.

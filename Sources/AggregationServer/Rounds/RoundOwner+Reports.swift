@@ -10,11 +10,11 @@ internal import Transport
 extension RoundOwner {
     /// Decides about a report that is complete and synced.
     func take(_ report: IncomingReport) {
-        guard let client = registry.client(named: report.agent.name) else {
+        guard let client = roster.client(named: report.agent.name) else {
             turnAway(report, 403, "not_registered", "check in first")
             return
         }
-        guard !registry.records[client].isRevoked else {
+        guard !roster.isRevoked(client) else {
             // It was shut out while its report was on the way.
             turnAway(report, 403, "revoked", "an operator has shut this agent out")
             return
@@ -75,9 +75,7 @@ extension RoundOwner {
     }
 
     private func noteAccepted(_ report: IncomingReport, _ client: Int) {
-        registry.activity[client].reports += 1
-        registry.activity[client].lastSeen = now
-        registry.activity[client].lastOutcome = "reported"
+        roster.noteReport(of: client, at: now)
         metrics.reports.increment(labels: ["accepted"])
         metrics.bytesUp.increment(by: Double(report.bytes))
         board.change { $0.rounds[report.key]?.invited[report.agent.name] = .some(report.digest) }
@@ -200,7 +198,7 @@ extension RoundOwner {
             return
         }
         let left = leaveMasking(agent, key)
-        let verdict = registry.client(named: agent.name).map {
+        let verdict = roster.client(named: agent.name).map {
             ($0, engine.giveUp(client: $0, round: key.round, at: instant))
         }
         switch verdict {
@@ -222,8 +220,7 @@ extension RoundOwner {
         _ responder: Responder
     ) {
         round?.failures[report.reason.rawValue, default: 0] += 1
-        registry.activity[client].failures += 1
-        registry.activity[client].lastOutcome = "\(report.reason.rawValue): \(report.detail)"
+        roster.noteFailure(of: client, outcome: "\(report.reason.rawValue): \(report.detail)")
         metrics.failures.increment(labels: [report.reason.rawValue])
         log.info(
             "agent gave up",

@@ -5,20 +5,11 @@ internal import Transport
 
 /// A disk that is full or broken: nothing is lost, everybody is told, and steps are tried again until it is mended.
 extension RoundOwner {
-    /// Seconds between two log lines of one complaint.
-    private static let complaintSeconds = 30.0
     /// Room for the small files of a round: its own, the run's, the ledger's lines.
     private static let bookBytes = 1 << 20
 
     /// A write failed: nothing is lost, the step is tried again.
-    func storageFailed(_ what: String, _ error: any Error) {
-        if now - (complaints[what] ?? -.infinity) >= Self.complaintSeconds {
-            complaints[what] = now
-            log.error("cannot \(what); will try again", ["error": .text("\(error)")])
-        }
-        metrics.storageFailures.increment()
-        board.change { $0.isHealthy = false }
-    }
+    func storageFailed(_ what: String, _ error: any Error) { context.storageFailed(what, error) }
 
     /// Whether there is room for all that a round writes: rounds that cannot be carried out would only be abandoned,
     /// one after the other, until the run ends.

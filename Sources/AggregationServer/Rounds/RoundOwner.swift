@@ -37,7 +37,12 @@ final class RoundOwner {
     let uploadMemory: UpdateMemory
 
     var run: RunState
-    var registry: AgentRegistry
+    /// What all desks share.
+    let context: DeskContext
+    let roster: RosterDesk
+    let schedule: ScheduleDesk
+    let stalls: StallDesk
+    let evaluations: EvaluationDesk
     var engine: RoundEngine
     var cohortGenerator: SecureCohortGenerator
     /// The newest model, and how the next comes from it.
@@ -62,12 +67,6 @@ final class RoundOwner {
     var noisySum: (sum: RingVector, weight: Int)?
     /// The open round's model, once it is durable, until it is shown.
     var prepared: PreparedModel?
-    /// When the next round opens at the earliest, where rounds follow a schedule.
-    var nextOpening: Instant?
-    /// Pauses of a run that is stalled; nil for one that is not.
-    var stall: Stall?
-    /// What is wrong with the newest model that was evaluated, if anything.
-    var divergence: String?
     /// The last round whose collection was logged as closed.
     private var closedRound = 0
     /// What agents say of the rounds that they served.
@@ -76,16 +75,11 @@ final class RoundOwner {
     var nextHold: UInt64 = 0
     /// Since when enough agents for a round have been here; nil while there are too few.
     var enoughSince: Double?
-    var roundBegan = 0.0
     var isShuttingDown = false
     /// ε of one round against released models and against the server.
     let roundEpsilons: (released: Double, server: Double?)
-    /// Nil where the server has no hold-out.
-    let evaluation: EvaluationThread?
-    /// When each complaint about storage was logged last.
-    var complaints: [String: Double] = [:]
-    /// Evaluations that are under way.
-    var evaluating = 0
+    /// Agents that were said to be ahead.
+    var warnedAhead: Set<Int> = []
     /// Since when the run has been finished here, and the agents that have been told.
     private var finishedAt: Double?
     var toldFinished: Set<Int> = []
@@ -105,7 +99,9 @@ final class RoundOwner {
         self.pulse = pulse
         self.log = log
         uploadMemory = memory
-        clock = ServerClock()
+        let clock = ServerClock()
+        self.clock = clock
+        context = DeskContext(setup, board: board, metrics: metrics, log: log) { clock.now }
         state = try StateDirectory(setup.configuration.stateDirectory)
         spool = Spool(state)
         try spool.removeIncoming()
@@ -115,22 +111,28 @@ final class RoundOwner {
         movement = opened.movement
         ledger = try ServerLedger(
             path: state.ledger, run: run, taskDigest: setup.taskDigest, plan: setup.plan)
-        registry = try AgentRegistry(
-            path: state.agents, capacity: setup.configuration.population, roster: setup.configuration.roster,
-            now: clock.now, run: run)
+        roster = try RosterDesk(
+            AgentRegistry(
+                path: state.agents, capacity: setup.configuration.population,
+                roster: setup.configuration.roster, now: clock.now, run: run))
+        schedule = ScheduleDesk(context, schedule: setup.plan.rules.schedule)
+        stalls = StallDesk(context)
         engine = RoundEngine(
             rules: Self.rules(setup.plan), round: run.round, published: run.published, charged: run.charged)
         cohortGenerator = try SecureCohortGenerator()
         aggregation = Aggregation(count: setup.plan.reportDimension, bits: setup.plan.codec.bits)
-        evaluation = try setup.holdout.map { try EvaluationThread(setup, holdout: $0, mailbox: mailbox) }
+        evaluations = EvaluationDesk(
+            context,
+            evaluator: try setup.holdout.map { try EvaluationThread(setup, holdout: $0, mailbox: mailbox) })
         roundEpsilons = (
             try setup.plan.privacy?.epsilonQuickly(rounds: 1) ?? .infinity,
             try setup.plan.privacy?.spentAgainstServer(rounds: 1, accountant: .rdp)?.epsilon
         )
+        context.observer = self
         try bindState()
         try takeUpEnded()
         try recover()
-        if stall == nil { takeUpStall() }
+        if !stalls.isStalled, engine.isStalled, !isFinished { stalls.takeUp(history) }
         if let last = history.last(where: { $0.state == .published }) { metrics.show(last) }
         evaluateAgain()
         publishBoard()
@@ -162,12 +164,12 @@ final class RoundOwner {
             keepBooks()
             expireHolds()
             considerOpening()
-            metrics.agentsKnown.set(Double(registry.records.count))
+            metrics.agentsKnown.set(Double(roster.count))
             metrics.openReports.set(Double(round?.reports.count ?? 0))
             if isFinished, setup.configuration.exitWhenFinished, hasToldAll { break }
         }
         flushReceipts()
-        evaluation?.close()
+        evaluations.close()
         for case .evaluated(let result) in mailbox.take(waiting: 0) { take(result) }
         for hold in held.values {
             hold.responder.respond(.refusal(503, "shutting_down", "the server is going down", retryAfter: 10))
@@ -207,7 +209,7 @@ final class RoundOwner {
         }
         if unbooked != nil { next = min(next, retryAt - now) }
         if let opening = secondsToOpening { next = min(next, opening) }
-        if let stall, stall.nextAttempt > now { next = min(next, stall.nextAttempt - now) }
+        if let attempt = stalls.nextAttempt, attempt > now { next = min(next, attempt - now) }
         if enoughSince != nil { next = min(next, max(0.02, setup.configuration.gatherSeconds / 4)) }
         return max(0.001, next)
     }
@@ -231,7 +233,7 @@ final class RoundOwner {
     /// Whether a step may be taken: the end of the run waits for the evaluations.
     var isStepDue: Bool {
         guard let first = pending.first else { return false }
-        if case .finished = first { return evaluating == 0 }
+        if case .finished = first { return evaluations.isIdle }
         return true
     }
 
@@ -239,7 +241,7 @@ final class RoundOwner {
     private var hasToldAll: Bool {
         let since = finishedAt ?? now
         finishedAt = since
-        let isKnown = registry.records.allSatisfy { $0.isRevoked || toldFinished.contains($0.client) }
+        let isKnown = roster.allActive(toldFinished.contains)
         return isKnown || now - since >= setup.configuration.lingerSeconds
     }
 
@@ -248,7 +250,7 @@ final class RoundOwner {
     /// Opens a round when enough agents are here, or those who are have waited long enough for more.
     private func considerOpening() {
         guard engine.phase == .idle, pending.isEmpty, unbooked == nil, !run.isPaused, !isFinished,
-            !isShuttingDown, !waitsForEvaluation
+            !isShuttingDown, !evaluations.delaysNextRound
         else {
             return
         }
@@ -262,13 +264,13 @@ final class RoundOwner {
             open(.present([]), at: instant)
             return
         }
-        if let stall, now < stall.nextAttempt { return }
+        if let attempt = stalls.nextAttempt, now < attempt { return }
         let present = presentClients()
         metrics.agentsPresent.set(Double(present.count))
-        if let schedule = plan.rules.schedule, run.round > 0 {
+        if schedule.isInForce, run.round > 0 {
             // Who is here tells who is not: once the run has begun, its rounds open by the clock.
-            guard let opening = scheduledOpening(schedule), hasRoomForRound() else { return }
-            if present.isEmpty { warnOfAbsence() }
+            guard let opening = schedule.opening(), hasRoomForRound() else { return }
+            if present.isEmpty { schedule.warnOfAbsence() }
             open(.roster(count: setup.configuration.population), at: opening)
             return
         }
@@ -299,12 +301,9 @@ final class RoundOwner {
     private func presentClients() -> [Int] {
         let since = now - setup.configuration.presenceSeconds
         var present = Set(held.values.map(\.client))
-        for (client, activity) in registry.activity.enumerated() {
-            if let seen = activity.lastSeen, seen >= since { present.insert(client) }
-        }
+        present.formUnion(roster.seen(since: since))
         return present.filter { client in
-            registry.records.indices.contains(client) && !registry.records[client].isRevoked
-                && engine.mayTakePart(client)
+            roster.isKnown(client) && !roster.isRevoked(client) && engine.mayTakePart(client)
         }.sorted()
     }
 
@@ -325,7 +324,7 @@ final class RoundOwner {
                 run: run.run, round: invitation.round, state: .open, opened: invitation.opened.seconds,
                 deadline: invitation.deadline.seconds, publication: invitation.publication?.seconds,
                 invited: invitation.clients)
-            file.registered = registry.records.count
+            file.registered = roster.count
             do {
                 try state.write(file)
             } catch {
@@ -351,7 +350,6 @@ final class RoundOwner {
         noisySum = nil
         prepared = nil
         endMasking()
-        roundBegan = now
         aggregation.release()
         publishBoard()
         announce()
@@ -359,18 +357,13 @@ final class RoundOwner {
 
     /// Tells event loops where the round stands.
     func publishBoard() {
-        func named<Value>(_ clients: [(Int, Value)]) -> [String: Value] {
-            let known = clients.filter { registry.records.indices.contains($0.0) }
-            return Dictionary(
-                known.map { (registry.records[$0.0].name, $0.1) }, uniquingKeysWith: { first, _ in first })
-        }
         var rounds: [RoundKey: RoundBoard.Round] = [:]
         for file in history.suffix(2) + [round].compactMap(\.self) {
             let isOpen = file.round == round?.round && engine.phase == .collecting
             let clients =
                 isOpen ? file.invited : file.reports.keys.compactMap { Int($0) }
             rounds[RoundKey(run: run.run, round: file.round)] = RoundBoard.Round(
-                isCollecting: isOpen, invited: named(clients.map { ($0, file.reports[String($0)]) }))
+                isCollecting: isOpen, invited: roster.named(clients.map { ($0, file.reports[String($0)]) }))
         }
         if let endedMasking {
             rounds[endedMasking.key, default: .init()].members = Set(
@@ -385,19 +378,13 @@ final class RoundOwner {
             board.run = run.run
             board.rounds = rounds
             board.stalled = stalled
-            board.revoked = Set(registry.records.filter(\.isRevoked).map(\.name))
+            board.revoked = roster.revokedNames
             board.isHealthy = true
         }
     }
 }
 
-/// Wall-clock time at the start, and from then on the monotonic clock: it neither jumps nor runs back.
-struct ServerClock {
-    private let start = Date().timeIntervalSince1970
-    private let began = ContinuousClock.now
-
-    var now: Double {
-        let (seconds, attoseconds) = (ContinuousClock.now - began).components
-        return start + Double(seconds) + Double(attoseconds) * 1e-18
-    }
+extension RoundOwner: DeskObserver {
+    func boardChanged() { publishBoard() }
+    func statusChanged() { announce() }
 }

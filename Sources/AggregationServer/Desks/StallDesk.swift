@@ -1,6 +1,5 @@
 internal import Federation
 internal import Foundation
-internal import Learning
 internal import Operations
 
 /// Pauses between the attempts of a stalled run: they double, up to a longest.

@@ -62,7 +62,7 @@ package final class AggregationServer: Sendable {
         let (outcome, pulse) = (RunOutcome(), Pulse())
         let memory = UpdateMemory(limit: configuration.limits.uploadMemory)
         let hand = try Handover(
-            RoundOwner(
+            RunHost(
                 setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
                 memory: memory, log: log))
         self.pulse = pulse
@@ -99,9 +99,9 @@ package final class AggregationServer: Sendable {
         port = agents.port
         adminPort = admin.port
         owner = try WorkerThread(name: "round-owner") {
-            guard let owner = hand.take() else { return }
-            owner.work()
-            outcome.end = owner.end
+            guard let host = hand.take() else { return }
+            host.work()
+            outcome.end = host.end
         }
         for warning in setup.warnings { log.warning("\(warning)") }
         log.info(
@@ -130,13 +130,13 @@ package final class AggregationServer: Sendable {
         return outcome.end ?? .unfinished
     }
 
-    /// Passes the owner, which is not Sendable, to its thread, once.
+    /// Passes the host, which is not Sendable, to its thread, once.
     ///
     /// `@unchecked Sendable`: the value is put in before the thread starts and taken out by it alone.
     private final class Handover: @unchecked Sendable {
-        private var owner: RoundOwner?
-        init(_ owner: RoundOwner) { self.owner = owner }
-        func take() -> RoundOwner? { owner.take() }
+        private var host: RunHost?
+        init(_ host: RunHost) { self.host = host }
+        func take() -> RunHost? { host.take() }
     }
 
     /// Throws a `Failure` with status 5 where certificates or revocation list do not count now. A list that is missing

@@ -5,8 +5,10 @@ internal import Transport
 enum OwnerMail: Sendable {
     /// An agent asks for work.
     case checkIn(AgentIdentity, CheckInRequest, Responder)
-    /// The client of a held check-in or question has gone.
-    case gone(hold: UInt64)
+    /// The client of a held check-in has gone.
+    case checkInGone(UInt64)
+    /// The client of a member's held question has gone.
+    case questionGone(UInt64)
     /// A report is complete and synced under its temporary name, or was only hashed.
     case report(IncomingReport)
     /// A member's message of a step of secure aggregation.

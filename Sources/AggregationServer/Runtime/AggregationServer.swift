@@ -16,7 +16,7 @@ package enum RunEnd: Equatable, Sendable {
     case nothingPublished(isBudget: Bool)
 }
 
-/// The aggregation server: two listeners and the round's owner. The engine is the simulator's; here it lives
+/// The aggregation server: two listeners and the host of its run. The engine is the simulator's; here it lives
 /// behind real sockets and real files.
 package final class AggregationServer: Sendable {
     /// Port of the agent listener.
@@ -24,7 +24,7 @@ package final class AggregationServer: Sendable {
     /// Port of the admin listener.
     package let adminPort: UInt16
 
-    /// Alive while the round's owner turns.
+    /// Alive while the run's host turns.
     package let pulse: Pulse
 
     private let agents: HTTPServer
@@ -39,7 +39,7 @@ package final class AggregationServer: Sendable {
     private let outcome: RunOutcome
     private let lock: StateLock
 
-    /// Where the run stood when its owner ended; nil before.
+    /// Where the run stood when its host ended; nil before.
     private final class RunOutcome: Sendable {
         private let state = Mutex<RunEnd?>(nil)
         var end: RunEnd? {
@@ -108,7 +108,7 @@ package final class AggregationServer: Sendable {
             "serving", ["agents": .integer(Int(port)), "admin": .integer(Int(adminPort))])
     }
 
-    /// Whether the owner has ended by itself.
+    /// Whether the run's host has ended by itself.
     package var hasEnded: Bool { outcome.end != nil }
 
     /// Sends a sign of life to open dashboards; to be called every few seconds.

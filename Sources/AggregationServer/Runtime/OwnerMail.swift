@@ -1,7 +1,7 @@
 internal import Messages
 internal import Transport
 
-/// What event loops and other threads tell the round's owner.
+/// What event loops and other threads tell the host of a run, which owns its rounds.
 enum OwnerMail: Sendable {
     /// An agent asks for work.
     case checkIn(AgentIdentity, CheckInRequest, Responder)

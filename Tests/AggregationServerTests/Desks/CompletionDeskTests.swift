@@ -1,6 +1,7 @@
 import Encoding
 import Federation
 import Foundation
+import Messages
 import Privacy
 import Testing
 
@@ -87,6 +88,31 @@ import Testing
         let mean = try #require(sum.centred(at: 0) as Int64?)
         let moved = bench.desk.model.parameters()[0] - before.parameters()[0]
         #expect(abs(Double(moved) - Double(mean) / 2 / plan.codec.scale) < 1e-6)
+    }
+
+    /// What was accepted is found again after a crash before the file says that it is in the sum.
+    @Test func reportsAreDurableBeforeTheRoundIsClosed() throws {
+        let bench = try Bench()
+        let run = bench.run
+        try run.open()
+        var requests: [OpenRequest] = []
+        for client in 0...2 {
+            let header = try run.header()
+            let body = header.encoded() + run.vector(client).packed()
+            let path = Spool(run.state).incomingPath()
+            try Data(body).write(to: URL(fileURLWithPath: path))
+            let request = try OpenRequest()
+            requests.append(request)
+            bench.reports.take(
+                IncomingReport(
+                    agent: DeskRun.agent(client), key: run.books.key(1), header: header,
+                    digest: try Hash.text(body), bytes: body.count, path: path, content: nil,
+                    responder: request.responder))
+        }
+        #expect(requests.allSatisfy { $0.status == nil })
+        try bench.pass(.requireSum(round: 1, survivors: [0, 1, 2]))
+        #expect(requests.allSatisfy { $0.status == 202 })
+        #expect(try run.state.round(1)?.reports.count == 3)
     }
 
     /// Noise is drawn once: whatever fails after it was stored, the same bytes are used.

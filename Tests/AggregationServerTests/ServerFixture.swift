@@ -120,11 +120,7 @@ final class ServerFixture {
 
     /// Polls until the condition holds; false after ten seconds.
     func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-        for _ in 0..<1000 {
-            if try condition() { return true }
-            usleep(10_000)
-        }
-        return false
+        try DeskFixture.eventually(condition)
     }
 }
 

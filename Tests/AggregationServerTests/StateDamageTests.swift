@@ -49,12 +49,12 @@ import Transport
 
         func open() throws -> Answer {
             do {
-                let owner = try RoundOwner(
+                let host = try RunHost(
                     setup: fixture.setup, mailbox: OwnerMailbox(), board: RoundBoard(),
                     metrics: ServerMetrics(),
                     events: EventHub(), pulse: Pulse(), memory: UpdateMemory(limit: 1 << 20),
                     log: Logger(level: .error, console: Console(isTerminal: false) { _ in }))
-                return .goesOn(charged: owner.ledger.head()?.rounds ?? -1, round: owner.run.round)
+                return .goesOn(charged: host.chargedRounds ?? -1, round: host.run.round)
             } catch let failure as Failure {
                 return .refused(failure.exitCode, failure.message)
             } catch {

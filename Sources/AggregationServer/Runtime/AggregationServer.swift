@@ -16,7 +16,7 @@ package enum RunEnd: Equatable, Sendable {
     case nothingPublished(isBudget: Bool)
 }
 
-/// The aggregation server: two listeners and the round's owner. The engine is the simulator's; here it lives
+/// The aggregation server: two listeners and the host of its run. The engine is the simulator's; here it lives
 /// behind real sockets and real files.
 package final class AggregationServer: Sendable {
     /// Port of the agent listener.
@@ -24,7 +24,7 @@ package final class AggregationServer: Sendable {
     /// Port of the admin listener.
     package let adminPort: UInt16
 
-    /// Alive while the round's owner turns.
+    /// Alive while the run's host turns.
     package let pulse: Pulse
 
     private let agents: HTTPServer
@@ -39,7 +39,7 @@ package final class AggregationServer: Sendable {
     private let outcome: RunOutcome
     private let lock: StateLock
 
-    /// Where the run stood when its owner ended; nil before.
+    /// Where the run stood when its host ended; nil before.
     private final class RunOutcome: Sendable {
         private let state = Mutex<RunEnd?>(nil)
         var end: RunEnd? {
@@ -62,7 +62,7 @@ package final class AggregationServer: Sendable {
         let (outcome, pulse) = (RunOutcome(), Pulse())
         let memory = UpdateMemory(limit: configuration.limits.uploadMemory)
         let hand = try Handover(
-            RoundOwner(
+            RunHost(
                 setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
                 memory: memory, log: log))
         self.pulse = pulse
@@ -99,16 +99,16 @@ package final class AggregationServer: Sendable {
         port = agents.port
         adminPort = admin.port
         owner = try WorkerThread(name: "round-owner") {
-            guard let owner = hand.take() else { return }
-            owner.work()
-            outcome.end = owner.end
+            guard let host = hand.take() else { return }
+            host.work()
+            outcome.end = host.end
         }
         for warning in setup.warnings { log.warning("\(warning)") }
         log.info(
             "serving", ["agents": .integer(Int(port)), "admin": .integer(Int(adminPort))])
     }
 
-    /// Whether the owner has ended by itself.
+    /// Whether the run's host has ended by itself.
     package var hasEnded: Bool { outcome.end != nil }
 
     /// Sends a sign of life to open dashboards; to be called every few seconds.
@@ -130,13 +130,13 @@ package final class AggregationServer: Sendable {
         return outcome.end ?? .unfinished
     }
 
-    /// Passes the owner, which is not Sendable, to its thread, once.
+    /// Passes the host, which is not Sendable, to its thread, once.
     ///
     /// `@unchecked Sendable`: the value is put in before the thread starts and taken out by it alone.
     private final class Handover: @unchecked Sendable {
-        private var owner: RoundOwner?
-        init(_ owner: RoundOwner) { self.owner = owner }
-        func take() -> RoundOwner? { owner.take() }
+        private var host: RunHost?
+        init(_ host: RunHost) { self.host = host }
+        func take() -> RunHost? { host.take() }
     }
 
     /// Throws a `Failure` with status 5 where certificates or revocation list do not count now. A list that is missing

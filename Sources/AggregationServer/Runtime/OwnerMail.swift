@@ -1,12 +1,14 @@
 internal import Messages
 internal import Transport
 
-/// What event loops and other threads tell the round's owner.
+/// What event loops and other threads tell the host of a run, which owns its rounds.
 enum OwnerMail: Sendable {
     /// An agent asks for work.
     case checkIn(AgentIdentity, CheckInRequest, Responder)
-    /// The client of a held check-in or question has gone.
-    case gone(hold: UInt64)
+    /// The client of a held check-in has gone.
+    case checkInGone(UInt64)
+    /// The client of a member's held question has gone.
+    case questionGone(UInt64)
     /// A report is complete and synced under its temporary name, or was only hashed.
     case report(IncomingReport)
     /// A member's message of a step of secure aggregation.

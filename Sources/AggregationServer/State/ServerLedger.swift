@@ -22,9 +22,8 @@ final class ServerLedger {
     private(set) var revoked: Set<Int> = []
     /// A gap that was announced behind the binding, whose rounds may not all be charged.
     private(set) var gap: LedgerGap?
-    private let privacy: PrivacyPlan?
+    private let plan: TaskPlan
     private let serverEvents: [LedgerEvent]
-    private let exampleEvents: [LedgerEvent]
     private let budget: PrivacyBudget
     private let epsilonOfRounds: (Int) throws -> Double
     private let epsilonAgainstServer: (Int) throws -> Double
@@ -38,11 +37,9 @@ final class ServerLedger {
         self.path = path
         bound = (state.ledger ?? .nothing, state.round)
         let configuration = privacy?.configuration
-        self.privacy = privacy
-        // A server that sees exact sums learns without bound; the ledger must not read as if nothing was spent.
-        serverEvents = try Self.events(
-            privacy.map { [$0.serverEvent ?? PrivacyPlan.unprotected($0.configuration.adjacency)] } ?? [])
-        exampleEvents = try Self.events([plan.example?.event(rounds: 1)].compactMap(\.self))
+        self.plan = plan
+        let first = try Self.written(plan.costs(charge: 1), plan)
+        serverEvents = first.server
         let delta = plan.configuration.privacy.targetDelta
         // The engine stops at the affordable rounds; the ledger's own limit allows for rounding.
         budget = PrivacyBudget(
@@ -58,9 +55,7 @@ final class ServerLedger {
         epsilonOfExample = spending.epsilonOfExample(rounds:)
         template = LedgerBinding(
             lines: 0, head: LedgerLine.origin, rounds: 0, opening: LedgerEntry.open(opening).text,
-            charge: LedgerEntry.charge(
-                round: 1, costs: try Self.costs(privacy, serverEvents, exampleEvents, charge: 1)
-            ).text,
+            charge: LedgerEntry.charge(round: 1, costs: first).text,
             roundsPerTree: privacy?.tree?.leaves)
         open = { throw LedgerError.failedBefore }
         open = { [unowned self] in
@@ -157,7 +152,7 @@ final class ServerLedger {
             for (place, round) in gap.rounds.enumerated() {
                 if ledger.state.round(round) == nil {
                     try ledger.charge(
-                        round: round, costs: costs(charge: charged + place + 1),
+                        round: round, costs: Self.written(plan.costs(charge: charged + place + 1), plan),
                         within: PrivacyBudget(epsilon: .infinity, delta: budget.delta), time: Self.now,
                         epsilon: { _, _ in .infinity })
                 }
@@ -191,18 +186,18 @@ final class ServerLedger {
         return digest
     }
 
-    /// Writes the worst case of a round, the `charge`-th charged round of the run.
-    func charge(round: Int, charge: Int) throws {
-        let costs = try costs(charge: charge)
+    /// Writes the worst case of a round.
+    func charge(round: Int, costs: RoundCosts) throws {
+        let costs = try Self.written(costs, plan)
         try write { ledger throws in
             try ledger.charge(round: round, costs: costs, within: budget, time: Self.now, epsilon: epsilon)
         }
     }
 
-    /// Writes what the `charge`-th charged round of the run became.
-    func settle(round: Int, charge: Int, survivors: Int, noisySumDigest: String) throws {
+    /// Writes what a charged round became: the costs are those that its noisy sum came with.
+    func settle(round: Int, survivors: Int, costs: RoundCosts, noisySumDigest: String) throws {
         let settlement = LedgerEntry.Settlement(
-            survivors: survivors, costs: try costs(charge: charge), sumDigest: noisySumDigest)
+            survivors: survivors, costs: try Self.written(costs, plan), sumDigest: noisySumDigest)
         try write { ledger throws in try ledger.settle(round: round, settlement, time: Self.now) }
     }
 
@@ -264,21 +259,17 @@ final class ServerLedger {
         }
     }
 
-    private func costs(charge: Int) throws -> LedgerEntry.RoundCosts {
-        try Self.costs(privacy, serverEvents, exampleEvents, charge: charge)
-    }
-
-    private static func costs(
-        _ privacy: PrivacyPlan?, _ serverEvents: [LedgerEvent], _ exampleEvents: [LedgerEvent], charge: Int
-    ) throws -> LedgerEntry.RoundCosts {
+    /// The form of the file. A task without privacy of clients promises nothing against anybody, and its lines say so by
+    /// naming no event; a server that sees exact sums of a private one learns without bound.
+    private static func written(_ costs: RoundCosts, _ plan: TaskPlan) throws -> LedgerEntry.RoundCosts {
         LedgerEntry.RoundCosts(
-            released: try events(privacy?.events(charge: charge) ?? []), server: serverEvents,
-            example: exampleEvents, members: try events(privacy?.membersEvents(charge: charge) ?? []))
+            released: try events(costs.released), server: try events(plan.privacy == nil ? [] : [costs.server]),
+            example: try events([costs.example].compactMap(\.self)), members: try events(costs.members))
     }
 
     /// Every event of this ledger is one of the plan's two: which and how many says it all.
     private func epsilon(_ events: [LedgerEvent], _ delta: Double) throws -> Double {
-        guard let privacy else { return .infinity }
+        guard let privacy = plan.privacy else { return .infinity }
         guard let last = events.last else { return 0 }
         return try last == serverEvents.last
             ? epsilonAgainstServer(events.count) : epsilonOfRounds(privacy.rounds(events: events.count))

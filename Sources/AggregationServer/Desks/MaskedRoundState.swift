@@ -3,8 +3,7 @@ internal import Federation
 internal import SecureAggregation
 internal import Transport
 
-/// Secure aggregation of the open round, as the round's owner keeps it: in memory only. A server that is killed
-/// before the noisy sum is durable abandons the round; what was masked stays masked.
+/// Secure aggregation of the open round, as ``MaskedDesk`` keeps it for itself: in memory only.
 struct MaskedRoundState {
     /// How the round came out of the protocol.
     enum Outcome {

@@ -11,10 +11,18 @@ struct EvaluationResult: Sendable {
     let seconds: Double
 }
 
+/// Evaluates models in their order and posts an ``EvaluationResult`` for each.
+protocol ModelEvaluator {
+    /// Evaluates a model once those before it are done; false when there is no room.
+    func add(_ model: StoredModel) -> Bool
+    /// Works off what waits.
+    func close()
+}
+
 /// Evaluates published models on the server's hold-out, in the order of their rounds, on a thread of its own: agents
 /// are answered and the next round goes on meanwhile.
-final class EvaluationThread: Sendable {
-    /// Models that wait or are evaluated; ``add(round:_:)`` takes no more than this.
+final class EvaluationThread: ModelEvaluator, Sendable {
+    /// Models that wait or are evaluated; ``add(_:)`` takes no more than this.
     static let capacity = 2
 
     private let queue: WorkQueue<StoredModel>
@@ -34,9 +42,7 @@ final class EvaluationThread: Sendable {
         }
     }
 
-    /// Evaluates a model once those before it are done; false when there is no room.
     func add(_ model: StoredModel) -> Bool { queue.add(model) }
 
-    /// Works off what waits.
     func close() { queue.close() }
 }

@@ -6,19 +6,45 @@ internal import Privacy
 internal import Transport
 
 /// What administrators see and order. Orders are in the ledger before they take effect.
-extension RoundOwner {
+final class AdministrationDesk {
+    private let context: DeskContext
+    private let events: EventHub
+    private let state: StateDirectory
+    private let ledger: ServerLedger
+    private let rounds: RoundDesk
+    private let books: BookDesk
+    private let roster: RosterDesk
+    private let presence: PresenceDesk
+    private let stalls: StallDesk
+
+    /// A desk that speaks for these.
+    init(
+        _ context: DeskContext, events: EventHub, state: StateDirectory, ledger: ServerLedger,
+        rounds: RoundDesk, books: BookDesk, roster: RosterDesk, presence: PresenceDesk, stalls: StallDesk
+    ) {
+        self.context = context
+        self.events = events
+        self.state = state
+        self.ledger = ledger
+        self.rounds = rounds
+        self.books = books
+        self.roster = roster
+        self.presence = presence
+        self.stalls = stalls
+    }
+
     /// Answers a question or carries out an order.
     func administer(_ order: AdminOrder, _ responder: Responder) {
         do {
             let response = try answer(order)
             responder.respond(response)
         } catch {
-            storageFailed("carry out an order", error)
+            context.storageFailed("carry out an order", error)
             responder.respond(.refusal(503, "storage", "the server cannot write its state", retryAfter: 15))
         }
     }
 
-    /// Tells the dashboards that something has changed.
+    /// Tells the dashboards how the run stands.
     func announce() {
         guard events.hasListeners, let bytes = try? Self.json(status) else { return }
         events.send(ServerSentEvent(name: "status", data: String(decoding: bytes, as: UTF8.self)))
@@ -28,17 +54,12 @@ extension RoundOwner {
         switch order {
         case .status: return .json(200, try Self.json(status))
         case .rounds(let limit):
-            let files = history + [round].compactMap { $0 }
+            let files = books.history + [rounds.file].compactMap { $0 }
             return .json(200, try Self.json(files.suffix(limit).map(RoundView.init)))
-        case .agents:
-            return .json(
-                200, try Self.json(zip(registry.records, registry.activity).map { AgentView($0, $1) }))
+        case .agents: return .json(200, try Self.json(roster.views))
         case .agent(let id):
-            guard let client = client(id) else {
-                return .refusal(404, "no_such_agent", "no agent of this id")
-            }
-            return .json(
-                200, try Self.json(AgentView(registry.records[client], registry.activity[client])))
+            guard let agent = Int(id).flatMap(roster.view(of:)) else { return Self.noSuchAgent }
+            return .json(200, try Self.json(agent))
         case .ledger:
             guard let head = ledger.head() else {
                 return .refusal(503, "storage", "the ledger cannot be read")
@@ -50,7 +71,7 @@ extension RoundOwner {
             return .json(
                 200,
                 try Self.json(
-                    state.modelRounds().filter { $0 <= run.modelRound }.map {
+                    state.modelRounds().filter { $0 <= books.run.modelRound }.map {
                         ModelView(round: $0, path: "/api/models/\($0)", bytes: state.modelLength($0))
                     }))
         case .pause(let actor): return try setPaused(true, actor)
@@ -60,85 +81,79 @@ extension RoundOwner {
         }
     }
 
+    private static var noSuchAgent: HTTPResponse {
+        .refusal(404, "no_such_agent", "no agent of this id")
+    }
+
+    // MARK: Orders
+
     private func setPaused(_ isPaused: Bool, _ actor: String) throws -> HTTPResponse {
-        guard !isFinished else { return .refusal(409, "finished", "the run has finished") }
-        if run.isPaused != isPaused {
+        guard !books.isFinished else { return .refusal(409, "finished", "the run has finished") }
+        if books.run.isPaused != isPaused {
             try ledger.record(actor: actor, action: isPaused ? "pause" : "resume")
-            var changed = run
-            changed.isPaused = isPaused
-            try keep(changed)
-            run = changed
-            log.info(isPaused ? "paused" : "resumed", ["actor": .text(actor)])
-            announce()
-        } else if !isPaused, stall != nil {
+            try books.change { $0.isPaused = isPaused }
+            context.log.info(isPaused ? "paused" : "resumed", ["actor": .text(actor)])
+            context.statusChanged()
+        } else if !isPaused, stalls.isStalled {
             try ledger.record(actor: actor, action: "resume")
-            log.info("resumed", ["actor": .text(actor)])
+            context.log.info("resumed", ["actor": .text(actor)])
         }
-        if !isPaused { tryAtOnce() }
+        if !isPaused { stalls.tryAtOnce() }
         return .json(200, try Self.json(status))
     }
 
     private func stop(_ actor: String) throws -> HTTPResponse {
-        if !isFinished, !run.isStopping {
+        if !books.isFinished, !books.run.isStopping {
             try ledger.record(actor: actor, action: "stop")
-            var changed = run
-            changed.isStopping = true
-            changed.isPaused = false
-            try keep(changed)
-            run = changed
-            log.info("stopping after the open round", ["actor": .text(actor)])
-            announce()
+            try books.change { ($0.isStopping, $0.isPaused) = (true, false) }
+            context.log.info("stopping after the open round", ["actor": .text(actor)])
+            context.statusChanged()
         }
         return .json(200, try Self.json(status))
     }
 
     private func revoke(_ id: String, _ actor: String) throws -> HTTPResponse {
-        guard let client = client(id) else { return .refusal(404, "no_such_agent", "no agent of this id") }
-        if !registry.records[client].isRevoked {
+        guard let client = Int(id), let name = roster.name(of: client) else { return Self.noSuchAgent }
+        if !roster.isRevoked(client) {
             try ledger.record(actor: actor, action: ServerLedger.revocation(of: client))
-            try registry.update(client) { $0.isRevoked = true }
-            try keep(run)
-            for (hold, waiting) in held where waiting.client == client {
-                held[hold] = nil
-                waiting.responder.respond(.refusal(403, "revoked", "an operator has shut this agent out"))
-            }
-            log.info("agent revoked", ["actor": .text(actor), "agent": .text(registry.records[client].name)])
-            publishBoard()
-            announce()
+            try roster.revoke(client)
+            try books.write()
+            presence.turnAway(client)
+            context.log.info("agent revoked", ["actor": .text(actor), "agent": .text(name)])
+            context.boardChanged()
+            context.statusChanged()
         }
-        return .json(200, try Self.json(AgentView(registry.records[client], registry.activity[client])))
+        return .json(200, try Self.json(roster.view(of: client)))
     }
 
-    private func client(_ id: String) -> Int? {
-        Int(id).flatMap { registry.records.indices.contains($0) ? $0 : nil }
-    }
+    // MARK: Status
 
     private var status: StatusView {
+        let (setup, plan, run) = (context.setup, context.plan, books.run)
         let privacy = plan.privacy
-        let last = history.last { $0.state == .published }
-        let evaluated = history.last { $0.accuracy != nil || $0.loss != nil }
-        let open = round.map {
+        let (last, evaluated) = (books.lastPublished, books.lastEvaluated)
+        let open = rounds.file.map {
             StatusView.OpenRound(
-                round: $0.round, stage: engine.phase.rawValue, invited: $0.invited.count,
-                reported: $0.reports.count, gaveUp: engine.gaveUpCount, deadline: $0.deadline)
+                round: $0.round, stage: rounds.phase.rawValue, invited: $0.invited.count,
+                reported: $0.reports.count, gaveUp: rounds.gaveUpCount, deadline: $0.deadline)
         }
-        let since = now - setup.configuration.presenceSeconds
+        let since = context.now - setup.configuration.presenceSeconds
         return StatusView(
             run: run.run, task: setup.configuration.task.name, taskSHA256: setup.taskDigest,
-            state: runStateWord, trouble: trouble, stalledSince: stall?.since,
-            nextAttempt: stall?.nextAttempt,
+            state: presence.runStateWord, trouble: stalls.trouble(books.history), stalledSince: stalls.since,
+            nextAttempt: stalls.nextAttempt,
             finished: run.finished, stopping: run.isStopping, cohortSize: plan.configuration.cohortSize,
             minimumReports: plan.rules.minimumReports, roundsPlanned: plan.rules.rounds,
-            roundsPublished: engine.published, lastRound: run.round, open: open,
+            roundsPublished: rounds.published, lastRound: run.round, open: open,
             accuracy: evaluated?.accuracy,
             loss: evaluated?.loss, epsilon: last?.epsilon, epsilonServer: last?.epsilonServer,
             epsilonMembers: last?.epsilonMembers, epsilonExample: last?.epsilonExample,
             targetEpsilon: privacy?.configuration.targetEpsilon, delta: privacy?.configuration.targetDelta,
             adjacency: privacy?.configuration.adjacency.rawValue,
-            privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: registry.records.count,
-            agentsPresent: registry.activity.count { $0.lastSeen ?? 0 >= since }, checkInsHeld: held.count,
-            modelSHA256: run.modelSHA256, healthy: board.read { $0.isHealthy },
-            expiries: board.read { $0.expiries }.map { ExpiryView($0, at: Date()) },
+            privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: roster.count,
+            agentsPresent: roster.seen(since: since).count, checkInsHeld: presence.heldCount,
+            modelSHA256: run.modelSHA256, healthy: context.board.read { $0.isHealthy },
+            expiries: context.board.read { $0.expiries }.map { ExpiryView($0, at: Date()) },
             version: ProductVersion.current)
     }
 

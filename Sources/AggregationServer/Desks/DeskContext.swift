@@ -1,0 +1,64 @@
+internal import Federation
+internal import Operations
+
+/// Whom desks tell that something has changed which others see: the host of their run.
+protocol DeskObserver: AnyObject {
+    /// Event loops have to know: the rounds, their members or the agents are others than before.
+    func boardChanged()
+    /// Dashboards have to show it.
+    func statusChanged()
+}
+
+/// What the desks of one run share and none of them owns: what the run is about, its clock, and the ways to tell
+/// operators. For the run's own thread only.
+final class DeskContext {
+    /// Seconds between two log lines of one complaint.
+    private static let complaintSeconds = 30.0
+
+    /// The configuration, and what follows from it.
+    let setup: ServerSetup
+    let plan: TaskPlan
+    let board: RoundBoard
+    let metrics: ServerMetrics
+    let log: Logger
+    /// Nil until the host is there to be told.
+    weak var observer: (any DeskObserver)?
+    private let clock: () -> Double
+    /// When each complaint about storage was logged last.
+    private var complaints: [String: Double] = [:]
+
+    /// `clock` says the time, seconds since 1970, and never goes back.
+    init(
+        _ setup: ServerSetup, board: RoundBoard, metrics: ServerMetrics, log: Logger,
+        clock: @escaping () -> Double
+    ) {
+        self.setup = setup
+        plan = setup.plan
+        self.board = board
+        self.metrics = metrics
+        self.log = log
+        self.clock = clock
+    }
+
+    /// Seconds since 1970.
+    var now: Double { clock() }
+    /// The same for the engine.
+    var instant: Instant { Instant(seconds: now) }
+
+    /// See ``DeskObserver/boardChanged()``.
+    func boardChanged() { observer?.boardChanged() }
+    /// See ``DeskObserver/statusChanged()``.
+    func statusChanged() { observer?.statusChanged() }
+
+    /// A write failed: nothing is lost, everybody is told, and the step is tried again until the disk is mended. `what`
+    /// follows "cannot"; the same complaint is logged every half minute at most.
+    func storageFailed(_ what: String, _ error: any Error) {
+        let now = now
+        if now - (complaints[what] ?? -.infinity) >= Self.complaintSeconds {
+            complaints[what] = now
+            log.error("cannot \(what); will try again", ["error": .text("\(error)")])
+        }
+        metrics.storageFailures.increment()
+        board.change { $0.isHealthy = false }
+    }
+}

@@ -1,0 +1,350 @@
+internal import Encoding
+internal import Federation
+internal import Foundation
+internal import HTTPWire
+internal import Messages
+internal import Operations
+internal import SecureAggregation
+internal import Transport
+
+/// Masked rounds: the steps of secure aggregation beside the engine's phases. The engine collects while members
+/// exchange keys and shares and send their masked reports; its demand for the sum waits until members have signed
+/// the survivors and given their shares.
+///
+/// All of it is in memory only: a server that is killed before the noisy sum is durable abandons the round, and what was
+/// masked stays masked.
+final class MaskedDesk {
+    private let context: DeskContext
+    private let rounds: RoundDesk
+    private let books: BookDesk
+    private let roster: RosterDesk
+    private let verifier: () throws -> any MemberVerifier
+    private let gone: @Sendable (UInt64) -> Void
+    /// Secure aggregation of the open round, and what is remembered of the last.
+    private var masking: MaskedRoundState?
+    private var ended: EndedMaskedRound?
+    private var nextHold: UInt64 = 0
+
+    /// A desk without a masked round. `verifier` says whose keys count, as it stands when a round opens; `gone` is told,
+    /// on any thread, of a held question whose client has left, for ``forget(_:)``.
+    init(
+        _ context: DeskContext, rounds: RoundDesk, books: BookDesk, roster: RosterDesk,
+        verifier: @escaping () throws -> any MemberVerifier, gone: @escaping @Sendable (UInt64) -> Void
+    ) {
+        self.context = context
+        self.rounds = rounds
+        self.books = books
+        self.roster = roster
+        self.verifier = verifier
+        self.gone = gone
+    }
+
+    // MARK: Questions, which change nothing
+
+    /// Whether the open round is masked and under way.
+    var isOpen: Bool { masking != nil }
+
+    /// How the open round came out of the protocol; nil while it goes on, and where there is none.
+    var outcome: MaskedRoundState.Outcome? { masking?.outcome }
+
+    /// Members of the open round's roster; nil where it is not masked.
+    var memberCount: Int? { masking?.collection.memberCount }
+
+    /// Whether agents can still become members: whoever has no keys when that step ends cannot be in the round.
+    var takesKeys: Bool { masking?.collection.step == .keys && masking?.outcome == nil }
+
+    /// Whether masked reports are taken, and the protocol goes on.
+    var takesReports: Bool { masking?.collection.step == .masked && masking?.outcome == nil }
+
+    /// Whether the round waits for its members to sign and unmask.
+    var waitsForShares: Bool {
+        guard let masking else { return false }
+        return masking.outcome == nil && masking.collection.step > .masked
+    }
+
+    /// When the step under way ends at the latest; nil where none is.
+    var deadline: Instant? { masking?.outcome == nil ? masking?.collection.deadline : nil }
+
+    /// Names of those that may have business with a masked round: members of the open one, and those of the last that
+    /// sent messages.
+    var members: [RoundKey: Set<String>] {
+        var members: [RoundKey: Set<String>] = [:]
+        if let ended { members[ended.key] = Set(ended.taken.values.joined().map(\.key)) }
+        if let masking { members[masking.key] = Set(masking.identities.keys) }
+        return members
+    }
+
+    // MARK: Beginning and end
+
+    /// Opens secure aggregation for a round whose file is durable; a round that cannot be masked is abandoned.
+    func begin(_ file: RoundFile) {
+        do {
+            masking = try opened(file)
+            context.boardChanged()
+        } catch {
+            context.log.error("the round cannot be masked", ["error": .text("\(error)")])
+            rounds.fail("secure aggregation: \(error)")
+        }
+    }
+
+    private func opened(_ file: RoundFile) throws -> MaskedRoundState {
+        let (plan, run) = (context.plan, books.run)
+        var identities: [String: MemberIdentity] = [:]
+        var places: [MemberIdentity: Int] = [:]
+        for client in file.invited {
+            // Under a roster all are invited, also those that never came: their names are known.
+            guard let name = roster.name(of: client) else {
+                throw Failure(.internalFault, "client \(client) has no name")
+            }
+            let identity = try MemberIdentity(name: name)
+            identities[name] = identity
+            places[identity] = client
+        }
+        guard let model = RunIdentity.digest(run.modelSHA256),
+            let task = RunIdentity.digest(context.setup.taskDigest)
+        else { throw Failure(.internalFault, "a digest is not one") }
+        let binding = try plan.binding(
+            run: run.run, round: file.round, modelDigest: model,
+            context: TaskPlan.maskingContext(taskDigest: task, population: run.population, seed: run.seed))
+        let collection = MaskedCollection(
+            binding: binding, verifier: try verifier(), invited: Array(places.keys),
+            opened: Instant(seconds: file.opened), collectionDeadline: Instant(seconds: file.deadline),
+            isScheduled: plan.rules.schedule != nil)
+        return MaskedRoundState(
+            key: books.key(file.round), collection: collection, identities: identities, places: places)
+    }
+
+    /// Ends secure aggregation: its secrets go, and nobody waits any more.
+    func end() {
+        guard let masking else { return }
+        self.masking = nil
+        ended = EndedMaskedRound(key: masking.key, taken: masking.taken)
+        for hold in masking.holds.values { hold.question.responder.respond(Self.roundClosed) }
+    }
+
+    private static var roundClosed: HTTPResponse {
+        .refusal(409, "round_closed", ReportRefusal.closed.rawValue)
+    }
+
+    // MARK: Messages
+
+    /// Takes a member's message; the same bytes again are answered 200 and change nothing.
+    func take(_ message: MaskedMessage) {
+        let name = message.agent.name
+        let known =
+            masking?.key == message.key
+            ? masking?.taken[message.step]?[name]
+            : ended?.key == message.key ? ended?.taken[message.step]?[name] : nil
+        if let known {
+            message.responder.respond(
+                known == message.digest
+                    ? receipt(200, message)
+                    : .refusal(409, "duplicate", "another message of this step was accepted before"))
+            return
+        }
+        guard let identity = masking?.identities[name], masking?.key == message.key,
+            masking?.outcome == nil
+        else {
+            message.responder.respond(Self.roundClosed)
+            return
+        }
+        do {
+            switch message.content {
+            case .step(let step, let bytes):
+                try masking?.collection.receive(step, bytes, from: identity)
+            case .report(let report): try add(report, of: identity, message)
+            }
+        } catch {
+            let refusal = Self.refusal(error)
+            context.log.info(
+                "message refused",
+                [
+                    "agent": .text(name), "step": .text(message.step.rawValue), "error": .text("\(error)"),
+                ])
+            message.responder.respond(refusal)
+            return
+        }
+        masking?.taken[message.step, default: [:]][name] = message.digest
+        rounds.noteBytes(up: message.bytes)
+        context.metrics.bytesUp.increment(by: Double(message.bytes))
+        context.log.debug(
+            "message taken",
+            [
+                "round": .integer(message.key.round), "step": .text(message.step.rawValue),
+                "agent": .text(name),
+            ])
+        message.responder.respond(receipt(202, message))
+    }
+
+    /// Adds a masked report to the sum, if the engine would have it: what is in the masked sum can never be taken out.
+    private func add(_ report: RingVector, of identity: MemberIdentity, _ message: MaskedMessage) throws {
+        guard let client = masking?.places[identity] else { throw SecureAggregationError.unknownMember }
+        let (moment, number) = (context.instant, message.key.round)
+        if let refusal = rounds.refusal(of: client, round: number, at: moment) { throw Self.error(refusal) }
+        try masking?.collection.receive(report: report, from: identity)
+        if let reason = rounds.offer(client, round: number, at: moment) {
+            // It was asked a moment ago; should it refuse all the same, the sum is not what it counts.
+            lose("a report is in the sum that does not count")
+            throw Self.error(reason)
+        }
+        rounds.noteReport(of: client, digest: message.digest)
+        roster.noteReport(of: client, at: context.now)
+        context.metrics.reports.increment(labels: ["accepted"])
+        context.statusChanged()
+    }
+
+    private static func error(_ refusal: ReportRefusal) -> SecureAggregationError {
+        switch refusal {
+        case .duplicate: .repeatedMessage
+        case .notInvited, .wrongRound, .closed, .gaveUp: .unknownMember
+        }
+    }
+
+    private func receipt(_ status: Int, _ message: MaskedMessage) -> HTTPResponse {
+        let receipt = UpdateReceipt(
+            run: books.run.run, round: message.key.round, sha256: message.digest)
+        return .json(status, (try? receipt.encoded()) ?? [])
+    }
+
+    private static func refusal(_ error: any Error) -> HTTPResponse {
+        switch error as? SecureAggregationError {
+        case .wrongStep: .refusal(409, "wrong_step", "\(error)")
+        case .unknownMember: .refusal(409, "not_in_step", "this agent is not in this step of the round")
+        case .repeatedMessage: .refusal(409, "duplicate", "\(error)")
+        default: .refusal(422, "refused", "\(error)")
+        }
+    }
+
+    /// Answers a question now, or keeps it until its step comes.
+    func ask(_ question: MaskedQuestion) {
+        guard let identity = masking?.identities[question.agent.name], masking?.key == question.key else {
+            question.responder.respond(Self.roundClosed)
+            return
+        }
+        if answer(question, identity) { return }
+        guard question.waitSeconds > 0 else {
+            question.responder.respond(HTTPResponse(204))
+            return
+        }
+        nextHold += 1
+        let hold = nextHold
+        masking?.holds[hold] = .init(
+            question: question, identity: identity, expires: context.now + Double(question.waitSeconds))
+        question.responder.onDisconnect { [gone] in gone(hold) }
+    }
+
+    /// The client of a held question has gone.
+    func forget(_ hold: UInt64) { masking?.holds[hold] = nil }
+
+    /// Whether the question has its answer.
+    private func answer(_ question: MaskedQuestion, _ identity: MemberIdentity) -> Bool {
+        do {
+            guard let bytes = try masking?.collection.message(question.step, for: identity) else {
+                return false
+            }
+            rounds.noteBytes(down: bytes.count)
+            question.responder.respond(
+                HTTPResponse(
+                    200, headers: ["Content-Type": "application/octet-stream", "Cache-Control": "no-store"],
+                    body: .bytes(bytes)))
+        } catch {
+            question.responder.respond(Self.refusal(error))
+        }
+        return true
+    }
+
+    private func answerHolds() {
+        guard let holds = masking?.holds else { return }
+        for (hold, waiting) in holds where answer(waiting.question, waiting.identity) {
+            masking?.holds[hold] = nil
+        }
+    }
+
+    /// Sends those away who have waited long enough; they ask again.
+    func expireHolds() {
+        let now = context.now
+        for (hold, waiting) in masking?.holds ?? [:] where waiting.expires <= now {
+            masking?.holds[hold] = nil
+            waiting.question.responder.respond(HTTPResponse(204))
+        }
+    }
+
+    /// A member gives up: no step waits for it any more. Returns whether it was in a masked round.
+    func leave(_ agent: AgentIdentity, _ key: RoundKey) -> Bool {
+        guard let identity = masking?.identities[agent.name], masking?.key == key else { return false }
+        masking?.collection.leave(identity)
+        return true
+    }
+
+    // MARK: Steps
+
+    /// Ends steps that are complete or late, and opens the sum when it can be opened.
+    func drive() {
+        while masking?.outcome == nil, masking?.collection.isDue(at: context.instant) == true {
+            do {
+                guard let step = masking?.collection.step,
+                    let missing = try masking?.collection.closeStep(at: context.instant)
+                else { return }
+                noteStep(step, missing: missing.count)
+                if rounds.phase == .collecting { giveUp(missing) }
+                answerHolds()
+            } catch {
+                lose("\(error)")
+            }
+        }
+        guard masking?.outcome == nil, masking?.collection.canOpen(at: context.instant) == true else {
+            return
+        }
+        openSum()
+    }
+
+    /// Ends the step of masked reports: whose are in the sum has survived, durably.
+    func closeReports() {
+        do throws(SecureAggregationError) {
+            try masking?.collection.closeMasked(at: context.instant)
+            noteStep(.masked, missing: rounds.gaveUpCount)
+            answerHolds()
+        } catch {
+            lose("\(error)")
+        }
+    }
+
+    private func noteStep(_ step: ProtocolStep, missing: Int) {
+        let parameters = masking?.collection.parameters
+        context.log.info(
+            "step done",
+            [
+                "round": .integer(masking?.key.round ?? 0), "step": .text(step.rawValue),
+                "missing": .integer(missing), "degree": .integer(parameters?.degree ?? 0),
+                "threshold": .integer(parameters?.threshold ?? 0),
+            ])
+    }
+
+    /// Members whose message of a step never came are drop-outs to the engine too.
+    private func giveUp(_ missing: Set<MemberIdentity>) {
+        let clients = missing.compactMap { masking?.places[$0] }.sorted()
+        for client in clients where rounds.giveUp(client, round: rounds.number, at: context.instant) == nil {
+            rounds.noteFailure("dropped")
+            roster.noteFailure(of: client, outcome: "dropped")
+        }
+    }
+
+    private func openSum() {
+        do {
+            let threads = ProcessInfo.processInfo.activeProcessorCount
+            guard let sum = try masking?.collection.open(threads: threads) else { return }
+            masking?.outcome = .sum(sum)
+            noteStep(.unmask, missing: 0)
+        } catch {
+            // False shares may be among those that came; more may still mend it.
+            if masking?.collection.isLast(at: context.instant) == true { lose("\(error)") }
+        }
+    }
+
+    /// The round releases nothing: told to the engine at once while it collects, else when it asks for the sum.
+    private func lose(_ reason: String) {
+        context.log.warning("secure aggregation failed", ["reason": .text(reason)])
+        masking?.outcome = .lost(reason)
+        if rounds.phase == .collecting { rounds.fail("secure aggregation: \(reason)") }
+    }
+}

@@ -1,0 +1,127 @@
+internal import Federation
+internal import Messages
+internal import Operations
+
+/// Opens rounds: when enough agents are here, those who are have waited long enough for more, or the clock says so.
+final class OpeningDesk {
+    /// Room for the small files of a round: its own, the run's, the ledger's lines.
+    private static let bookBytes = 1 << 20
+
+    private let context: DeskContext
+    private let state: StateDirectory
+    private let rounds: RoundDesk
+    private let books: BookDesk
+    private let roster: RosterDesk
+    private let presence: PresenceDesk
+    private let schedule: ScheduleDesk
+    private let stalls: StallDesk
+    private let modelBytes: () -> Int
+    /// Since when enough agents for a round have been here; nil while there are too few.
+    private var enoughSince: Double?
+
+    /// A desk that has opened nothing. `modelBytes` says how long the newest model's file is.
+    init(
+        _ context: DeskContext, state: StateDirectory, rounds: RoundDesk, books: BookDesk,
+        roster: RosterDesk, presence: PresenceDesk, schedule: ScheduleDesk, stalls: StallDesk,
+        modelBytes: @escaping () -> Int
+    ) {
+        self.context = context
+        self.state = state
+        self.rounds = rounds
+        self.books = books
+        self.roster = roster
+        self.presence = presence
+        self.schedule = schedule
+        self.stalls = stalls
+        self.modelBytes = modelBytes
+    }
+
+    /// Seconds until this desk has to be asked again; nil where nothing here waits for the clock.
+    var secondsToNextWork: Double? {
+        let now = context.now
+        var waits: [Double] = []
+        if rounds.phase == .idle, !books.isFinished {
+            let next = schedule.secondsToOpening(nextAttempt: stalls.nextAttempt)
+            if let next { waits.append(next) }
+        }
+        if let attempt = stalls.nextAttempt, attempt > now { waits.append(attempt - now) }
+        if enoughSince != nil { waits.append(max(0.02, context.setup.configuration.gatherSeconds / 4)) }
+        return waits.min()
+    }
+
+    /// Opens a round if it is time for one, and nothing of the round before is left to do. Nil where none was opened.
+    func consider() -> RoundDesk.Opening? {
+        let (rules, now) = (context.plan.rules, context.now)
+        if rounds.published >= rules.rounds || rounds.charged >= rules.affordableRounds ?? .max {
+            // Nobody is needed for the engine to say that it is done.
+            return open(.present([]), at: context.instant)
+        }
+        if let attempt = stalls.nextAttempt, now < attempt { return nil }
+        let present = presence.present
+        context.metrics.agentsPresent.set(Double(present.count))
+        let roster = Candidates.roster(count: context.setup.configuration.population)
+        if schedule.isInForce, books.run.round > 0 {
+            // Who is here tells who is not: once the run has begun, its rounds open by the clock.
+            guard let opening = schedule.opening(), hasRoom() else { return nil }
+            if present.isEmpty { schedule.warnOfAbsence() }
+            return open(roster, at: opening)
+        }
+        guard hasGathered(present) else { return nil }
+        let candidates = schedule.isInForce ? roster : .present(present)
+        return hasRoom() ? open(candidates, at: context.instant) : nil
+    }
+
+    /// Whether enough agents are here, and all that are wanted are, or have been waited for.
+    private func hasGathered(_ present: [Int]) -> Bool {
+        let (plan, configuration, now) = (context.plan, context.setup.configuration, context.now)
+        guard present.count >= max(1, plan.rules.minimumReports) else {
+            enoughSince = nil
+            return false
+        }
+        let since = enoughSince ?? now
+        enoughSince = since
+        if schedule.isInForce { return true }
+        // A Poisson draw without privacy claims nothing: it is made among those who are here.
+        let wanted =
+            if case .fixedSize(let size) = plan.rules.sampling { size } else { configuration.task.cohortSize }
+        return present.count >= wanted || now - since >= configuration.gatherSeconds
+    }
+
+    private func open(_ candidates: Candidates, at instant: Instant) -> RoundDesk.Opening? {
+        let number = rounds.number + 1
+        do {
+            let opening = try rounds.open(candidates, at: instant) { invitation in
+                var file = RoundFile(
+                    run: books.run.run, round: invitation.round, state: .open,
+                    opened: invitation.opened.seconds, deadline: invitation.deadline.seconds,
+                    publication: invitation.publication?.seconds, invited: invitation.clients)
+                file.registered = roster.count
+                try state.write(file)
+                return file
+            }
+            if opening != nil { enoughSince = nil }
+            return opening
+        } catch {
+            context.storageFailed("open round \(number)", error)
+            enoughSince = context.now
+            return nil
+        }
+    }
+
+    /// Whether there is room for all that a round writes: rounds that cannot be carried out would only be abandoned,
+    /// one after the other, until the run ends.
+    private func hasRoom() -> Bool {
+        let plan = context.plan
+        let report = UpdateHeader.byteCount + plan.reportBytes
+        let cohort = Int(Double(plan.configuration.cohortSize) * plan.configuration.overSelection) + 1
+        // The noisy sum, the model, what the strategy remembers, and the model once more as the latest where the file
+        // system has no links.
+        let needed = report * (cohort + 1) + modelBytes() * 4 + Self.bookBytes
+        guard let free = state.freeBytes, free < needed else { return true }
+        context.storageFailed(
+            "open a round",
+            Failure(
+                .storage, "\(state.path): \(free) bytes are free where a round needs \(needed); make room"))
+        return false
+    }
+}

@@ -1,0 +1,241 @@
+internal import Cryptography
+internal import Encoding
+internal import Federation
+internal import Learning
+internal import Operations
+internal import Privacy
+
+/// A model that is on disk, and shown to nobody before its instant.
+struct PreparedModel {
+    let model: StoredModel
+    /// How the next comes from it.
+    let movement: ModelMovement
+    /// When it is shown; nil: as soon as it can be.
+    let shownAt: Instant?
+    /// SHA-256 of the strategy's optimiser state that goes with it.
+    let stateDigest: String
+}
+
+/// What the last steps of a round do on disk and in the ledger. The newest model is here, and how the next comes from it.
+///
+/// Each step is durable before it returns and does nothing when it was done before, so that it may be tried again, in this
+/// process or the next.
+final class ReleaseDesk: RoundCompletionPort {
+    private let context: DeskContext
+    private let state: StateDirectory
+    private let ledger: ServerLedger
+    private let rounds: RoundDesk
+    private let books: BookDesk
+    private let reports: ReportDesk
+    private let masked: MaskedDesk
+    private let schedule: ScheduleDesk
+    private var plan: TaskPlan { context.plan }
+    /// How the next model comes from the newest.
+    private var movement: ModelMovement
+
+    /// The newest model.
+    private(set) var model: StoredModel
+
+    /// The desk of a run that was just opened.
+    init(
+        _ context: DeskContext, _ opening: RunOpening, state: StateDirectory, ledger: ServerLedger,
+        rounds: RoundDesk, books: BookDesk, reports: ReportDesk, masked: MaskedDesk, schedule: ScheduleDesk
+    ) {
+        self.context = context
+        model = opening.model
+        movement = opening.movement
+        self.state = state
+        self.ledger = ledger
+        self.rounds = rounds
+        self.books = books
+        self.reports = reports
+        self.masked = masked
+        self.schedule = schedule
+    }
+
+    /// L2 bound of the coming round's updates, in model units.
+    var clippingNorm: Double { movement.clippingNorm }
+
+    /// Lets agents download the newest model; the one before stays for those who are still at it.
+    func offerModel() {
+        let model = model
+        context.board.change { board in
+            board.shownRound = model.round
+            board.models[model.round] = model
+            for old in board.models.keys.sorted().dropLast(2) { board.models[old] = nil }
+        }
+    }
+
+    // MARK: The sum
+
+    func fix(survivors: [Int], round number: Int) throws {
+        guard plan.masksReports else { return try close(number, survivors) }
+        switch masked.outcome {
+        case .sum(let sum)?: reports.adopt(sum, weight: survivors.count)
+        case .lost(let reason)?: throw RoundLoss("secure aggregation: \(reason)")
+        case nil:
+            // After a restart: the noisy sum is on disk, or the round would have been abandoned.
+            guard try state.hasNoisySum(number, count: plan.report.count, bits: plan.codec.bits) else {
+                throw RoundLoss("the server was restarted")
+            }
+            try close(number, survivors)
+        }
+    }
+
+    /// Writes who is in the sum, before any member of a masked round sees it: from here on it is exactly these.
+    func close(_ number: Int, _ survivors: [Int]) throws {
+        guard var file = rounds.file else { return }
+        // What was accepted must be found again before the file says that it is in the sum.
+        try reports.makeDurable()
+        reports.trimMemory()
+        file.state = .closed
+        file.survivors = survivors
+        try state.write(file)
+        rounds.keep(file)
+        context.boardChanged()
+        context.statusChanged()
+    }
+
+    func exactSum(round number: Int) throws -> ExactSum {
+        guard let file = rounds.file, let members = plan.masksReports ? masked.memberCount : file.invited.count
+        else { throw Failure(.internalFault, "round \(number) has no members") }
+        return ExactSum(
+            vector: reports.sum, weight: reports.weight, members: members, survivors: file.survivors.count)
+    }
+
+    func noiseSources(round: Int, charge: Int) throws -> ServerNoise {
+        ServerNoise(treeKey: plan.privacy?.tree == nil ? nil : try treeNoiseKey(charge: charge))
+    }
+
+    func storedSum(round: Int) throws -> (vector: RingVector, weight: Int)? {
+        try state.noisySum(round, count: plan.report.count, bits: plan.codec.bits).map { ($0.sum, $0.weight) }
+    }
+
+    func store(_ sum: NoisedSum, round: Int) throws {
+        try state.writeNoisySum(round, sum.vector, weight: sum.weight)
+    }
+
+    func forgetReports(round: Int) throws {
+        reports.release()
+        try reports.removeReports(of: round)
+    }
+
+    func digest(of sum: NoisedSum) throws -> String { try Hash.text(packed: sum.vector) }
+
+    /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run
+    /// cannot lie there.
+    private func treeNoiseKey(charge: Int) throws -> SharedSecret {
+        if let stored = try state.treeNoiseKey() { return SharedSecret(SecretBytes(copying: stored)) }
+        let leaves = plan.privacy?.tree?.leaves ?? 1
+        guard books.run.treeNoiseSHA256 == nil, charge <= 1 || (charge - 1) % leaves == 0
+        else {
+            throw Failure(
+                .storage,
+                "\(state.treeNoisePath): missing, and the noise of earlier rounds with it; "
+                    + "restore it from a backup")
+        }
+        let key = try SecretBytes.random(count: TreeNoiseSource.keyByteCount)
+        let digest = try key.withUnsafeBytes { bytes in
+            try state.writeTreeNoiseKey(Array(bytes))
+            return try Hash.text(Array(bytes))
+        }
+        books.note { $0.treeNoiseSHA256 = digest }
+        return SharedSecret(key)
+    }
+
+    // MARK: The ledger
+
+    func charge(round: Int, charge: Int, costs: RoundCosts) throws {
+        try ledger.charge(round: round, costs: costs)
+    }
+
+    func settle(round: Int, charge: Int, survivors: Int, costs: RoundCosts, digest: String) throws {
+        if var file = rounds.file {
+            file.noisySumSHA256 = digest
+            rounds.keep(file)
+        }
+        try ledger.settle(round: round, survivors: survivors, costs: costs, noisySumDigest: digest)
+    }
+
+    // MARK: The model
+
+    func makeModel(of sum: NoisedSum, round number: Int) throws -> PreparedModel {
+        guard let file = rounds.file else { throw Failure(.internalFault, "a round without its file") }
+        var next = movement
+        let mean = next.advance(
+            noisySum: sum.vector, weight: sum.weight,
+            rotation: try plan.rotation(seed: books.run.seed, round: number))
+        let stateHash = try RunningHash()
+        let digest = try writeNextModel(number, mean, next, stateHash)
+        return PreparedModel(
+            model: try StoredModel(number, digest: digest, in: state, layout: plan.model.layout),
+            movement: next, shownAt: schedule.showing(file), stateDigest: try stateHash.text())
+    }
+
+    /// Writes the model of a round from the one before, piece by piece, and returns its digest.
+    private func writeNextModel(
+        _ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement, _ stateHash: RunningHash
+    ) throws -> String {
+        let names = movement.stateNames
+        let before =
+            names.isEmpty
+            ? nil : try state.optimizerState(model.round, names: names, count: plan.dimension)
+        var scratch: [Float] = []
+        return try state.writeModel(
+            number, head: context.setup.modelHead(round: number), count: plan.dimension,
+            clippingNorm: movement.clippingNorm, stateNames: names, stateHash: stateHash
+        ) { start, parameters, piece in
+            model.copy(from: start, into: parameters)
+            before?.copy(from: start, into: piece)
+            // The first window is the longest.
+            if scratch.isEmpty { scratch = [Float](repeating: 0, count: parameters.count) }
+            scratch.withUnsafeMutableBufferPointer { scratch in
+                movement.apply(mean, from: start, state: piece, to: parameters, scratch: scratch)
+            }
+        }
+    }
+
+    func publish(_ next: PreparedModel, round number: Int) throws {
+        guard var file = rounds.file else { throw Failure(.internalFault, "a round without its file") }
+        let (digest, metrics) = (next.model.digest, next.movement.metrics)
+        try ledger.release(round: number, modelDigest: digest)
+        file.state = .published
+        file.modelSHA256 = digest
+        file.publication = next.shownAt?.seconds
+        file.seconds = schedule.seconds(of: file, until: next.shownAt?.seconds)
+        file.accuracy = Self.finite(metrics?.accuracy)
+        file.loss = Self.finite(metrics?.loss)
+        file.examplesPerClient = Self.finite(metrics?.examples)
+        file.epsilon = Self.finite(try? ledger.spent(rounds: rounds.charged))
+        file.epsilonServer = Self.finite(try? ledger.spentAgainstServer(rounds: rounds.charged))
+        file.epsilonMembers = Self.finite(try? ledger.spentAgainstMembers(rounds: rounds.charged))
+        file.epsilonExample = Self.finite(try? ledger.spentByExample(rounds: rounds.charged))
+        try state.write(file)
+        try state.writeLatest(number)
+        (model, movement) = (next.model, next.movement)
+        books.note { run in
+            run.modelRound = number
+            run.modelSHA256 = digest
+            run.memorySHA256 = next.stateDigest
+        }
+        rounds.keep(file)
+        offerModel()
+    }
+
+    private static func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }
+
+    // MARK: The other end of a round
+
+    /// Ends a round that releases nothing, durably, and returns its file as it is then. Its charge, if it has one, stays,
+    /// and its number is never used again. Throws where a write failed, or a `LedgerError`.
+    func abandon(_ open: RoundFile, because reason: String) throws -> RoundFile {
+        var file = open
+        try ledger.abandon(round: file.round, reason: reason)
+        file.state = .abandoned
+        file.abandoned = reason
+        file.isCharged = ledger.isCharged(file.round)
+        file.seconds = schedule.seconds(of: file, until: file.publication)
+        try state.write(file)
+        return file
+    }
+}

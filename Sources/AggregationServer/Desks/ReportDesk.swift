@@ -1,0 +1,321 @@
+internal import Encoding
+internal import Federation
+internal import Glibc
+internal import Messages
+internal import Operations
+internal import Transport
+
+/// Reports: each is counted once, whatever is sent again and whenever the process ends. The exact sum of the open round
+/// is here.
+final class ReportDesk {
+    private let context: DeskContext
+    private let state: StateDirectory
+    private let spool: Spool
+    /// Where updates wait for the disk; given back between rounds.
+    private let memory: UpdateMemory
+    private let rounds: RoundDesk
+    private let books: BookDesk
+    private let roster: RosterDesk
+    private var aggregation: Aggregation
+    /// Answers that wait for the spool's folder to be synced.
+    private var pendingReceipts: [(responder: Responder, receipt: UpdateReceipt)] = []
+
+    /// A desk without reports.
+    init(
+        _ context: DeskContext, state: StateDirectory, memory: UpdateMemory, rounds: RoundDesk,
+        books: BookDesk, roster: RosterDesk
+    ) {
+        self.context = context
+        self.state = state
+        self.memory = memory
+        self.rounds = rounds
+        self.books = books
+        self.roster = roster
+        spool = Spool(state)
+        aggregation = Aggregation(count: context.plan.report.count, bits: context.plan.codec.bits)
+    }
+
+    // MARK: The sum
+
+    /// The exact sum of the open round's reports; zeros where there are none.
+    var sum: RingVector { aggregation.sum }
+    /// Sum of their weights.
+    var weight: Int { aggregation.weight }
+
+    /// Takes a sum that was made elsewhere, in place of what there was.
+    func adopt(_ sum: RingVector, weight: Int) { aggregation.adopt(sum, weight: weight) }
+
+    /// Forgets the sum, and gives its memory back.
+    func release() { aggregation.release() }
+
+    /// Gives memory back that updates wait in, as far as none does.
+    func trimMemory() { memory.trim() }
+
+    // MARK: What is kept
+
+    /// Makes sure that the reports taken so far are found again after a crash. Throws where the spool cannot be synced.
+    func makeDurable() throws {
+        guard !pendingReceipts.isEmpty else { return }
+        try spool.synchronise()
+        flushReceipts()
+    }
+
+    /// Removes a round's reports, which nobody shall have any more.
+    func removeReports(of round: Int) throws { try spool.removeReports(round: round) }
+
+    /// After a restart: removes what is left of other rounds than `round`.
+    func keepOnly(round: Int?) throws { try spool.keepOnly(round: round) }
+
+    /// Clients whose reports of the round are kept, ascending.
+    func clients(of round: Int) throws -> [Int] { try spool.clients(round: round) }
+
+    /// Adds a kept report to the sum. Throws where it is missing, damaged, or another round's.
+    func add(_ client: Int, round: Int) throws {
+        let path = spool.reportPath(round: round, client: client)
+        let (update, header) = try openReport(path)
+        guard header.round == round, header.runText == books.run.run else {
+            throw StateDirectory.damaged(path)
+        }
+        addReport(update, header)
+    }
+
+    /// Reads digest and size of a kept report back into its round's file.
+    func note(_ client: Int, in file: inout RoundFile) throws {
+        let path = spool.reportPath(round: file.round, client: client)
+        guard let report = try state.map(path) else { throw StateDirectory.missing(path) }
+        file.reports[String(client)] = try Hash.text(of: report)
+        file.bytesUp += report.count
+    }
+
+    /// A report could not be written, with the system's error number.
+    func writingFailed(code: Int32) {
+        context.storageFailed(
+            "keep reports", Failure(.storage, "\(spool.path): \(String(cString: strerror(code)))"))
+    }
+
+    // MARK: Reports that come
+
+    /// Decides about a report that is complete and synced.
+    func take(_ report: IncomingReport) {
+        guard let client = roster.client(named: report.agent.name) else {
+            turnAway(report, 403, "not_registered", "check in first")
+            return
+        }
+        guard !roster.isRevoked(client) else {
+            // It was shut out while its report was on the way.
+            turnAway(report, 403, "revoked", "an operator has shut this agent out")
+            return
+        }
+        if let known = knownDigest(client, report.key) {
+            if known == report.digest {
+                context.metrics.reports.increment(labels: ["repeated"])
+                repeatReceipt(report)
+            } else {
+                turnAway(report, 409, "duplicate", "another report of this round was accepted before")
+            }
+            return
+        }
+        if let refusal = rounds.refusal(of: client, round: report.key.round, at: context.instant) {
+            refuse(report, refusal)
+            return
+        }
+        guard let path = report.path, rounds.file?.round == report.key.round else {
+            // Only its hash was kept, because it seemed to be a repetition; it can come again.
+            turnAway(report, 503, "busy", "the report was not kept; send it again", retryAfter: 1)
+            return
+        }
+        do {
+            try accept(report, client, path)
+        } catch {
+            context.storageFailed("keep a report", error)
+            turnAway(report, 503, "storage", "the server cannot write its state", retryAfter: 15)
+        }
+    }
+
+    private func accept(_ report: IncomingReport, _ client: Int, _ path: String) throws {
+        let round = report.key.round
+        // Read before anything is decided: what cannot be added must not count as accepted.
+        let opened = report.content == nil ? try openReport(path) : nil
+        try spool.accept(path, round: round, client: client)
+        if let reason = rounds.offer(client, round: round, at: context.instant) {
+            unlink(spool.reportPath(round: round, client: client))
+            refuse(report, reason)
+            return
+        }
+        if let content = report.content {
+            addReport(content.bytes, report.header)
+        } else if let opened {
+            addReport(opened.update, opened.header)
+        }
+        rounds.noteReport(of: client, digest: report.digest)
+        rounds.noteBytes(up: report.bytes)
+        noteAccepted(report, client)
+    }
+
+    /// The first answer may have been that the folder could not be synced: a receipt is only for what lasts.
+    private func repeatReceipt(_ report: IncomingReport) {
+        do {
+            if report.key.round == rounds.file?.round { try spool.synchronise() }
+            discard(report)
+            let receipt = receipt(report)
+            report.responder.respond(.json(200, (try? receipt.encoded()) ?? []))
+        } catch {
+            context.storageFailed("sync the spool", error)
+            turnAway(report, 503, "storage", "the server cannot write its state", retryAfter: 15)
+        }
+    }
+
+    private func noteAccepted(_ report: IncomingReport, _ client: Int) {
+        roster.noteReport(of: client, at: context.now)
+        context.metrics.reports.increment(labels: ["accepted"])
+        context.metrics.bytesUp.increment(by: Double(report.bytes))
+        context.board.change { $0.rounds[report.key]?.invited[report.agent.name] = .some(report.digest) }
+        pendingReceipts.append((report.responder, receipt(report)))
+        context.statusChanged()
+    }
+
+    /// Digest of what the client reported in the open round or one before.
+    private func knownDigest(_ client: Int, _ key: RoundKey) -> String? {
+        guard key.run == books.run.run else { return nil }
+        if let open = rounds.file, open.round == key.round { return open.reports[String(client)] }
+        return books.digest(of: client, round: key.round)
+    }
+
+    /// Says why a report does not count.
+    private func refuse(_ report: IncomingReport, _ reason: ReportRefusal) {
+        let word =
+            switch reason {
+            case .notInvited: "not_invited"
+            case .wrongRound: "wrong_round"
+            case .closed: "round_closed"
+            case .duplicate: "duplicate"
+            case .gaveUp: "gave_up"
+            }
+        turnAway(report, 409, word, reason.rawValue)
+    }
+
+    private func turnAway(
+        _ report: IncomingReport, _ status: Int, _ word: String, _ detail: String, retryAfter: Int? = nil
+    ) {
+        discard(report)
+        context.metrics.reports.increment(labels: [word])
+        context.log.info(
+            "report turned away",
+            [
+                "round": .integer(report.key.round), "agent": .text(report.agent.name), "reason": .text(word),
+                "request": .text("\(report.responder.request)"),
+            ])
+        report.responder.respond(.refusal(status, word, detail, retryAfter: retryAfter))
+    }
+
+    private func discard(_ report: IncomingReport) { if let path = report.path { unlink(path) } }
+
+    private func receipt(_ report: IncomingReport) -> UpdateReceipt {
+        UpdateReceipt(run: books.run.run, round: report.key.round, sha256: report.digest)
+    }
+
+    /// Syncs the spool's folder once for all reports just taken, then says `202` to each.
+    func flushReceipts() {
+        guard !pendingReceipts.isEmpty else { return }
+        let waiting = pendingReceipts
+        pendingReceipts = []
+        do {
+            try spool.synchronise()
+            for (responder, receipt) in waiting { responder.respond(.json(202, try receipt.encoded())) }
+        } catch {
+            // They are in the sum, and a repetition will be told so once storage answers again.
+            context.storageFailed("sync the spool", error)
+            for (responder, _) in waiting {
+                responder.respond(
+                    .refusal(503, "storage", "the server cannot write its state", retryAfter: 15))
+            }
+        }
+    }
+
+    // MARK: Adding
+
+    /// A report's file, mapped, and its header; throws where it holds no vector of this task. Adding it copies
+    /// nothing: a model may have a gigabyte.
+    private func openReport(_ path: String) throws -> (update: SharedBuffer, header: UpdateHeader) {
+        let plan = context.plan
+        guard let file = try state.map(path) else { throw StateDirectory.missing(path) }
+        guard let header = try? UpdateHeader(decoding: file.bytes) else { throw StateDirectory.damaged(path) }
+        let vector = Self.vector(file.bytes)
+        guard header.count == plan.report.count, header.bits == plan.codec.bits,
+            vector.count == header.bodyByteCount,
+            header.values == .floats
+                ? plan.sendsFloats : RingVector.isWireForm(vector, count: header.count, bits: header.bits)
+        else { throw StateDirectory.damaged(path) }
+        return (file, header)
+    }
+
+    private static func vector(_ update: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: update[UpdateHeader.byteCount...])
+    }
+
+    /// Adds an opened report to the running sum; its file leaves memory as it is added.
+    private func addReport(_ file: SharedBuffer, _ header: UpdateHeader) {
+        addReport(file.bytes, header) { range in
+            file.release(
+                range.lowerBound + UpdateHeader.byteCount..<range.upperBound + UpdateHeader.byteCount)
+        }
+    }
+
+    /// Adds a report to the running sum. `consumed` is told which bytes of its vector are not needed any more.
+    private func addReport(
+        _ update: UnsafeRawBufferPointer, _ header: UpdateHeader, consumed: (Range<Int>) -> Void = { _ in }
+    ) {
+        let (vector, weight) = (Self.vector(update), header.weight)
+        if header.values == .floats {
+            aggregation.add(
+                floats: vector, factor: context.plan.codec.scale * Double(weight), weight: weight,
+                consumed: consumed)
+            return
+        }
+        let isAdded = aggregation.add(packed: vector, weight: weight, consumed: consumed)
+        precondition(isAdded, "a report is checked when it is opened")
+    }
+
+    // MARK: Giving up
+
+    /// An agent gives a round up; `wasMember`: secure aggregation has been told, and knew it.
+    func giveUp(
+        _ agent: AgentIdentity, _ key: RoundKey, _ report: FailureReport, _ responder: Responder,
+        wasMember: Bool
+    ) {
+        guard key.run == books.run.run else {
+            responder.respond(.refusal(409, "run_mismatch", "this server runs \(books.run.run)"))
+            return
+        }
+        let client = roster.client(named: agent.name)
+        let refusal = client.map { rounds.giveUp($0, round: key.round, at: context.instant) }
+        switch refusal {
+        case .some(nil):
+            if let client { noteFailure(agent, client, key, report, responder) }
+            responder.respond(HTTPResponse(204))
+        case .duplicate??, .gaveUp??: responder.respond(HTTPResponse(204))
+        case .closed??, .wrongRound??, .notInvited??, nil:
+            responder.respond(
+                wasMember
+                    ? HTTPResponse(204)
+                    : .refusal(409, "round_closed", ReportRefusal.closed.rawValue))
+        }
+    }
+
+    private func noteFailure(
+        _ agent: AgentIdentity, _ client: Int, _ key: RoundKey, _ report: FailureReport,
+        _ responder: Responder
+    ) {
+        let word = report.reason.rawValue
+        rounds.noteFailure(word)
+        roster.noteFailure(of: client, outcome: "\(word): \(report.detail)")
+        context.metrics.failures.increment(labels: [word])
+        context.log.info(
+            "agent gave up",
+            [
+                "round": .integer(key.round), "agent": .text(agent.name), "reason": .text(word),
+                "detail": .text(report.detail), "request": .text("\(responder.request)"),
+            ])
+        context.statusChanged()
+    }
+}

@@ -1,0 +1,133 @@
+internal import Federation
+internal import Transport
+
+/// The desks of one run, each made with those that it speaks to: state goes down this list, never up.
+struct RunDesks {
+    let context: DeskContext
+    let state: StateDirectory
+    let ledger: ServerLedger
+    /// Who the agents are.
+    let roster: RosterDesk
+    /// `run.json`, and the rounds that have ended.
+    let books: BookDesk
+    /// The open round, and the engine that decides about it.
+    let rounds: RoundDesk
+    let schedule: ScheduleDesk
+    let stalls: StallDesk
+    let evaluations: EvaluationDesk
+    let reports: ReportDesk
+    let masked: MaskedDesk
+    let completion: CompletionDesk
+    let catchUp: CatchUpDesk
+    let presence: PresenceDesk
+    let opening: OpeningDesk
+    let administration: AdministrationDesk
+
+    /// Opens the state directory of a run, a new one where it is empty. Mail of what desks hold and send away goes to
+    /// `mailbox`; updates wait for the disk in `memory`. Throws a `Failure` where the folder holds something else, or what
+    /// no crash can have left.
+    init(_ context: DeskContext, mailbox: OwnerMailbox, events: EventHub, memory: UpdateMemory) throws {
+        let (setup, plan, now) = (context.setup, context.plan, context.now)
+        let state = try StateDirectory(setup.configuration.stateDirectory)
+        try Spool(state).removeIncoming()
+        let opened = try RunOpening(setup, state, now: now)
+        let ledger = try ServerLedger(
+            path: state.ledger, run: opened.run, taskDigest: setup.taskDigest, plan: plan)
+        let roster = try RosterDesk(
+            AgentRegistry(
+                path: state.agents, capacity: setup.configuration.population,
+                roster: setup.configuration.roster, now: now, run: opened.run))
+        let books = BookDesk(context, run: opened.run, state: state, ledger: ledger, roster: roster)
+        let rounds = try RoundDesk(context)
+        let reports = ReportDesk(
+            context, state: state, memory: memory, rounds: rounds, books: books, roster: roster)
+        let masked = MaskedDesk(
+            context, rounds: rounds, books: books, roster: roster,
+            verifier: { try MemberTrust.verifier(setup.configuration.tls) },
+            gone: { mailbox.post(.questionGone($0)) })
+        let schedule = ScheduleDesk(context, schedule: plan.rules.schedule)
+        let stalls = StallDesk(context)
+        let completion = CompletionDesk(
+            context, opened, state: state, ledger: ledger, rounds: rounds, books: books, reports: reports,
+            masked: masked, schedule: schedule)
+        let presence = try PresenceDesk(
+            context, rounds: rounds, books: books, roster: roster,
+            start: { .init(bytes: completion.model.buffer.count, clippingNorm: completion.clippingNorm) },
+            admits: { !plan.masksReports || masked.takesKeys }, gone: { mailbox.post(.checkInGone($0)) })
+        let evaluator = try setup.holdout.map {
+            try EvaluationThread(setup, holdout: $0, mailbox: mailbox)
+        }
+        self.context = context
+        self.state = state
+        self.ledger = ledger
+        self.roster = roster
+        self.books = books
+        self.rounds = rounds
+        self.schedule = schedule
+        self.stalls = stalls
+        self.reports = reports
+        self.masked = masked
+        self.completion = completion
+        self.presence = presence
+        evaluations = EvaluationDesk(context, evaluator: evaluator)
+        catchUp = CatchUpDesk(
+            context, state: state, ledger: ledger, rounds: rounds, books: books, roster: roster)
+        opening = OpeningDesk(
+            context, state: state, rounds: rounds, books: books, roster: roster, presence: presence,
+            schedule: schedule, stalls: stalls, modelBytes: { completion.model.buffer.count })
+        administration = AdministrationDesk(
+            context, events: events, state: state, ledger: ledger, rounds: rounds, books: books,
+            roster: roster, presence: presence, stalls: stalls)
+    }
+
+    // MARK: A round from its file to its end
+
+    /// Takes up a round whose file is durable.
+    func begin(_ file: RoundFile) {
+        rounds.begin(file)
+        completion.forget()
+        masked.end()
+        reports.release()
+        context.boardChanged()
+        context.statusChanged()
+    }
+
+    /// A round has ended, and its file is durable: it goes to the books, which are still to be written.
+    func conclude(_ file: RoundFile) {
+        masked.end()
+        reports.release()
+        completion.forget()
+        reports.trimMemory()
+        rounds.end()
+        schedule.follow(file.publication)
+        books.conclude(file, published: rounds.published, charged: rounds.charged)
+        stalls.conclude(file, isStalled: rounds.isStalled, history: books.history)
+        context.boardChanged()
+    }
+
+    // MARK: What event loops may know
+
+    /// Tells event loops where the rounds stand.
+    func publishBoard() {
+        var shown: [RoundKey: RoundBoard.Round] = [:]
+        for file in books.history.suffix(2) + [rounds.file].compactMap(\.self) {
+            let isOpen = file.round == rounds.file?.round && rounds.phase == .collecting
+            let clients = isOpen ? file.invited : file.reports.keys.compactMap { Int($0) }
+            shown[books.key(file.round)] = RoundBoard.Round(
+                isCollecting: isOpen, invited: roster.named(clients.map { ($0, file.reports[String($0)]) }))
+        }
+        for (key, members) in masked.members { shown[key, default: .init()].members = members }
+        // Anybody may ask for readiness: the agents' reasons are for those who may see the status.
+        let stalled =
+            rounds.isStalled
+            ? "\(rounds.abandonedInARow) rounds abandoned in a row; status and log say why" : nil
+        let (run, revoked) = (books.run.run, roster.revokedNames)
+        context.board.change { board in
+            board.run = run
+            board.rounds = shown
+            board.stalled = stalled
+            board.revoked = revoked
+            board.isHealthy = true
+        }
+    }
+}

@@ -1,0 +1,170 @@
+internal import Encoding
+internal import Federation
+internal import Operations
+
+/// After a restart: the open round goes on where it stood, with the cohort that was drawn, the reports that were
+/// accepted, and the noise that was drawn. To be used once, before any mail: ``bind()``, ``takeUpEnded()``,
+/// ``recover()``.
+struct RunRecovery {
+    private let desks: RunDesks
+    private var context: DeskContext { desks.context }
+    private var state: StateDirectory { desks.state }
+    private var ledger: ServerLedger { desks.ledger }
+    private var books: BookDesk { desks.books }
+
+    /// The recovery of a run whose desks were just made.
+    init(_ desks: RunDesks) { self.desks = desks }
+
+    // MARK: Binding
+
+    /// Holds the files of the state directory against each other, takes up orders and gaps that the ledger announces,
+    /// and binds `run.json` to ledger and registry. Throws a storage `Failure` for what a crash cannot have left.
+    func bind() throws {
+        let agreement = StateAgreement(
+            state: state, run: books.run, ledger: ledger, roster: desks.roster, plan: context.plan)
+        try agreement.check()
+        if let digest = try agreement.treeNoiseDigest() { books.note { $0.treeNoiseSHA256 = digest } }
+        try takeUpOrders()
+        try desks.catchUp.takeUpGap()
+        try books.write()
+        warnOfMissingFiles()
+    }
+
+    /// Orders are in the ledger before they take effect: those that `run.json` does not have are carried out now, and
+    /// whoever was shut out stays so, whatever became of the registry.
+    private func takeUpOrders() throws {
+        for action in ledger.orders where !books.isFinished {
+            books.note { run in
+                switch action {
+                case "pause": run.isPaused = true
+                case "resume": run.isPaused = false
+                case "stop": (run.isStopping, run.isPaused) = (true, false)
+                default: break
+                }
+            }
+        }
+        for client in ledger.revoked.sorted() { try desks.roster.revoke(client) }
+    }
+
+    private func warnOfMissingFiles() {
+        guard let present = try? Set(state.roundNumbers()) else { return }
+        let missing = ledger.releasedRounds.filter { $0 <= books.run.round && !present.contains($0) }
+        guard let first = missing.first else { return }
+        context.log.warning(
+            "files of released rounds are missing; nothing but the dashboard needs them",
+            [
+                "folder": .text("\(state.path)/rounds"), "missing": .integer(missing.count),
+                "first": .integer(first),
+            ])
+    }
+
+    /// A run that an earlier version ended because of its abandoned rounds is taken up again. Throws where that cannot be
+    /// written.
+    func takeUpEnded() throws {
+        guard books.run.finished == FinishReason.abandonedTooOften.rawValue else { return }
+        try books.change { $0.finished = nil }
+        context.log.warning(
+            "this run had ended because too many rounds were abandoned in a row; it goes on. Stop it to end it"
+        )
+    }
+
+    // MARK: The open round
+
+    /// Takes up what the state directory holds. Returns a round that is abandoned and not in the books, which the caller
+    /// concludes. Throws a `Failure` where files are missing or damaged.
+    func recover() throws -> RoundFile? {
+        try books.readHistory()
+        let run = books.run
+        desks.rounds.restart(
+            after: books, round: run.round, charged: run.charged, participants: try participants())
+        desks.schedule.follow(books.history.last?.publication)
+        desks.completion.offerModel()
+        try state.removeNoisySums(upTo: run.round)
+        let number = run.round + 1
+        guard !books.isFinished, let file = try state.round(number) else {
+            try desks.reports.keepOnly(round: nil)
+            return nil
+        }
+        context.log.info(
+            "round taken up again", ["round": .integer(number), "state": .text(file.state.rawValue)])
+        if file.state == .abandoned {
+            let isCharged = ledger.isCharged(number)
+            desks.rounds.restart(
+                after: books, round: number, charged: run.charged + (isCharged ? 1 : 0), abandoned: 1,
+                participants: try participants().union(isCharged ? file.survivors : []))
+            try desks.reports.keepOnly(round: nil)
+            return file
+        }
+        try desks.reports.keepOnly(round: number)
+        return try resume(file)
+    }
+
+    /// Who is in the sums of the charged rounds of the present participation window, from their files.
+    private func participants() throws -> Set<Int> {
+        guard let window = context.plan.rules.participationWindow else { return [] }
+        let run = books.run
+        var missing = run.charged % window
+        var participants: Set<Int> = []
+        for number in try state.roundNumbers().filter({ $0 <= run.round }).sorted(by: >) {
+            guard missing > 0 else { break }
+            guard ledger.isCharged(number) else { continue }
+            guard let file = try state.round(number) else { break }
+            participants.formUnion(file.survivors)
+            missing -= 1
+        }
+        guard missing == 0 else {
+            throw Failure(
+                .storage,
+                "\(state.path)/rounds: files of charged rounds are missing, without which nobody knows who took "
+                    + "part in this tree of noise; restore them from a backup")
+        }
+        return participants
+    }
+
+    /// A round that was open, closed or even published, but is not in the books: replayed to the same end. Where
+    /// its noisy sum exists nothing else is needed; else the kept reports give the same sum again.
+    private func resume(_ file: RoundFile) throws -> RoundFile? {
+        let plan = context.plan
+        var file = file
+        let isNoisy = try state.hasNoisySum(
+            file.round, count: plan.report.count, bits: plan.codec.bits)
+        if plan.masksReports, !isNoisy, file.state != .published { return try abandonMasked(file) }
+        guard isNoisy || file.state != .published else {
+            throw Failure(
+                .storage,
+                "\(state.noisySumPath(file.round)): missing, though round \(file.round) was published: run.json is "
+                    + "the older; \(ServerLedger.wayOn(state.ledger))")
+        }
+        let isOpen = file.state == .open
+        // What was not invited was never accepted, whoever put it there.
+        let clients = (isOpen ? try desks.reports.clients(of: file.round) : file.survivors)
+            .filter(Set(file.invited).contains)
+        file.deadline = min(file.deadline, context.now + plan.rules.deadlineSeconds)
+        file.publication = desks.schedule.bounded(file.publication)
+        desks.begin(file)
+        for client in clients {
+            if !isNoisy { try desks.reports.add(client, round: file.round) }
+            if isOpen { try desks.reports.note(client, in: &file) }
+        }
+        desks.rounds.keep(file)
+        let invitation = Invitation(
+            clients: file.invited, round: file.round, opened: Instant(seconds: file.opened),
+            deadline: Instant(seconds: file.deadline),
+            publication: file.publication.map { Instant(seconds: $0) })
+        desks.rounds.resume(ResumedRound(invitation, accepted: clients, isClosed: !isOpen))
+        context.boardChanged()
+        return nil
+    }
+
+    /// Masks live in memory, so that a round whose noisy sum is not durable cannot go on. It keeps its charge, and its
+    /// number is never used again.
+    private func abandonMasked(_ file: RoundFile) throws -> RoundFile {
+        let reason = "the server was restarted before the masked sum was opened"
+        let ended = try desks.completion.abandon(file, because: reason)
+        let charged = books.run.charged + (ledger.isCharged(file.round) ? 1 : 0)
+        desks.rounds.restart(after: books, round: file.round, charged: charged, abandoned: 1)
+        context.log.warning(
+            "round abandoned", ["round": .integer(file.round), "reason": .text(reason)])
+        return ended
+    }
+}

@@ -17,9 +17,13 @@ final class DeskContext {
 
     /// The configuration, and what follows from it.
     let setup: ServerSetup
+    /// The task as it is carried out.
     let plan: TaskPlan
+    /// What event loops may know without asking.
     let board: RoundBoard
+    /// What operators measure.
     let metrics: ServerMetrics
+    /// What operators read.
     let log: Logger
     /// Nil until the host is there to be told.
     weak var observer: (any DeskObserver)?

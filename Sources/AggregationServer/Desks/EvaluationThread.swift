@@ -5,9 +5,13 @@ internal import Synchronization
 
 /// What an evaluation found.
 struct EvaluationResult: Sendable {
+    /// The round that published the model.
     let round: Int
+    /// Share of the examples that the model classifies right; nil where it does not classify.
     let accuracy: Double?
+    /// Mean loss of an example; may be infinite or no number.
     let loss: Double
+    /// How long it took.
     let seconds: Double
 }
 

@@ -20,13 +20,16 @@ struct MaskedRoundState {
         let expires: Double
     }
 
+    /// Which round it is.
     let key: RoundKey
+    /// The protocol's state.
     var collection: MaskedCollection
     /// Members by certified name, and their places in the roster.
     let identities: [String: MemberIdentity]
     let places: [MemberIdentity: Int]
     /// SHA-256 of each message taken, by step and name.
     var taken: [ProtocolStep: [String: String]] = [:]
+    /// Questions that wait, by the number of their hold.
     var holds: [UInt64: Hold] = [:]
     /// Nil while the protocol goes on.
     var outcome: Outcome?
@@ -34,6 +37,8 @@ struct MaskedRoundState {
 
 /// What is remembered of the masked round before, for members that missed the answer to a message.
 struct EndedMaskedRound {
+    /// Which round it was.
     let key: RoundKey
+    /// SHA-256 of each message taken, by step and name.
     let taken: [ProtocolStep: [String: String]]
 }

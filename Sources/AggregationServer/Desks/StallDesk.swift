@@ -4,12 +4,14 @@ internal import Operations
 
 /// Pauses between the attempts of a stalled run: they double, up to a longest.
 package struct StallPauses: Equatable, Sendable {
-    /// Seconds.
+    /// Seconds before the first attempt.
     package var first = 1.0
+    /// Seconds that no pause is longer than.
     package var longest = 300.0
     /// Share of a pause by which it may be shorter, at random, so that many servers do not come at one time.
     package var jitter = 0.1
 
+    /// The pauses of a deployed server.
     package init() {}
 
     /// Seconds before attempt `number`, 0 for the first, when the run has stalled.

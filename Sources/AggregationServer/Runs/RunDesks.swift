@@ -3,8 +3,11 @@ internal import Transport
 
 /// The desks of one run, each made with those that it speaks to: state goes down this list, never up.
 struct RunDesks {
+    /// What all of them share.
     let context: DeskContext
+    /// The run's files.
     let state: StateDirectory
+    /// What the run spent.
     let ledger: ServerLedger
     /// Who the agents are.
     let roster: RosterDesk
@@ -12,15 +15,25 @@ struct RunDesks {
     let books: BookDesk
     /// The open round, and the engine that decides about it.
     let rounds: RoundDesk
+    /// When rounds open and models are shown, where that follows a clock.
     let schedule: ScheduleDesk
+    /// Pauses of a run that publishes nothing.
     let stalls: StallDesk
+    /// Published models that are evaluated.
     let evaluations: EvaluationDesk
+    /// Reports and their sum.
     let reports: ReportDesk
+    /// Secure aggregation of the open round.
     let masked: MaskedDesk
+    /// The last steps of a round, and the newest model.
     let completion: CompletionDesk
+    /// Rounds that agents served and this server does not know.
     let catchUp: CatchUpDesk
+    /// Check-ins and invitations.
     let presence: PresenceDesk
+    /// When a round opens.
     let opening: OpeningDesk
+    /// What administrators see and order.
     let administration: AdministrationDesk
 
     /// Opens the state directory of a run, a new one where it is empty. Mail of what desks hold and send away goes to

@@ -9,11 +9,15 @@ internal import Privacy
 
 /// A run at the start of the process: a new one, or where the state directory says it stands.
 struct RunOpening {
+    /// Where it stands, as `run.json` says.
     let run: RunState
     /// The newest model.
     let model: StoredModel
+    /// How the next model comes from it.
     let movement: ModelMovement
 
+    /// Reads the run of `state`, or begins one at `now`, seconds since 1970. Throws a `Failure` where the folder holds
+    /// something else.
     init(_ setup: ServerSetup, _ state: StateDirectory, now: Double) throws {
         let plan = setup.plan
         if let run = try state.run() {

@@ -44,7 +44,7 @@ import Testing
 
         /// Carries the step out that is due, which must be `step`, and tells the engine.
         func pass(_ step: RoundAction) throws {
-            #expect(run.rounds.nextStep == step)
+            try #require(run.rounds.nextStep == step)
             #expect(try !desk.mustWait(for: step))
             run.rounds.finishStep(try desk.carryOut(step))
         }

@@ -126,7 +126,7 @@ import Transport
         #expect(desk.takesReports)
         try play(.masked, sessions)
         #expect(run.rounds.file?.reports.count == 4 && run.rounds.file?.bytesUp == 120)
-        #expect(run.rounds.nextStep == .requireCharge(round: 1))
+        try #require(run.rounds.nextStep == .requireCharge(round: 1))
         run.rounds.finishStep(.charged)
         #expect(run.rounds.nextStep == .requireSum(round: 1, survivors: [0, 1, 2, 3]))
         desk.closeReports()

@@ -140,6 +140,9 @@ import Transport
         #expect(throws: (any Error).self) { try desk.makeDurable() }
         desk.flushReceipts()
         #expect(first.request.status == 503 && first.request.word == "storage")
+        let early = try report(0, isKept: false)
+        desk.take(early.report)
+        #expect(early.request.status == 503, "a receipt is only for what lasts")
         try FileManager.default.moveItem(atPath: away, toPath: spool.path)
         let again = try report(0, isKept: false)
         desk.take(again.report)

@@ -66,7 +66,7 @@ final class SimulatedRelease: RoundCompletionPort {
 
     func forgetReports(round: Int) { exact = nil }
 
-    func digest(of sum: NoisedSum) throws -> String {
+    func identify(_ sum: NoisedSum, round: Int) throws -> String {
         journal.keepsLedger ? try sum.vector.withPackedBytes(Digest.hexadecimal) : ""
     }
 

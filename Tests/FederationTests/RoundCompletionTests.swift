@@ -235,7 +235,7 @@ private final class MemoryPort: RoundCompletionPort {
         try call("forget")
     }
 
-    func digest(of sum: NoisedSum) throws -> String {
+    func identify(_ sum: NoisedSum, round: Int) throws -> String {
         try call("digest")
         return "digest"
     }

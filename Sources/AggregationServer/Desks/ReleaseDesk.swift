@@ -97,7 +97,8 @@ final class ReleaseDesk: RoundCompletionPort {
     }
 
     func exactSum(round number: Int) throws -> ExactSum {
-        guard let file = rounds.file, let members = plan.masksReports ? masked.memberCount : file.invited.count
+        guard let file = rounds.file,
+            let members = plan.masksReports ? masked.memberCount : file.invited.count
         else { throw Failure(.internalFault, "round \(number) has no members") }
         return ExactSum(
             vector: reports.sum, weight: reports.weight, members: members, survivors: file.survivors.count)
@@ -120,7 +121,14 @@ final class ReleaseDesk: RoundCompletionPort {
         try reports.removeReports(of: round)
     }
 
-    func digest(of sum: NoisedSum) throws -> String { try Hash.text(packed: sum.vector) }
+    func identify(_ sum: NoisedSum, round: Int) throws -> String {
+        let digest = try Hash.text(packed: sum.vector)
+        if var file = rounds.file {
+            file.noisySumSHA256 = digest
+            rounds.keep(file)
+        }
+        return digest
+    }
 
     /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run
     /// cannot lie there.
@@ -150,10 +158,6 @@ final class ReleaseDesk: RoundCompletionPort {
     }
 
     func settle(round: Int, charge: Int, survivors: Int, costs: RoundCosts, digest: String) throws {
-        if var file = rounds.file {
-            file.noisySumSHA256 = digest
-            rounds.keep(file)
-        }
         try ledger.settle(round: round, survivors: survivors, costs: costs, noisySumDigest: digest)
     }
 

@@ -25,7 +25,9 @@ struct RunDesks {
     let reports: ReportDesk
     /// Secure aggregation of the open round.
     let masked: MaskedDesk
-    /// The last steps of a round, and the newest model.
+    /// What the last steps of a round do on disk and in the ledger, and the newest model.
+    let release: ReleaseDesk
+    /// The last steps of a round, in the engine's order.
     let completion: CompletionDesk
     /// Rounds that agents served and this server does not know.
     let catchUp: CatchUpDesk
@@ -60,12 +62,14 @@ struct RunDesks {
             gone: { mailbox.post(.questionGone($0)) })
         let schedule = ScheduleDesk(context, schedule: plan.rules.schedule)
         let stalls = StallDesk(context)
-        let completion = CompletionDesk(
+        let release = ReleaseDesk(
             context, opened, state: state, ledger: ledger, rounds: rounds, books: books, reports: reports,
             masked: masked, schedule: schedule)
+        let completion = CompletionDesk(
+            context, rounds: rounds, masked: masked, schedule: schedule, release: release)
         let presence = try PresenceDesk(
             context, rounds: rounds, books: books, roster: roster,
-            start: { .init(bytes: completion.model.buffer.count, clippingNorm: completion.clippingNorm) },
+            start: { .init(bytes: release.model.buffer.count, clippingNorm: release.clippingNorm) },
             admits: { !plan.masksReports || masked.takesKeys }, gone: { mailbox.post(.checkInGone($0)) })
         let evaluator = try setup.holdout.map {
             try EvaluationThread(setup, holdout: $0, mailbox: mailbox)
@@ -80,6 +84,7 @@ struct RunDesks {
         self.stalls = stalls
         self.reports = reports
         self.masked = masked
+        self.release = release
         self.completion = completion
         self.presence = presence
         evaluations = EvaluationDesk(context, evaluator: evaluator)
@@ -87,7 +92,7 @@ struct RunDesks {
             context, state: state, ledger: ledger, rounds: rounds, books: books, roster: roster)
         opening = OpeningDesk(
             context, state: state, rounds: rounds, books: books, roster: roster, presence: presence,
-            schedule: schedule, stalls: stalls, modelBytes: { completion.model.buffer.count })
+            schedule: schedule, stalls: stalls, modelBytes: { release.model.buffer.count })
         administration = AdministrationDesk(
             context, events: events, state: state, ledger: ledger, rounds: rounds, books: books,
             roster: roster, presence: presence, stalls: stalls)

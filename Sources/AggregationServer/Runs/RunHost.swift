@@ -189,7 +189,7 @@ final class RunHost: DeskObserver {
             rounds.file
             ?? RoundFile(
                 run: books.run.run, round: number, state: .abandoned, opened: now, deadline: now, invited: [])
-        let file = try desks.completion.abandon(open, because: reason.text)
+        let file = try desks.release.abandon(open, because: reason.text)
         try desks.reports.removeReports(of: number)
         log.warning("round abandoned", ["round": .integer(number), "reason": .text(reason.text)])
         context.metrics.rounds.increment(labels: ["abandoned"])
@@ -235,7 +235,7 @@ final class RunHost: DeskObserver {
     /// Has the newest model evaluated if it is its turn.
     private func considerEvaluation() {
         desks.evaluations.consider(
-            desks.completion.model, published: rounds.published,
+            desks.release.model, published: rounds.published,
             isLast: rounds.phase == .finished || books.run.isStopping)
     }
 

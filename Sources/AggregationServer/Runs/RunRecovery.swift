@@ -78,7 +78,7 @@ struct RunRecovery {
         desks.rounds.restart(
             after: books, round: run.round, charged: run.charged, participants: try participants())
         desks.schedule.follow(books.history.last?.publication)
-        desks.completion.offerModel()
+        desks.release.offerModel()
         try state.removeNoisySums(upTo: run.round)
         let number = run.round + 1
         guard !books.isFinished, let file = try state.round(number) else {
@@ -160,7 +160,7 @@ struct RunRecovery {
     /// number is never used again.
     private func abandonMasked(_ file: RoundFile) throws -> RoundFile {
         let reason = "the server was restarted before the masked sum was opened"
-        let ended = try desks.completion.abandon(file, because: reason)
+        let ended = try desks.release.abandon(file, because: reason)
         let charged = books.run.charged + (ledger.isCharged(file.round) ? 1 : 0)
         desks.rounds.restart(after: books, round: file.round, charged: charged, abandoned: 1)
         context.log.warning(

@@ -263,7 +263,8 @@ final class ServerLedger {
     /// naming no event; a server that sees exact sums of a private one learns without bound.
     private static func written(_ costs: RoundCosts, _ plan: TaskPlan) throws -> LedgerEntry.RoundCosts {
         LedgerEntry.RoundCosts(
-            released: try events(costs.released), server: try events(plan.privacy == nil ? [] : [costs.server]),
+            released: try events(costs.released),
+            server: try events(plan.privacy == nil ? [] : [costs.server]),
             example: try events([costs.example].compactMap(\.self)), members: try events(costs.members))
     }
 

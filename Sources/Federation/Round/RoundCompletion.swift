@@ -21,8 +21,8 @@ package protocol RoundCompletionPort {
     /// The noisy sum is stored: the exact sum and the single reports are not needed any more, and nobody shall have
     /// them.
     func forgetReports(round: Int) throws
-    /// SHA-256 of a noisy sum in its wire form, as the ledger wants it.
-    func digest(of sum: NoisedSum) throws -> String
+    /// Notes which noisy sum the round has, by the SHA-256 of its wire form, and returns that for the ledger.
+    func identify(_ sum: NoisedSum, round: Int) throws -> String
     /// Writes the worst case of a round, the `charge`-th charged one of the run, into the ledger, durably.
     func charge(round: Int, charge: Int, costs: RoundCosts) throws
     /// Writes what the round became: only a sum that came with its costs can be settled.
@@ -118,7 +118,7 @@ package struct RoundCompletion<Port: RoundCompletionPort> {
             try port.store(sum, round: round)
         }
         try port.forgetReports(round: round)
-        noised = (round, sum, try port.digest(of: sum))
+        noised = (round, sum, try port.identify(sum, round: round))
     }
 
     private func noised(in round: Int) throws -> (sum: NoisedSum, digest: String) {

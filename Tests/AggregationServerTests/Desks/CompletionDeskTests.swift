@@ -16,6 +16,7 @@ import Testing
         let run: DeskRun
         let reports: ReportDesk
         let schedule: ScheduleDesk
+        let release: ReleaseDesk
         let desk: CompletionDesk
 
         init(_ changes: [String] = [], schedule given: RoundSchedule? = nil) throws {
@@ -27,9 +28,11 @@ import Testing
             let masked = MaskedDesk(
                 run.context, rounds: run.rounds, books: run.books, roster: run.roster,
                 verifier: { throw CancellationError() }, gone: { _ in })
-            desk = CompletionDesk(
+            release = ReleaseDesk(
                 run.context, run.opening, state: run.state, ledger: run.ledger, rounds: run.rounds,
                 books: run.books, reports: reports, masked: masked, schedule: schedule)
+            desk = CompletionDesk(
+                run.context, rounds: run.rounds, masked: masked, schedule: schedule, release: release)
         }
 
         /// Opens a round in which two of three agents report the sum of their vectors.
@@ -61,7 +64,7 @@ import Testing
     @Test func stepByStepToTheModel() throws {
         let bench = try Bench()
         let (run, state) = (bench.run, bench.run.state)
-        let before = bench.desk.model
+        let before = bench.release.model
         try bench.collect()
         try bench.pass(.requireSum(round: 1, survivors: [0, 2]))
         let closed = try #require(try state.round(1))
@@ -79,14 +82,14 @@ import Testing
         #expect(run.ledger.isSettled(1) && run.ledger.released(1) == nil)
         try bench.pass(.requirePublication(round: 1))
         let file = try #require(try state.round(1))
-        #expect(file.state == .published && file.modelSHA256 == bench.desk.model.digest)
+        #expect(file.state == .published && file.modelSHA256 == bench.release.model.digest)
         #expect(run.ledger.released(1) == file.modelSHA256 && run.rounds.file == file)
-        #expect(bench.desk.model.round == 1 && bench.desk.model.digest != before.digest)
+        #expect(bench.release.model.round == 1 && bench.release.model.digest != before.digest)
         #expect(run.books.run.modelRound == 1 && run.books.run.modelSHA256 == file.modelSHA256)
         #expect(run.context.board.read { $0.shownRound } == 1)
         // What the strategy makes of the sum is in the file.
         let mean = try #require(sum.centred(at: 0) as Int64?)
-        let moved = bench.desk.model.parameters()[0] - before.parameters()[0]
+        let moved = bench.release.model.parameters()[0] - before.parameters()[0]
         #expect(abs(Double(moved) - Double(mean) / 2 / plan.codec.scale) < 1e-6)
     }
 
@@ -165,7 +168,7 @@ import Testing
         let step = RoundAction.requirePublication(round: 1)
         #expect(bench.desk.instant(of: step) == nil, "no model yet")
         #expect(try bench.desk.mustWait(for: step))
-        #expect(try bench.run.state.modelRounds() == [0, 1] && bench.desk.model.round == 0)
+        #expect(try bench.run.state.modelRounds() == [0, 1] && bench.release.model.round == 0)
         #expect(bench.desk.instant(of: step)?.seconds == clock.now + 75)
         clock.now += 75
         try bench.pass(step)
@@ -184,7 +187,7 @@ import Testing
             try bench.pass(.requireCharge(round: 1))
         }
         bench.run.clock.now += 5
-        let file = try bench.desk.abandon(#require(bench.run.rounds.file), because: "no reason")
+        let file = try bench.release.abandon(#require(bench.run.rounds.file), because: "no reason")
         #expect(file.state == .abandoned && file.abandoned == "no reason" && file.isCharged == isCharged)
         #expect(abs(file.seconds - 5) < 1e-6)
         #expect(try bench.run.state.round(1) == file)

@@ -37,7 +37,7 @@ import Testing
         models = try (0..<7).map { round in
             let digest = try state.writeModel(
                 round, head: ModelFile.head(layout, description), count: layout.count, clippingNorm: 1,
-                remembers: false
+                stateNames: []
             ) { _, _, _ in }
             return try StoredModel(round, digest: digest, in: state, layout: layout)
         }

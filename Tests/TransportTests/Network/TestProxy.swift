@@ -11,9 +11,12 @@ final class TestProxy {
     private let work: Work
     private let thread: WorkerThread
 
+    /// Listens on a free port and serves at once.
     /// - Parameters:
+    ///   - target: the port on this machine to forward to.
     ///   - answer: what to answer `CONNECT` with; nil to forward at once.
     ///   - cuts: bytes from the server after which the first, second, … connection is cut.
+    /// - Throws: where it cannot listen.
     init(to target: UInt16, answer: String? = nil, cuts: [Int] = []) throws {
         let (listener, port) = try Socket.listen(on: SocketEndpoint(host: "127.0.0.1", port: 0))
         self.port = port

@@ -8,6 +8,7 @@ import HTTPWire
 import Messages
 import Operations
 import Synchronization
+import TestSupport
 import Transport
 
 @testable import AggregationServer
@@ -120,11 +121,7 @@ final class ServerFixture {
 
     /// Polls until the condition holds; false after ten seconds.
     func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-        for _ in 0..<1000 {
-            if try condition() { return true }
-            usleep(10_000)
-        }
-        return false
+        try TestSupport.eventually(within: 10, every: 10, condition)
     }
 }
 

@@ -96,13 +96,15 @@ final class TestProxy {
                         if done > 0 { sent += done } else if errno != EAGAIN { return }
                     }
                 }
-                usleep(100)
+                ready(client, server)
             }
         }
 
-        private func ready(_ descriptor: Int32) -> Bool {
-            var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            return poll(&polled, 1, 20) > 0
+        /// Waits until one of the sockets can be read; false after 20 milliseconds.
+        @discardableResult
+        private func ready(_ descriptors: Int32...) -> Bool {
+            var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            return poll(&polled, nfds_t(polled.count), 20) > 0
         }
     }
 }

@@ -152,7 +152,7 @@ let package = Package(
                 "Learning", "Datasets", "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography",
             ]),
         // Spawns the built binaries; imports nothing of ours.
-        tests("EndToEndTests", ["sordino", "sordino-agent"]),
+        tests("EndToEndTests", ["sordino", "sordino-agent", "sordino-bench"]),
     ],
     swiftLanguageModes: [.v6]
 )

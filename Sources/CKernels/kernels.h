@@ -10,7 +10,14 @@
 // Measured on a Zen 5 core, AVX-512 against the baseline that Swift would compile for: Adam 7.6 times as fast,
 // activations with exponentials 7, gathering bytes 3.3, momentum 3.3, norms 5, rectifiers 2, softmax
 // cross-entropy of 128 x 10 1.7, Philox 1.5, row sums 1.4.
-#if defined(__x86_64__) && defined(__ELF__)
+// One under a sanitizer: the loader would call the choosing functions before the sanitizer's runtime stands.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define VERSIONED
+#endif
+#endif
+#if defined(VERSIONED)
+#elif defined(__x86_64__) && defined(__ELF__)
 #define VERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define VERSIONED

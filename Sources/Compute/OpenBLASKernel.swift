@@ -16,7 +16,7 @@ package enum OpenBLASKernel {
     /// itself, or the system refuses. Call it first in `main`, before any other thread exists.
     package static func selectBest() {
         guard ProcessInfo.processInfo.environment[variable] == nil,
-            let flags = cpuFlags(),
+            let flags = VectorLevel.processorFlags(),
             let better = betterKernel(flags: flags, chosen: BLAS.kernelName)
         else { return }
         setenv(variable, better, 1)
@@ -31,24 +31,11 @@ package enum OpenBLASKernel {
 
     /// The kernel set to use in place of `chosen` on a processor with `flags`, or nil where that is fine.
     static func betterKernel(flags: Set<String>, chosen: String) -> String? {
-        let wide = ["skylakex", "cooperlake", "sapphirerapids"]
-        let medium = wide + ["haswell", "zen"]
-        let name = chosen.lowercased()
-        if flags.isSuperset(of: ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]) {
-            return wide.contains(name) ? nil : "SkylakeX"
+        let level = VectorLevel(openBLASKernel: chosen)
+        switch VectorLevel(flags: flags) {
+        case .avx512: return level == .avx512 ? nil : "SkylakeX"
+        case .avx2: return level == nil ? "Haswell" : nil
+        case .baseline: return nil
         }
-        if flags.isSuperset(of: ["avx2", "fma"]) {
-            return medium.contains(name) ? nil : "Haswell"
-        }
-        return nil
-    }
-
-    /// The first processor's feature flags, or nil where the system does not list any (not x86).
-    private static func cpuFlags() -> Set<String>? {
-        guard let data = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return nil }
-        let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first {
-            $0.hasPrefix("flags")
-        }
-        return line.map { Set($0.split(separator: " ").map(String.init)) }
     }
 }

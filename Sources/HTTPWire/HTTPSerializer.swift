@@ -16,9 +16,12 @@ package enum HTTPSerializer {
 
     /// The head of a response.
     /// - Parameters:
+    ///   - status: the status code; its reason phrase follows from it.
     ///   - headers: fields beside those that the serializer adds.
     ///   - length: how the body will be framed; `.none` writes `Content-Length: 0` where a length belongs.
+    ///   - keepAlive: whether the connection stays open behind the response.
     ///   - date: seconds since 1970 for `Date`.
+    /// - Returns: the head's bytes up to its empty line.
     /// - Throws: `HTTPFieldError` for a field that must not be sent.
     package static func head(
         status: Int, headers: HTTPHeaders, length: BodyLength, keepAlive: Bool, date: Int64
@@ -37,8 +40,14 @@ package enum HTTPSerializer {
 
     /// The head of a request.
     /// - Parameters:
+    ///   - method: the method, a token.
     ///   - target: absolute path and query, already percent-encoded; for `CONNECT` host and port.
     ///   - host: the value of `Host`.
+    ///   - headers: fields beside those that the serializer adds.
+    ///   - length: how the body will be framed.
+    ///   - keepAlive: whether the connection stays open behind the exchange.
+    ///   - expectsContinue: whether the body waits for `100 Continue`.
+    /// - Returns: the head's bytes up to its empty line.
     /// - Throws: `HTTPFieldError` for a field, target or host that must not be sent.
     package static func head(
         method: String, target: String, host: String, headers: HTTPHeaders, length: BodyLength,

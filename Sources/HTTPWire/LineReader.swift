@@ -8,9 +8,12 @@ struct LineReader: Sendable {
 
     /// Consumes input from `position` up to the end of the line.
     /// - Parameters:
+    ///   - input: the bytes received.
+    ///   - position: where the line goes on in `input`; moved behind what was consumed.
     ///   - limit: most bytes of the line without its CRLF; at most `limit + 1` bytes are ever stored.
     ///   - tooLong: what to throw for a longer line.
     /// - Returns: the line without CRLF, or nil when all input is consumed and the line is not complete.
+    /// - Throws: `tooLong`, or a refusal of a carriage return or line feed without the other.
     mutating func next(
         _ input: UnsafeRawBufferPointer, _ position: inout Int, limit: Int, tooLong: HTTPRefusal
     ) throws(HTTPRefusal) -> [UInt8]? {

@@ -29,8 +29,11 @@ package final class WorkerThread: Sendable {
 
     private let thread: pthread_t
 
-    /// Starts `body`; throws where the system has no room for another thread.
-    /// - Parameter name: of which 15 characters count, for `top -H` and debuggers.
+    /// Starts `body`.
+    /// - Parameters:
+    ///   - name: of which 15 characters count, for `top -H` and debuggers.
+    ///   - body: runs on the thread, once.
+    /// - Throws: `ThreadError` where the system has no room for another thread.
     package init(name: String, _ body: @escaping @Sendable () -> Void) throws(ThreadError) {
         var thread = pthread_t()
         let argument = Unmanaged.passRetained(Work(name: name, body: body))

@@ -1,14 +1,15 @@
 import Compute
 import Foundation
 
-/// Measures, each figure beside its floor. Exit codes: 1 a measurement failed or a figure fell, 2 wrong usage.
+/// Measures, each figure beside its floor. Exit codes: 1 a measurement failed or a figure fell, 2 wrong usage, a baseline
+/// of another level included.
 @main
 struct BenchMain {
     private static let usage = """
         usage: sordino-bench [SUITE ...] [--format text|json] [--repetitions N] [--save FILE] [--compare FILE]
         suites: \(SuiteCatalog.all.map(\.name).joined(separator: ", ")); all when none is named
-        --save writes the figures as JSON; --compare exits with 1 when a figure fell behind those of FILE by
-        more than its noise
+        --save writes the figures as JSON; --compare prints them beside those of FILE and exits with 1 when one
+        fell behind by more than its noise. FILE must be of this level, processor and OpenBLAS both: exit code 2
         """
 
     static func main() {
@@ -40,7 +41,7 @@ struct BenchMain {
                 saved = path
             case "--compare":
                 guard let path = arguments.popFirst() else { refuse("--compare needs a file") }
-                do { compared = try Baseline(path: path) } catch { refuse("--compare \(path): \(error)") }
+                compared = baseline(path)
             default:
                 guard SuiteCatalog.all.contains(where: { $0.name == argument }) else {
                     let known = SuiteCatalog.all.map(\.name).joined(separator: ", ")
@@ -54,12 +55,35 @@ struct BenchMain {
             let figures = try suites.flatMap { try $0.run(Stopwatch(repetitions: repetitions)) }
             print(printsJSON ? Report.json(figures) : Report.text(figures))
             try saved.map { try Data(Report.json(figures).utf8).write(to: URL(fileURLWithPath: $0)) }
-            let falls = compared?.falls(figures) ?? []
-            for fall in falls { FileHandle.standardError.write(Data("sordino-bench: \(fall)\n".utf8)) }
-            if !falls.isEmpty { exit(1) }
+            guard let compared else { return }
+            let comparison = Comparison(figures, against: compared, suites: suites.map(\.name))
+            // Beside JSON the table is for people.
+            let table = "\n\(RunLevel.current)\n\(comparison.text)"
+            if printsJSON {
+                FileHandle.standardError.write(Data("\(table)\n".utf8))
+            } else {
+                print(table)
+            }
+            for name in comparison.falls {
+                FileHandle.standardError.write(Data("sordino-bench: \(name) fell\n".utf8))
+            }
+            if !comparison.falls.isEmpty { exit(1) }
         } catch {
             FileHandle.standardError.write(Data("sordino-bench: \(error)\n".utf8))
             exit(1)
+        }
+    }
+
+    /// The baseline to compare with. Ends the program where it cannot be read or is of another level.
+    private static func baseline(_ path: String) -> Baseline {
+        do {
+            let baseline = try Baseline(path: path)
+            guard baseline.level == .current else {
+                refuse("--compare \(path): it is of \(baseline.level); this run is of \(RunLevel.current)")
+            }
+            return baseline
+        } catch {
+            refuse("--compare \(path): \(error)")
         }
     }
 

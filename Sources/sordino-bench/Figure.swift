@@ -141,7 +141,8 @@ enum Report {
             return .object(members)
         }
         return JSONValue.object([
-            "openblas_kernel": .string(BLAS.kernelName), "figures": .array(items),
+            "openblas_kernel": .string(BLAS.kernelName),
+            "processor_level": .string(VectorLevel.ofProcessor.rawValue), "figures": .array(items),
         ]).text(indented: true)
     }
 }

@@ -4,6 +4,7 @@ import Foundation
 import HTTPWire
 import Messages
 import Operations
+import TestSupport
 import Testing
 import Transport
 
@@ -50,7 +51,7 @@ import Transport
                 mailbox.post(.checkIn(DeskRun.agent(index), checkIn, request.responder))
             }
             return try requests.map { request in
-                #expect(DeskFixture.eventually { request.status != nil })
+                #expect(eventually { request.status != nil })
                 return try RoundPlan(decoding: request.body)
             }
         }
@@ -82,8 +83,8 @@ import Transport
         let plans = try hosted.plans()
         #expect(plans.map(\.client) == [0, 1, 2] && plans.allSatisfy { $0.round == 1 })
         let answers = try plans.map(hosted.report)
-        #expect(DeskFixture.eventually { answers.allSatisfy { $0.status == 202 } })
-        #expect(try DeskFixture.eventually { try hosted.state.run()?.published == 1 })
+        #expect(eventually { answers.allSatisfy { $0.status == 202 } })
+        #expect(try eventually { try hosted.state.run()?.published == 1 })
         #expect(hosted.board.read { $0.shownRound } == 1 && hosted.board.read { $0.isReady })
     }
 
@@ -102,13 +103,13 @@ import Transport
         let first = try Hosted(folder)
         let plans = try first.plans()
         let answer = try first.report(plans[1])
-        #expect(DeskFixture.eventually { answer.status == 202 })
+        #expect(eventually { answer.status == 202 })
         first.end()
         let second = try Hosted(folder)
         let again = try second.report(plans[1])
-        #expect(DeskFixture.eventually { again.status == 200 })
+        #expect(eventually { again.status == 200 })
         for plan in [plans[0], plans[2]] { _ = try second.report(plan) }
-        #expect(try DeskFixture.eventually { try second.state.run()?.published == 1 })
+        #expect(try eventually { try second.state.run()?.published == 1 })
         #expect(try second.state.round(1)?.survivors == [0, 1, 2])
     }
 
@@ -116,13 +117,13 @@ import Transport
     @Test func twoRunsDoNotMeet() throws {
         let (one, other) = (try Hosted(try TemporaryFolder()), try Hosted(try TemporaryFolder()))
         let plans = try one.plans()
-        #expect(try DeskFixture.eventually { try other.state.run() != nil })
+        #expect(try eventually { try other.state.run() != nil })
         #expect(try other.state.run()?.run != plans[0].run)
         let stray = try OpenRequest()
         let checkIn = CheckInRequest(
             run: plans[0].run, acceptsOtherRun: false, software: "test", waitSeconds: 0)
         other.mailbox.post(.checkIn(DeskRun.agent(0), checkIn, stray.responder))
-        #expect(DeskFixture.eventually { stray.status == 409 })
+        #expect(eventually { stray.status == 409 })
         #expect(stray.word == "run_mismatch")
     }
 }

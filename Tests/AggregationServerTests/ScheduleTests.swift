@@ -6,6 +6,7 @@ import Messages
 import Operations
 import SecureAggregation
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 
@@ -45,6 +46,7 @@ import Transport
             guard answer.status == 200 else { continue }
             let plan = try RoundPlan(decoding: answer.body)
             lastRound = plan.round
+            // Work that lasts, not a wait for anything.
             if behaviour == .slow { usleep(1_500_000) }
             switch behaviour {
             case .silent: break
@@ -69,10 +71,11 @@ import Transport
         -> [Int: Double]
     {
         var seen: [Int: Double] = [:]
-        while seen.count < rounds, !ended.load(ordering: .relaxed) {
+        _ = try eventually(within: 60) {
             let next = seen.count + 1
             let answer = try client.exchange(ClientRequest(.get, AgentProtocol.modelPath(round: next)))
-            if answer.status == 200 { seen[next] = Date().timeIntervalSince1970 } else { usleep(5_000) }
+            if answer.status == 200 { seen[next] = Date().timeIntervalSince1970 }
+            return seen.count == rounds || ended.load(ordering: .relaxed)
         }
         return seen
     }

@@ -8,6 +8,7 @@ import HTTPWire
 import Messages
 import Operations
 import Synchronization
+import TestSupport
 import Transport
 
 @testable import AggregationServer
@@ -120,7 +121,7 @@ final class ServerFixture {
 
     /// Polls until the condition holds; false after ten seconds.
     func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-        try DeskFixture.eventually(condition)
+        try TestSupport.eventually(within: 10, every: 10, condition)
     }
 }
 

@@ -4,6 +4,7 @@ import Configuration
 import Cryptography
 import Foundation
 import Operations
+import TestSupport
 import Testing
 import Transport
 
@@ -76,11 +77,10 @@ struct RenewalTests {
         }
         // The server has seen the agent under the new certificate when its registry names it.
         var registry = ""
-        for _ in 0..<2000 {
+        _ = try eventually(within: 30) {
             registry =
                 (try? String(contentsOf: folder.file("server-state/agents.jsonl"), encoding: .utf8)) ?? ""
-            if try current().der != old.der, registry.contains(try current().fingerprintText) { break }
-            usleep(10_000)
+            return try current().der != old.der && registry.contains(current().fingerprintText)
         }
         let fresh = try current()
         #expect(fresh.fingerprintText != old.fingerprintText && registry.contains(fresh.fingerprintText))

@@ -3,6 +3,7 @@ import Foundation
 import Messages
 import Operations
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 
@@ -59,8 +60,9 @@ import Transport
         let running = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
         // Long enough for thousands of check-ins of an agent that does not wait.
         let stopper = Thread { [stop = agent.stop, federation] in
-            while federation.state.withLock({ $0.checkIns.isEmpty }) { usleep(10_000) }
-            usleep(1_500_000)
+            _ = eventually(within: 60) { federation.state.withLock { !$0.checkIns.isEmpty } }
+            // Nothing but time shows that nobody asks again.
+            _ = stays(for: 1.5) { federation.state.withLock { $0.checkIns.count == 1 } }
             stop.request()
         }
         stopper.start()
@@ -79,8 +81,9 @@ import Transport
         let agent = try TestAgent(federation, set: ["policy.modes=[\"local\"]", "policy.trust_server=false"])
         let running = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
         let stopper = Thread { [stop = agent.stop, federation] in
-            while federation.state.withLock({ $0.failures.isEmpty }) { usleep(10_000) }
-            usleep(1_500_000)
+            _ = eventually(within: 60) { federation.state.withLock { !$0.failures.isEmpty } }
+            // Nothing but time shows that nobody asks in a hurry.
+            _ = stays(for: 1.5) { federation.state.withLock { $0.checkIns.count <= 3 } }
             stop.request()
         }
         stopper.start()
@@ -110,9 +113,10 @@ import Transport
             #expect(try running.run(untilFinished: true) == .done)
             return
         }
-        let stopper = Thread { [stop = agent.stop, log = agent.log] in
-            while !log.text.contains("takes no part") { usleep(10_000) }
-            usleep(300_000)
+        let stopper = Thread { [stop = agent.stop, log = agent.log, federation] in
+            _ = eventually(within: 60) { log.text.contains("takes no part") }
+            // Nothing but time shows that nobody asks.
+            _ = stays(for: 0.3) { federation.state.withLock { $0.checkIns.isEmpty } }
             stop.request()
         }
         stopper.start()

@@ -3,6 +3,7 @@ import Foundation
 import Messages
 import Operations
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 
@@ -88,7 +89,7 @@ import Transport
             // A clock that is behind passes: the agent waits, and is stopped here.
             let (log, stop) = (agent.log, agent.stop)
             Thread {
-                while !log.text.contains("not valid yet") { usleep(5000) }
+                _ = eventually(within: 60) { log.text.contains("not valid yet") }
                 stop.request()
             }.start()
             #expect(try made.run(untilFinished: true) == .interrupted)

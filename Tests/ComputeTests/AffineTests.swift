@@ -118,6 +118,16 @@ import Testing
         #expect(OpenBLASKernel.betterKernel(flags: features, chosen: chosen) == better)
     }
 
+    @Test func thisProcessorIsNoNarrowerThanTheKernelsChosenForIt() {
+        #expect(
+            VectorLevel(openBLASKernel: "SkylakeX") == .avx512 && VectorLevel(openBLASKernel: "Zen") == .avx2)
+        #expect(VectorLevel(openBLASKernel: "Nehalem") == nil)
+        #expect(VectorLevel(flags: ["sse2"]) == .baseline && VectorLevel(flags: ["avx2", "fma"]) == .avx2)
+        if VectorLevel(openBLASKernel: BLAS.kernelName) == .avx512 {
+            #expect(VectorLevel.ofProcessor == .avx512)
+        }
+    }
+
     /// Values between -1 and 1.
     private func numbers(_ count: Int, _ seed: UInt64) -> [Float] {
         var random = SeededGenerator(seed: seed, purpose: .test, client: count)

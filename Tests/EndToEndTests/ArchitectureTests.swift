@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The README's table of rooms, the lists of Package.swift and the imports of the source files are one map. The
+/// The README's drawing and table of rooms, the lists of Package.swift and the imports of the source files are one map. The
 /// build's own check of imports lets everything pass that is reachable through another room; this one does not.
 @Suite("The map of the house")
 struct ArchitectureTests {
@@ -65,6 +65,28 @@ struct ArchitectureTests {
         #expect(declared.count > 20)
         for room in Set(declared.keys).union(documented.keys).sorted() {
             #expect(declared[room] == documented[room], "\(room)")
+        }
+    }
+
+    @Test("The README's drawing has every room once, above all that it imports")
+    func drawing() throws {
+        let section = try text("README.md").components(separatedBy: "\n## Architecture\n").last ?? ""
+        let parts = section.components(separatedBy: "\n### ")[0].components(separatedBy: "```")
+        #expect(parts.count == 3, "one drawing")
+        var lines: [String: Int] = [:]
+        for (number, line) in parts[1].split(separator: "\n").enumerated() {
+            // Labels are in lower case; the programs are the rooms that are too.
+            for name in line.matches(of: /\b[A-Z]\w+|\bsordino[\w\-]*/) {
+                #expect(lines.updateValue(number, forKey: String(name.0)) == nil, "\(name.0) stands twice")
+            }
+        }
+        let declared = try declared()
+        #expect(Set(lines.keys) == Set(declared.keys))
+        for (room, list) in declared {
+            for other in list {
+                let (from, to) = (try #require(lines[room]), try #require(lines[other]))
+                #expect(from < to, "\(room) imports \(other), which does not stand below it")
+            }
         }
     }
 

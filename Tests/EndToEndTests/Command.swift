@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension Tag {
@@ -128,9 +129,10 @@ final class RunningCommand {
     /// Waits for the end. A process that never ends is killed, and its result says so.
     func wait() throws -> CommandResult {
         var status: Int32 = 0
-        while waitpid(process, &status, WNOHANG) == 0 {
-            if Date() > deadline { send(SIGKILL) }
-            usleep(2000)
+        func hasEnded() -> Bool { waitpid(process, &status, WNOHANG) != 0 }
+        if !eventually(within: max(0, deadline.timeIntervalSinceNow), every: 2, hasEnded) {
+            send(SIGKILL)
+            waitpid(process, &status, 0)
         }
         isCollected = true
         // The macros WIFSIGNALED and WEXITSTATUS of <sys/wait.h>.

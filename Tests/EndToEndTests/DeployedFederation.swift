@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// An authority, a server and agents as processes on loopback, over mutual TLS, on shards of a small table.
 final class DeployedFederation {
@@ -106,13 +107,14 @@ final class DeployedFederation {
         for agent in agents.count..<count { try startAgent(agent, policy: policy) }
     }
 
-    /// Waits until an agent has said it in its log. Throws after ten seconds.
-    func waitForAgent(_ agent: Int, _ text: String) throws {
-        for _ in 0..<1000 {
-            if agents[agent].errorsSoFar.contains(text) { return }
-            usleep(10_000)
+    /// Waits until the server has an agent's first check-in, which it registers before it keeps it for work. Throws
+    /// after half a minute.
+    func waitForCheckIn(_ agent: Int) throws {
+        let isKnown = eventually(within: 30) {
+            (try? workspace.text("server/state/agents.jsonl"))?.contains("\"\(Self.name(agent))\"") == true
         }
-        throw Failure(description: "agent \(agent) never said \(text): \(agents[agent].errorsSoFar)")
+        guard !isKnown else { return }
+        throw Failure(description: "agent \(agent) never checked in: \(agents[agent].errorsSoFar)")
     }
 
     /// Waits for the end of the run, of the agents that are left, and of the server. Returns the results of
@@ -134,24 +136,26 @@ final class DeployedFederation {
     /// Waits for a line of the server's log. Throws with the log's end after a minute, or when the server ends.
     @discardableResult
     func waitForServer(_ matches: (JSON) -> Bool) throws -> JSON {
-        for _ in 0..<6000 {
-            if let line = try log().first(where: matches) { return line }
-            usleep(10_000)
+        var line: JSON?
+        let isSaid = try eventually(within: 60, every: 10) {
+            line = try log().first(where: matches)
+            return line != nil
         }
+        if isSaid, let line { return line }
         let tail = server?.errorsSoFar.suffix(2000) ?? ""
         throw Failure(description: "the server never said it; its log ends: \(tail)")
     }
 
     /// Waits until the server has taken `count` messages of a step.
     func waitForMessages(_ count: Int, step: String, round: Int) throws {
-        for _ in 0..<3000 {
+        let areTaken = try eventually(within: 30, every: 10) {
             let taken = try log().count {
                 $0["message"]?.string == "message taken" && $0["step"]?.string == step
                     && $0["round"]?.integer == round
             }
-            if taken >= count { return }
-            usleep(10_000)
+            return taken >= count
         }
+        guard !areTaken else { return }
         throw Failure(description: "too few messages of step \(step): \(server?.errorsSoFar ?? "")")
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A federation as real processes on loopback: an authority's certificates, a server and agents, each with its share
@@ -50,8 +51,7 @@ final class Deployment {
         let server = try Sordino.start(["serve", path, "--format", "json"])
         running.append(server)
         self.server = server
-        for _ in 0..<1000 where port(of: "agents") == nil { usleep(10_000) }
-        #expect(port(of: "agents") != nil, "\(server.errorsSoFar)")
+        #expect(eventually { port(of: "agents") != nil }, "\(server.errorsSoFar)")
     }
 
     /// Starts an agent on its share.

@@ -79,13 +79,14 @@ import Testing
     }
 
     private func port(_ server: RunningCommand) -> Int {
-        for _ in 0..<1000 {
-            for line in server.errorsSoFar.split(separator: "\n") where line.contains("\"serving\"") {
-                return (try? JSON(text: String(line)))?["agents"]?.integer ?? 0
-            }
-            usleep(10_000)
+        var port: Int?
+        _ = eventually {
+            let lines = server.errorsSoFar.split(separator: "\n")
+            let serving = lines.first { $0.contains("\"serving\"") }
+            port = serving.flatMap { (try? JSON(text: String($0)))?["agents"]?.integer }
+            return port != nil
         }
-        return 0
+        return port ?? 0
     }
 
     @Test func anAgentSaysWhoseCertificateItIsAndRevokedEndsForGood() throws {
@@ -141,10 +142,7 @@ import Testing
         }
         let port = port(server)
         func reloads() -> Int { server.errorsSoFar.components(separatedBy: "taken up anew").count - 1 }
-        func wait(_ condition: () -> Bool) -> Bool {
-            for _ in 0..<3000 where !condition() { usleep(10_000) }
-            return condition()
-        }
+        func wait(_ condition: () -> Bool) -> Bool { eventually(within: 30, every: 10, condition) }
         try show("late")
         #expect(wait { reloads() > 0 }, "\(server.errorsSoFar)")
         let agent = try Sordino.startAgent(["run", agent("agent-1", port: port)])

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Runs that are killed or interrupted at random instants and taken up again.
@@ -15,6 +16,7 @@ import Testing
         var known = try Releases(federation.workspace, folder)
         for _ in 0..<kills {
             let command = try federation.start(into: folder, ["--resume"])
+            // No condition: any instant is as good.
             usleep(UInt32.random(in: microseconds))
             command.send(SIGKILL)
             let result = try command.wait()
@@ -91,10 +93,8 @@ import Testing
             Scenarios.digits(rounds: 3000, privacy: Scenarios.tree), ["--noise", "secure"])
         let command = try federation.start(into: "out", [])
         let rounds = federation.workspace.file("out/rounds.jsonl")
-        let deadline = Date(timeIntervalSinceNow: 60)
-        while (FileManager.default.contents(atPath: rounds)?.count ?? 0) < 2000, Date() < deadline {
-            usleep(2000)
-        }
+        func size() -> Int { FileManager.default.contents(atPath: rounds)?.count ?? 0 }
+        #expect(eventually(within: 60, every: 2) { size() >= 2000 })
         command.send(SIGKILL)
         #expect(try command.wait().signal == SIGKILL)
         let key = federation.workspace.file("out/cohort.key")
@@ -105,8 +105,10 @@ import Testing
         #expect(refused.status == 6 && refused.errors.contains("cohort.key"), "\(refused.errors)")
         try federation.expectSoundLedger("out")
         try bytes.write(to: URL(fileURLWithPath: key))
+        let before = size()
         let resumed = try federation.start(into: "out", ["--resume"])
-        usleep(300_000)
+        // Once it has played rounds of its own the handlers are surely in place.
+        #expect(eventually(within: 60) { size() > before })
         resumed.send(SIGINT)
         let result = try resumed.wait()
         #expect(result.status == 7 || result.status == 0, "\(result.errors)")
@@ -117,11 +119,10 @@ import Testing
         #expect(try federation.run(into: "reference").status == 0)
         let command = try federation.start(into: "out", [])
         // Once the first rounds are on disk the handlers are surely in place.
-        while try federation.workspace.data("reference/rounds.jsonl").isEmpty == false,
-            (try? federation.workspace.data("out/rounds.jsonl"))?.isEmpty ?? true
-        {
-            usleep(1000)
+        let started = eventually(within: 60, every: 1) {
+            (try? federation.workspace.data("out/rounds.jsonl"))?.isEmpty == false
         }
+        #expect(started)
         command.send(signal)
         let interrupted = try command.wait()
         #expect(interrupted.status == 7, "\(interrupted.errors)")

@@ -26,9 +26,8 @@ import Testing
         let policy = "minimal_cohort: 5, maximal_epsilon: 60"
         try federation.startServer()
         try federation.startAgent(0, policy: policy)
-        try federation.waitForAgent(0, "agent started")
         // It is here while it waits for work, and is invited; stopped, it does not answer.
-        usleep(500_000)
+        try federation.waitForCheckIn(0)
         federation.agents[0].send(SIGSTOP)
         try federation.startAgents(policy: policy)
         try federation.waitForServer { $0["message"]?.string == "round opened" }
@@ -99,8 +98,7 @@ import Testing
         let policy = "minimal_cohort: 3, maximal_epsilon: 60"
         try federation.startServer()
         try federation.startAgent(0, policy: policy)
-        try federation.waitForAgent(0, "agent started")
-        usleep(500_000)
+        try federation.waitForCheckIn(0)
         federation.agents[0].send(SIGSTOP)
         try federation.startAgents(policy: policy)
         try federation.waitForServer { $0["message"]?.string == "round opened" }

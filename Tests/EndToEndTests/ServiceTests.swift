@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// The three processes as systemd runs them: each says when it is ready, feeds the watchdog, and says that it ends.
@@ -93,10 +94,9 @@ import Testing
         let manager = try DatagramSocket(path)
         let command = try start(["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "600000"])
         var messages: [String] = []
-        for _ in 0..<3000 {
+        _ = eventually(within: 30) {
             messages += manager.messages()
-            if messages.count(where: { $0 == "WATCHDOG=1" }) >= 3 { break }
-            usleep(10_000)
+            return messages.count(where: { $0 == "WATCHDOG=1" }) >= 3
         }
         command.send(SIGTERM)
         let result = try command.wait()

@@ -29,6 +29,7 @@ struct LeaveTimes: Sendable {
     ///   - task: digest of the task.
     ///   - reportAfter: `report_after` of the task. Work that outlasted it leaves at the next of its doublings.
     ///   - deadline: seconds until the round's deadline. Close to it the grid ends.
+    /// - Returns: the instant, never before `elapsed`.
     mutating func leaving(
         after elapsed: Double, task: String, reportAfter: Double?, deadline: Double
     ) -> Double {

@@ -32,7 +32,11 @@ package struct PolicyGate: Sendable {
     }
 
     /// What of a resolved round is outside the policy.
-    /// - Parameter spending: the agent's ε with the round charged, at `delta` and `deltaExample`.
+    /// - Parameters:
+    ///   - work: the round as the server's offer resolves.
+    ///   - spending: the agent's ε with the round charged, at `delta` and `deltaExample`.
+    ///   - roundsToday: rounds that the agent reported in today.
+    /// - Returns: every rule that the round breaks; empty where the agent may take part.
     func judge(_ work: RoundWork, spending: Spending, roundsToday: Int) -> [PolicyViolation] {
         judge(
             work.plan, clippingNorm: work.clippingNorm, spending: spending, roundsToday: roundsToday)

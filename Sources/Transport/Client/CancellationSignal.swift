@@ -19,8 +19,10 @@ package final class CancellationSignal: Sendable {
     /// Waits for a socket.
     /// - Parameters:
     ///   - socket: what to wait for, or -1 only to sleep.
+    ///   - events: what to wait for on it, as `poll` names it.
     ///   - deadline: monotonic milliseconds.
     /// - Returns: what the socket is ready for, or nil at the deadline.
+    /// - Throws: `ClientError.cancelled` once the signal was given.
     func wait(_ socket: Int32, for events: Int32, until deadline: UInt64) throws(ClientError) -> Int32? {
         while true {
             let now = MonotonicClock.milliseconds()

@@ -65,8 +65,11 @@ final class ClientConnection {
     func close() { session.shutdown() }
 
     /// Sends all of `bytes`. Stops early when the server answers before the end.
-    /// - Parameter stall: milliseconds without progress that are tolerated.
+    /// - Parameters:
+    ///   - bytes: what to send.
+    ///   - stall: milliseconds without progress that are tolerated.
     /// - Returns: whether all was sent.
+    /// - Throws: `ClientError` where the connection broke, stalled or was cancelled.
     func send(_ bytes: UnsafeRawBufferPointer, stall: UInt64) throws(ClientError) -> Bool {
         var rest = bytes
         while !rest.isEmpty {

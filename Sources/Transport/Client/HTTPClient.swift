@@ -83,7 +83,11 @@ package final class HTTPClient {
     // MARK: One attempt
 
     /// Sends a request once and returns its answer, whatever the status.
-    /// - Parameter limit: most body bytes to accept.
+    /// - Parameters:
+    ///   - request: what to send.
+    ///   - limit: most body bytes to accept.
+    /// - Returns: head and body of the answer.
+    /// - Throws: `ClientError` where no whole answer came.
     package func exchange(
         _ request: ClientRequest, limit: Int = 16 << 20
     ) throws(ClientError) -> ClientResponse {

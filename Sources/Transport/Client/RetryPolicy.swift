@@ -28,9 +28,12 @@ package struct RetryPolicy: Sendable, Equatable {
     /// One attempt only.
     package static let never = RetryPolicy(attempts: 1)
 
-    /// Milliseconds to wait after the failure of attempt `attempt` (from 1). With `retryAfter` milliseconds from
-    /// the server never less than that, plus up to `base` of jitter.
-    /// - Parameter random: uniform in [0, 1).
+    /// The wait after a failed attempt.
+    /// - Parameters:
+    ///   - attempt: which attempt failed, from 1.
+    ///   - retryAfter: milliseconds that the server asked for, if it did.
+    ///   - random: uniform in [0, 1).
+    /// - Returns: milliseconds; with `retryAfter` never less than that, plus up to `base` of jitter.
     package func delay(after attempt: Int, retryAfter: UInt64?, random: Double) -> UInt64 {
         if let retryAfter { return min(retryAfter, maximumRetryAfter) + UInt64(random * Double(base)) }
         let doublings = UInt64(min(max(0, attempt - 1), 40))

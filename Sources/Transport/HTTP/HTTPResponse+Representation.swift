@@ -6,6 +6,9 @@ extension HTTPResponse {
     /// - Parameters:
     ///   - buffer: the representation.
     ///   - tag: its entity tag without quotes, for instance its SHA-256 in hexadecimal.
+    ///   - contentType: its media type.
+    ///   - headers: the request's fields.
+    /// - Returns: the response, which refers to `buffer` without a copy.
     package static func representation(
         _ buffer: SharedBuffer, tag: String, contentType: String, request headers: HTTPHeaders
     ) -> HTTPResponse {

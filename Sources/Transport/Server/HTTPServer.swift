@@ -16,6 +16,7 @@ package final class HTTPServer: Sendable {
 
     /// Listens and serves at once.
     /// - Parameters:
+    ///   - configuration: where to listen, with how many loops and which limits.
     ///   - tls: certificates; its files are looked at every second and loaded anew when they change.
     ///   - handler: answers requests, on the loops.
     ///   - observe: told of everything, on the loops.

@@ -32,7 +32,11 @@ struct ResolvedAddress: Sendable {
 /// TCP sockets, all non-blocking, without delay and closed on exec. Descriptors are the caller's to close.
 enum Socket {
     /// The addresses of a name.
-    /// - Parameter listening: whether the name must be numeric, to bind to.
+    /// - Parameters:
+    ///   - endpoint: host and port.
+    ///   - listening: whether the name must be numeric, to bind to.
+    /// - Returns: the addresses in the resolver's order.
+    /// - Throws: `SocketError` where the name has none.
     static func resolve(_ endpoint: SocketEndpoint, listening: Bool) throws(SocketError) -> [ResolvedAddress]
     {
         var hints = addrinfo()

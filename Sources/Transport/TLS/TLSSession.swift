@@ -35,8 +35,11 @@ final class TLSSession {
 
     /// A client's session.
     /// - Parameters:
+    ///   - socket: a connected socket, which stays the caller's to close.
+    ///   - context: the certificates.
     ///   - host: DNS name or IP address that the server's certificate must carry.
     ///   - resuming: a session to resume, if any.
+    /// - Throws: `TLSError` where OpenSSL takes no session or host of this kind.
     init(
         clientOn socket: Int32, context: TLSContext, host: String, resuming: ResumableSession?
     ) throws(TLSError) {

@@ -51,15 +51,6 @@ final class DeskFixture: DeskObserver {
     /// Messages of the lines logged so far.
     var messages: [String] { get throws { try logged.lines().compactMap { $0["message"] as? String } } }
 
-    /// Polls until the condition holds; false after ten seconds.
-    static func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-        for _ in 0..<1000 {
-            if try condition() { return true }
-            usleep(10_000)
-        }
-        return false
-    }
-
     /// A round's file in a state.
     static func file(
         _ number: Int, _ state: RoundFile.State = .open, invited: [Int] = [0, 1, 2], opened: Double = 0,

@@ -2,6 +2,7 @@ import Foundation
 import HTTPWire
 import Operations
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Transport

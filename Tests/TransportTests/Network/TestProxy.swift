@@ -11,9 +11,12 @@ final class TestProxy {
     private let work: Work
     private let thread: WorkerThread
 
+    /// Listens on a free port and serves at once.
     /// - Parameters:
+    ///   - target: the port on this machine to forward to.
     ///   - answer: what to answer `CONNECT` with; nil to forward at once.
     ///   - cuts: bytes from the server after which the first, second, … connection is cut.
+    /// - Throws: where it cannot listen.
     init(to target: UInt16, answer: String? = nil, cuts: [Int] = []) throws {
         let (listener, port) = try Socket.listen(on: SocketEndpoint(host: "127.0.0.1", port: 0))
         self.port = port
@@ -93,13 +96,15 @@ final class TestProxy {
                         if done > 0 { sent += done } else if errno != EAGAIN { return }
                     }
                 }
-                usleep(100)
+                ready(client, server)
             }
         }
 
-        private func ready(_ descriptor: Int32) -> Bool {
-            var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            return poll(&polled, 1, 20) > 0
+        /// Waits until one of the sockets can be read; false after 20 milliseconds.
+        @discardableResult
+        private func ready(_ descriptors: Int32...) -> Bool {
+            var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            return poll(&polled, nfds_t(polled.count), 20) > 0
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPWire
 import Synchronization
+import TestSupport
 
 @testable import Transport
 
@@ -14,17 +15,6 @@ final class EventLog: Sendable {
 
     /// Waits until an event fits; false after ten seconds.
     func waits(_ fits: (TransportEvent) -> Bool) -> Bool { eventually { self.all.contains(where: fits) } }
-}
-
-/// Polls until `condition` holds; false after ten seconds. For conditions that must come true, so a slow machine
-/// only makes it slower.
-func eventually(_ condition: () -> Bool) -> Bool {
-    let deadline = MonotonicClock.milliseconds() + 10_000
-    while MonotonicClock.milliseconds() < deadline {
-        if condition() { return true }
-        usleep(5000)
-    }
-    return condition()
 }
 
 /// Counts the bytes of a body and adds them up, and can stop early.

@@ -1,0 +1,60 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `sordino-bench --compare`: what it prints and how it ends.
+@Suite(.tags(.endToEnd)) struct BenchmarkTests {
+    private func bench(_ arguments: String...) throws -> CommandResult {
+        try RunningCommand(Sordino.binary + "-bench", arguments, patienceSeconds: 240).wait()
+    }
+
+    /// A saved run with every time of its figures multiplied; floors go away, so that times are compared.
+    private func stored(_ run: JSON, in workspace: Workspace, times factor: Double, level: String? = nil)
+        throws
+        -> String
+    {
+        let figures = try #require(run["figures"]?.items).map { figure in
+            let seconds = factor * (figure["seconds"]?.number ?? 0)
+            return "{\"name\": \"\(figure["name"]?.string ?? "")\", \"seconds\": \(seconds), \"noise\": 0}"
+        }
+        let processor = level ?? run["processor_level"]?.string ?? ""
+        let kernel = run["openblas_kernel"]?.string ?? ""
+        return try workspace.write(
+            "baseline.json",
+            """
+            {"openblas_kernel": "\(kernel)", "processor_level": "\(processor)",
+             "figures": [\(figures.joined(separator: ", ")), {"name": "kernels/gone", "seconds": 1}]}
+            """)
+    }
+
+    @Test func aBaselineOfThisLevelIsATableAndAFallIsOne() throws {
+        let workspace = try Workspace()
+        let saved = workspace.file("saved.json")
+        let first = try bench("kernels", "--repetitions", "1", "--save", saved, "--format", "json")
+        #expect(first.status == 0, "\(first.errors)")
+        let run = try first.json
+        // A thousand times as slow before, and a thousand times as fast: no noise explains that.
+        let slow = try bench(
+            "kernels", "--repetitions", "1", "--compare", stored(run, in: workspace, times: 1000))
+        #expect(slow.status == 0, "\(slow.errors)")
+        let table = slow.output.split(separator: "\n").drop { !$0.hasPrefix("figure") }
+        #expect(table.count == 2 + (run["figures"]?.items?.count ?? 0))
+        #expect(table.dropFirst().dropLast().allSatisfy { $0.contains("better") }, "\(slow.output)")
+        #expect(table.last?.contains("kernels/gone") == true && table.last?.contains("gone") == true)
+        let fast = try bench(
+            "kernels", "--repetitions", "1", "--compare", stored(run, in: workspace, times: 0.001))
+        #expect(fast.status == 1 && fast.output.contains("FELL") && fast.errors.contains("fell"))
+    }
+
+    /// The files need not even have a figure: they are refused before anything is measured.
+    @Test(arguments: [("AVX-1024", "Haswell"), ("AVX2", "Haswell-2")])
+    func aBaselineOfAnotherLevelIsRefused(processor: String, kernel: String) throws {
+        let workspace = try Workspace()
+        let file = try workspace.write(
+            "other.json",
+            "{\"openblas_kernel\": \"\(kernel)\", \"processor_level\": \"\(processor)\", \"figures\": []}")
+        let refused = try bench("--compare", file)
+        #expect(refused.status == 2 && refused.output.isEmpty)
+        #expect(refused.errors.contains("this run is of"), "\(refused.errors)")
+    }
+}

@@ -33,6 +33,7 @@ let package = Package(
 
         library("Messages"),
         library("Privacy"),
+        library("Ledger", ["Privacy"]),
         library("Configuration"),
         library("Reporting"),
         library("HTTPWire"),
@@ -53,14 +54,14 @@ let package = Package(
             "Simulation",
             [
                 "Federation", "Messages", "Operations", "Configuration", "Learning", "Datasets",
-                "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography", "Reporting",
+                "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation", "Cryptography", "Reporting",
             ]),
 
         library(
             "AggregationServer",
             [
                 "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
-                "Datasets", "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography",
+                "Datasets", "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation", "Cryptography",
             ]),
 
         // The authority is a process of its own and links nothing of the server that it does not trust.
@@ -73,14 +74,14 @@ let package = Package(
             [
                 "CertificateService", "AggregationServer", "Simulation", "Federation", "Transport",
                 "HTTPWire", "Messages", "Operations", "Configuration", "Learning", "Datasets", "Compute",
-                "Privacy", "Cryptography",
+                "Privacy", "Ledger", "Cryptography",
             ]),
 
         library(
             "ClientAgent",
             [
                 "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
-                "Datasets", "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography",
+                "Datasets", "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation", "Cryptography",
             ]),
         // The edge binary: nothing of the server or of the simulator is linked in.
         command("sordino-agent", ["ClientAgent", "Transport", "Compute", "Configuration", "Operations"]),
@@ -106,6 +107,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("MessagesTests", ["Messages"]),
         tests("PrivacyTests", ["Privacy"]),
+        tests("LedgerTests", ["Ledger", "Privacy"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("ReportingTests", ["Reporting"]),
         tests("ComputeTests", ["Compute"]),
@@ -127,7 +129,7 @@ let package = Package(
             "ClientAgentTests",
             [
                 "ClientAgent", "Simulation", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
-                "Configuration", "Learning", "Datasets", "Compute", "Privacy", "Encoding",
+                "Configuration", "Learning", "Datasets", "Compute", "Privacy", "Ledger", "Encoding",
                 "SecureAggregation",
                 "Cryptography",
             ]),
@@ -149,7 +151,8 @@ let package = Package(
             [
                 "AggregationServer", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
                 "Configuration",
-                "Learning", "Datasets", "Compute", "Privacy", "Encoding", "SecureAggregation", "Cryptography",
+                "Learning", "Datasets", "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation",
+                "Cryptography",
             ]),
         // Spawns the built binaries; imports nothing of ours.
         tests("EndToEndTests", ["sordino", "sordino-agent", "sordino-bench"]),

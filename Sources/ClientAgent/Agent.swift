@@ -1,9 +1,9 @@
 internal import Configuration
 internal import Federation
 internal import Glibc
+internal import Ledger
 internal import Messages
 package import Operations
-internal import Privacy
 package import Transport
 
 /// The agent: checks in, serves rounds, keeps its certificate fresh, until it is told to stop.

@@ -1,6 +1,7 @@
 internal import Cryptography
 internal import Federation
 internal import Learning
+internal import Ledger
 internal import Messages
 package import Operations
 internal import Privacy

@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Federation
 internal import Learning
+internal import Ledger
 internal import Operations
 internal import Privacy
 internal import Transport

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Ledger
 internal import Operations
 internal import Privacy
 internal import Simulation

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Foundation
+internal import Ledger
 internal import Operations
 internal import Privacy
 

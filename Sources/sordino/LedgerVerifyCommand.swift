@@ -1,6 +1,6 @@
 internal import Configuration
+internal import Ledger
 internal import Operations
-internal import Privacy
 
 /// `sordino ledger verify`: finds any edited, dropped or reordered line and names it.
 enum LedgerVerifyCommand: Subcommand {

@@ -1,6 +1,7 @@
 import Foundation
 import Messages
 import Operations
+import Ledger
 import Privacy
 import Testing
 import Transport

@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Operations
+import Ledger
 import Privacy
 import TestSupport
 import Testing

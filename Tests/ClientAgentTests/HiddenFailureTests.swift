@@ -4,6 +4,7 @@ import Configuration
 import Federation
 import Foundation
 import Learning
+import Ledger
 import Messages
 import Operations
 import Privacy

@@ -5,7 +5,7 @@ import Testing
     /// The rooms that the agent is built from (Package.swift).
     static let rooms = [
         "ClientAgent", "Compute", "Configuration", "Cryptography", "Datasets", "Federation", "Learning",
-        "Messages", "Operations", "Privacy", "SecureAggregation", "Transport", "sordino-agent",
+        "Ledger", "Messages", "Operations", "Privacy", "SecureAggregation", "Transport", "sordino-agent",
     ]
 
     /// One import of the whole Foundation would link ICU, whose tables are larger than the rest of the binary.

@@ -1,6 +1,7 @@
 import Cryptography
 import Federation
 import Foundation
+import Ledger
 import Messages
 import Operations
 import Privacy

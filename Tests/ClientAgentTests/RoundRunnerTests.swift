@@ -4,6 +4,7 @@ import Datasets
 import Encoding
 import Federation
 import Foundation
+import Ledger
 import Messages
 import Privacy
 import Synchronization

@@ -1,5 +1,6 @@
 import Federation
 import Foundation
+import Ledger
 import Operations
 import Privacy
 import TestSupport

@@ -1,6 +1,7 @@
 import Federation
 import Foundation
 import Operations
+import Ledger
 import Privacy
 import Testing
 

@@ -3,6 +3,7 @@ internal import Configuration
 internal import Cryptography
 internal import Federation
 internal import Learning
+internal import Ledger
 internal import Messages
 internal import Operations
 internal import Privacy

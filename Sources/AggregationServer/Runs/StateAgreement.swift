@@ -1,4 +1,5 @@
 internal import Federation
+internal import Ledger
 internal import Operations
 internal import Privacy
 

@@ -1,8 +1,8 @@
 internal import Cryptography
 internal import Foundation
 internal import Glibc
+internal import Ledger
 internal import Operations
-internal import Privacy
 
 /// What a backup holds: the last entry of its archive, `MANIFEST.json`.
 package struct BackupManifest: Codable, Equatable, Sendable {

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Glibc
+internal import Ledger
 internal import Operations
 internal import Privacy
 

@@ -1,7 +1,7 @@
 internal import Cryptography
+internal import Ledger
 internal import Messages
 internal import Operations
-internal import Privacy
 
 /// SHA-256 for ledgers.
 struct LedgerDigest: LedgerHash {

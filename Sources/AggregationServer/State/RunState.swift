@@ -1,4 +1,4 @@
-internal import Privacy
+internal import Ledger
 
 /// `run.json`: the identity of a run and where it stood after its last concluded round.
 struct RunState: Codable, Equatable, Sendable {

@@ -2,6 +2,7 @@ internal import Cryptography
 internal import Federation
 internal import Foundation
 internal import Glibc
+internal import Ledger
 internal import Messages
 internal import Operations
 internal import Privacy

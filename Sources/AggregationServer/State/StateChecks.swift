@@ -1,4 +1,4 @@
-internal import Privacy
+internal import Ledger
 
 /// What is read back from disk is believed only as far as it could have been written: numbers reach arithmetic and
 /// array indices.

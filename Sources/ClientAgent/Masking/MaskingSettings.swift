@@ -1,9 +1,9 @@
 internal import Cryptography
 package import Federation
 package import FoundationEssentials
+package import Ledger
 internal import Messages
 internal import Operations
-package import Privacy
 package import SecureAggregation
 
 /// What an agent brings to every masked round: its certificate, the authority that it trusts its peers by, and its

@@ -6,9 +6,9 @@ internal import Federation
 internal import FoundationEssentials
 internal import Glibc
 internal import HTTPWire
+internal import Ledger
 internal import Messages
 package import Operations
-internal import Privacy
 internal import Transport
 
 /// What one look of the preflight found.

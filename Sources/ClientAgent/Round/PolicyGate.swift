@@ -1,7 +1,8 @@
 internal import Configuration
 package import Federation
 internal import Learning
-package import Privacy
+package import Ledger
+internal import Privacy
 
 /// Holds assignments against the agent's own policy. Nothing that the server claims of its privacy is used: every
 /// figure is computed here from the task.

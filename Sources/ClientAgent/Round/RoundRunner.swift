@@ -1,11 +1,11 @@
+internal import Configuration
 internal import Encoding
 internal import Federation
 internal import Glibc
 internal import Learning
-internal import Configuration
+internal import Ledger
 package import Messages
 package import Operations
-internal import Privacy
 internal import SecureAggregation
 internal import Transport
 

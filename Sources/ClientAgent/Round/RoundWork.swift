@@ -5,6 +5,7 @@ package import Datasets
 internal import Encoding
 package import Federation
 internal import Learning
+internal import Ledger
 package import Messages
 internal import Privacy
 package import Transport

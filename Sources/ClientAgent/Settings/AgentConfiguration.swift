@@ -1,7 +1,7 @@
 package import Configuration
 internal import Datasets
+package import Ledger
 package import Operations
-package import Privacy
 package import Transport
 
 /// An agent's configuration file: strict JSON5, relative paths from the file's own folder.

@@ -1,5 +1,5 @@
 internal import Configuration
-internal import Privacy
+internal import Ledger
 
 /// The `policy` section of an agent's configuration; what is not written keeps the strict default.
 enum PolicySection {

@@ -1,5 +1,6 @@
 internal import Federation
 internal import Glibc
+internal import Ledger
 internal import Operations
 internal import Privacy
 

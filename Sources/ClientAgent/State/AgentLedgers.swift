@@ -1,6 +1,7 @@
-internal import FoundationEssentials
 package import Federation
+internal import FoundationEssentials
 internal import Glibc
+package import Ledger
 internal import Operations
 package import Privacy
 

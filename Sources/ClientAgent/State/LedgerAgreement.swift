@@ -1,5 +1,5 @@
+internal import Ledger
 internal import Operations
-internal import Privacy
 
 /// A run's ledger as it lies on disk, verified, beside what `progress.json` remembers of it.
 struct StoredLedger {

@@ -1,7 +1,7 @@
 internal import Cryptography
 internal import Glibc
+internal import Ledger
 internal import Operations
-internal import Privacy
 
 /// SHA-256 from the one cryptographic library.
 struct LedgerDigest: LedgerHash {

@@ -1,6 +1,6 @@
 internal import Configuration
+package import Ledger
 internal import Operations
-package import Privacy
 
 /// Which rounds the agent has begun, durable before any noise is drawn for one: a restarted agent never serves
 /// a round again, even when it was killed before the charge. Beside them stands what the ledgers had then, so that a

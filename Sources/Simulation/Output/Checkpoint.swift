@@ -2,8 +2,8 @@ internal import Compute
 internal import Configuration
 internal import Federation
 internal import Foundation
+internal import Ledger
 internal import Messages
-internal import Privacy
 
 /// A run's state between rounds, as one safetensors file: the model, its optimiser state, and counters.
 struct Checkpoint {

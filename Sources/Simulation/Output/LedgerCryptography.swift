@@ -1,5 +1,5 @@
 package import Cryptography
-internal import Privacy
+internal import Ledger
 
 /// SHA-256 for ledgers.
 package struct LedgerSHA256: LedgerHash {

@@ -1,6 +1,6 @@
 internal import Glibc
+internal import Ledger
 internal import Operations
-internal import Privacy
 
 /// A privacy ledger's lines in a file.
 ///

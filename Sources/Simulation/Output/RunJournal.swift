@@ -5,6 +5,7 @@ package import Encoding
 package import Federation
 internal import Foundation
 internal import Learning
+internal import Ledger
 package import Operations
 internal import Privacy
 

@@ -1,6 +1,7 @@
 internal import Cryptography
 internal import Federation
 internal import Foundation
+internal import Ledger
 internal import Operations
 internal import Privacy
 

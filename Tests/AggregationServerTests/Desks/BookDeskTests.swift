@@ -2,6 +2,7 @@ import Encoding
 import Federation
 import Foundation
 import Privacy
+import Ledger
 import Testing
 
 @testable import AggregationServer

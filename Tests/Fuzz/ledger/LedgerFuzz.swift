@@ -1,6 +1,6 @@
 // Fuzzes the readers of the privacy ledger and of events. Built by Tests/Fuzz/run and by nothing else.
 
-@testable import Privacy
+@testable import Ledger
 
 /// Stands in for SHA-256: the fuzzer is after the readers, and must be able to reach behind the hash.
 private struct WeakHash: LedgerHash {

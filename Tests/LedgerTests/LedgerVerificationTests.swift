@@ -1,7 +1,8 @@
 import Foundation
+import TestSupport
 import Testing
 
-@testable import Privacy
+@testable import Ledger
 
 @Suite struct LedgerVerificationTests {
     private typealias Fixture = LedgerFixture
@@ -136,7 +137,7 @@ import Testing
     }
 
     @Test func numbersComeBackExactly() {
-        var source = SeededNoise(seed: 71)
+        var source = SeededNumbers(seed: 71)
         for _ in 0..<2000 {
             let number = Double(bitPattern: source.next())
             guard number.isFinite else { continue }

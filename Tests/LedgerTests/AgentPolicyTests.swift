@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Privacy
+@testable import Ledger
 
 @Suite struct AgentPolicyTests {
     private static let plan = PolicyPlan(

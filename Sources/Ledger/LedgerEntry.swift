@@ -1,3 +1,5 @@
+package import Privacy
+
 /// What one ledger line says. Digests are lower-case hexadecimal SHA-256.
 package enum LedgerEntry: Hashable, Sendable {
     /// First line of every ledger.

@@ -1,7 +1,8 @@
 import Foundation
+import Privacy
 import Synchronization
 
-@testable import Privacy
+@testable import Ledger
 
 /// A stand-in for SHA-256: four chained 64-bit mixes. Good enough to notice any edit in a test.
 struct MixingHash: LedgerHash {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Privacy
+@testable import Ledger
 
 @Suite struct PrivacyLedgerTests {
     private typealias Fixture = LedgerFixture

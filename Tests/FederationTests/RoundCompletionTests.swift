@@ -134,6 +134,14 @@ import Testing
         #expect(throws: StepOutOfOrder.self) {
             try completion.carryOut(.requireSettlement(round: 2, survivors: 3), charged: 2, over: port)
         }
+        #expect(throws: StepOutOfOrder.self) {
+            try completion.carryOut(.requirePublication(round: 2), charged: 2, over: port)
+        }
+        port.beginAgain()
+        _ = try completion.carryOut(.requireNoise(round: 2), charged: 2, over: port)
+        #expect(throws: StepOutOfOrder.self) {
+            try completion.carryOut(.requirePublication(round: 2), charged: 2, over: port)
+        }
         #expect(port.publications == 1)
     }
 

@@ -48,7 +48,7 @@ package struct StepOutOfOrder: Error, CustomStringConvertible {
 }
 
 /// The last steps of a round, once for server and simulator: sum, charge, noise, settle, publish, in the order in which
-/// the engine asks for them. What has no noise of its own kind cannot be settled, and what is not settled is not made
+/// the engine asks for them. A sum that did not come with its costs cannot be settled, and what is not settled is not made
 /// into a model.
 package struct RoundCompletion<Port: RoundCompletionPort> {
     private let plan: TaskPlan
@@ -60,9 +60,6 @@ package struct RoundCompletion<Port: RoundCompletionPort> {
 
     /// Forgets a round that has ended.
     package mutating func reset() { (noised, isSettled, made) = (nil, false, nil) }
-
-    /// The round's noisy sum, once it is stored, as the ledger names it.
-    package var sumDigest: String? { noised?.digest }
 
     /// Carries out one step and says what to tell the engine; nil for what is no step of a release. `charged` are the
     /// rounds that the engine counts as charged. Throws what the port throws: the step may be tried again.
@@ -97,8 +94,8 @@ package struct RoundCompletion<Port: RoundCompletionPort> {
 
     /// The round's model, made once and shown to nobody yet: ahead of its publication, where that has its instant.
     package mutating func prepare(_ round: Int, over port: Port) throws -> Port.Model {
-        if let made { return made }
         let (sum, _) = try noised(in: round)
+        if let made { return made }
         guard isSettled else { throw StepOutOfOrder("round \(round) is not settled") }
         let model = try port.makeModel(of: sum, round: round)
         made = model
@@ -108,6 +105,8 @@ package struct RoundCompletion<Port: RoundCompletionPort> {
     /// Draws the noise once; a noisy sum that exists is used byte for byte.
     private mutating func noise(_ round: Int, charge: Int, _ port: Port) throws {
         guard noised?.round != round else { return }
+        // Nothing of a round before may pass for this one's.
+        reset()
         let sum: NoisedSum
         if let stored = try port.storedSum(round: round) {
             sum = plan.restored(stored.vector, weight: stored.weight, charge: charge)

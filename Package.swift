@@ -31,17 +31,20 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
-        library("Messages"),
+        library("Notation"),
+        library("Messages", ["Notation"]),
         library("Privacy"),
-        library("Ledger", ["Privacy"]),
+        library("Ledger", ["Privacy", "Notation"]),
         library("Configuration"),
         library("Reporting"),
         library("HTTPWire"),
         // The kernels that need instructions Swift cannot choose at run time; only Compute imports it.
         .target(name: "CKernels"),
         library("Compute", ["COpenBLAS", "CKernels"]),
-        library("Cryptography", ["COpenSSL"]),
+        library("Cryptography", ["COpenSSL", "Notation"]),
         library("Operations", ["Configuration"]),
+        // Keys and what is drawn or signed with them: once, for server, agent and simulator.
+        library("Custody", ["Privacy", "Ledger", "Cryptography", "Operations", "Notation"]),
         library("Learning", ["Compute", "Configuration"]),
         library("Datasets", ["Compute", "Configuration"]),
         library("Encoding", ["Compute"]),
@@ -53,6 +56,7 @@ let package = Package(
         library(
             "Simulation",
             [
+                "Custody", "Notation",
                 "Federation", "Messages", "Operations", "Configuration", "Learning", "Datasets",
                 "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation", "Cryptography", "Reporting",
             ]),
@@ -60,6 +64,7 @@ let package = Package(
         library(
             "AggregationServer",
             [
+                "Custody", "Notation",
                 "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
                 "Datasets", "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation", "Cryptography",
             ]),
@@ -67,11 +72,12 @@ let package = Package(
         // The authority is a process of its own and links nothing of the server that it does not trust.
         library(
             "CertificateService",
-            ["Cryptography", "Transport", "HTTPWire", "Messages", "Operations", "Configuration"]),
+            ["Notation", "Cryptography", "Transport", "HTTPWire", "Messages", "Operations", "Configuration"]),
 
         command(
             "sordino",
             [
+                "Custody",
                 "CertificateService", "AggregationServer", "Simulation", "Federation", "Transport",
                 "HTTPWire", "Messages", "Operations", "Configuration", "Learning", "Datasets", "Compute",
                 "Privacy", "Ledger", "Cryptography",
@@ -80,6 +86,7 @@ let package = Package(
         library(
             "ClientAgent",
             [
+                "Custody", "Notation",
                 "Federation", "Transport", "HTTPWire", "Messages", "Operations", "Configuration", "Learning",
                 "Datasets", "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation", "Cryptography",
             ]),
@@ -89,6 +96,7 @@ let package = Package(
         command(
             "sordino-bench",
             [
+                "Custody",
                 "Simulation", "Federation", "Transport", "HTTPWire", "Operations", "Learning", "Datasets",
                 "Compute",
                 "Privacy", "Encoding", "SecureAggregation", "Cryptography", "Configuration",
@@ -98,6 +106,7 @@ let package = Package(
         .executableTarget(
             name: "sordino-measure",
             dependencies: [
+                "Notation",
                 "AggregationServer", "ClientAgent", "Federation", "Transport", "HTTPWire", "Messages",
                 "Operations",
                 "Configuration", "Learning", "Datasets", "Compute", "Encoding",
@@ -105,13 +114,15 @@ let package = Package(
             ], path: "Tests/Measurements/programs", swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
-        tests("MessagesTests", ["Messages"]),
+        tests("NotationTests", ["Notation"]),
+        tests("MessagesTests", ["Messages", "Notation"]),
         tests("PrivacyTests", ["Privacy"]),
         tests("LedgerTests", ["Ledger", "Privacy"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("ReportingTests", ["Reporting"]),
         tests("ComputeTests", ["Compute"]),
         tests("CryptographyTests", ["Cryptography"]),
+        tests("CustodyTests", ["Custody", "Ledger", "Privacy", "Cryptography", "Operations", "Notation"]),
         tests("OperationsTests", ["Operations", "Configuration"]),
         tests("LearningTests", ["Learning", "Compute", "Configuration"]),
         tests("DatasetsTests", ["Datasets", "Compute", "Configuration"]),
@@ -128,6 +139,7 @@ let package = Package(
         tests(
             "ClientAgentTests",
             [
+                "Custody", "Notation",
                 "ClientAgent", "Simulation", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
                 "Configuration", "Learning", "Datasets", "Compute", "Privacy", "Ledger", "Encoding",
                 "SecureAggregation",
@@ -143,12 +155,14 @@ let package = Package(
         tests(
             "SimulationTests",
             [
+                "Custody",
                 "Simulation", "Federation", "Messages", "Operations", "Configuration", "Learning",
                 "Datasets", "Compute", "Privacy", "Encoding", "Cryptography",
             ]),
         tests(
             "AggregationServerTests",
             [
+                "Custody", "Notation",
                 "AggregationServer", "Federation", "Transport", "HTTPWire", "Messages", "Operations",
                 "Configuration",
                 "Learning", "Datasets", "Compute", "Privacy", "Ledger", "Encoding", "SecureAggregation",

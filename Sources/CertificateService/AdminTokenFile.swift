@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Cryptography
 package import Foundation
+internal import Notation
 internal import Operations
 
 /// What the holder of an admin token may do at the server.
@@ -24,8 +25,8 @@ package struct AdminTokenFile: Sendable {
     package func add(name: String, role: AdminTokenRole, expires: Date, now: Date = Date()) throws -> String {
         try Failure.naming("certs admin-token") { try CertificateName.check(name) }
         let (token, digest) = try Failure.naming("certs admin-token") {
-            let token = "sa1." + Self.hexadecimal(try SecureRandom.bytes(count: 32))
-            return (token, Self.hexadecimal(try SHA256.hash(Array(token.utf8))))
+            let token = "sa1." + Hexadecimal.text(of: try SecureRandom.bytes(count: 32))
+            return (token, Hexadecimal.text(of: try SHA256.hash(Array(token.utf8))))
         }
         try change { entries in
             entries.removeAll { ($0.expires ?? .max) <= Int(now.timeIntervalSince1970) }
@@ -94,9 +95,5 @@ package struct AdminTokenFile: Sendable {
         let text = JSONValue.object(["tokens": .array(entries.map(\.json))]).text(indented: true)
         try AtomicFile.write(text + "\n", to: path, mode: 0o600)
         return result
-    }
-
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
-        bytes.map { (($0 < 16) ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Notation
 
 /// SHA-256 (FIPS 180-4), in one call or over a stream of pieces.
 package struct SHA256: ~Copyable {
@@ -51,6 +52,16 @@ package struct SHA256: ~Copyable {
         var hash = try SHA256()
         try hash.update(message)
         return try hash.finish()
+    }
+
+    /// The digest of one message as files and messages show it, 64 lower-case hexadecimal digits.
+    package static func text(of message: [UInt8]) throws(CryptographyError) -> String {
+        Hexadecimal.text(of: try hash(message))
+    }
+
+    /// The same of bytes that belong to another.
+    package static func text(of message: UnsafeRawBufferPointer) throws(CryptographyError) -> String {
+        Hexadecimal.text(of: try hash(message))
     }
 
     /// Writes the digest of a secret message into 32 bytes that the caller owns.

@@ -1,3 +1,5 @@
+internal import Notation
+
 /// One line of a ledger: an entry, its place in the chain, and its signature.
 package struct LedgerLine: Hashable, Sendable {
     /// Hash that the first line names as the one before it.
@@ -41,7 +43,7 @@ package struct LedgerLine: Hashable, Sendable {
         guard let fields = LedgerValue(canonical: bytes)?.object, let run = fields["run"]?.string,
             let sequence = fields["sequence"]?.integer, let previous = fields["previous"]?.string,
             let publicKey = fields["public_key"]?.string, let hash = fields["hash"]?.string,
-            let signature = fields["signature"]?.string.flatMap(Hexadecimal.bytes(of:)),
+            let signature = fields["signature"]?.string.flatMap({ Hexadecimal.bytes(of: $0) }),
             let entry = LedgerEntry(fields: fields)
         else { return nil }
         self.run = run
@@ -83,27 +85,5 @@ package struct LedgerLine: Hashable, Sendable {
         fields["public_key"] = .string(publicKey)
         fields["time"] = time.map(LedgerValue.string)
         return fields
-    }
-}
-
-/// Lower-case hexadecimal text of bytes.
-enum Hexadecimal {
-    static func text(of bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef")
-        return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-    }
-
-    /// Nil for an odd count of digits or another character.
-    static func bytes(of text: String) -> [UInt8]? {
-        let digits = text.utf8.map { digit -> UInt8? in
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-            default: nil
-            }
-        }
-        let known = digits.compactMap(\.self)
-        guard known.count == digits.count, known.count.isMultiple(of: 2) else { return nil }
-        return stride(from: 0, to: known.count, by: 2).map { known[$0] << 4 | known[$0 + 1] }
     }
 }

@@ -82,22 +82,36 @@ package struct LedgerState: Hashable, Sendable {
         }
     }
 
-    /// Every event that counts against whoever sees the released models, in order.
-    package var releasedEvents: [LedgerEvent] { total.released }
-    /// Every event that counts against the server, in order.
-    package var serverEvents: [LedgerEvent] { total.server }
-    /// Every event that counts for a single record, in order.
-    package var exampleEvents: [LedgerEvent] { total.example }
+    /// Every event that counts against whoever sees the released models.
+    package private(set) var releasedEvents = LedgerTally()
+    /// Every event that counts against the server.
+    package private(set) var serverEvents = LedgerTally()
+    /// Every event that counts for a single record.
+    package private(set) var exampleEvents = LedgerTally()
 
-    /// Every event that counts against other members of the cohorts, in order; nil where a round that cost something does
-    /// not say.
-    package var membersEvents: [LedgerEvent]? {
-        let isStated = rounds.allSatisfy { $0.costs.released.isEmpty || !$0.costs.members.isEmpty }
-        return isStated ? total.members : nil
+    /// Every event that counts against other members of the cohorts; nil where a round that cost something does not say.
+    package var membersEvents: LedgerTally? { silentRounds == 0 ? statedMembersEvents : nil }
+
+    // Kept rather than added up: a run asks for them several times a round.
+    private var statedMembersEvents = LedgerTally()
+    /// Rounds that cost something and do not say what against members.
+    private var silentRounds = 0
+
+    private mutating func count(_ costs: LedgerEntry.RoundCosts) {
+        releasedEvents.add(costs.released)
+        serverEvents.add(costs.server)
+        exampleEvents.add(costs.example)
+        statedMembersEvents.add(costs.members)
+        if costs.isSilentOnMembers { silentRounds += 1 }
     }
 
-    /// The costs of all rounds in one, kept rather than added up: a run asks for them several times a round.
-    private var total = LedgerEntry.RoundCosts(released: [], server: [])
+    private mutating func discount(_ costs: LedgerEntry.RoundCosts) {
+        releasedEvents.remove(costs.released)
+        serverEvents.remove(costs.server)
+        exampleEvents.remove(costs.example)
+        statedMembersEvents.remove(costs.members)
+        if costs.isSilentOnMembers { silentRounds -= 1 }
+    }
 
     /// What an entry does to the state.
     struct Change {
@@ -159,13 +173,14 @@ package struct LedgerState: Hashable, Sendable {
         case .open(let opening): self.opening = opening
         case .append(let round):
             rounds.append(round)
-            total.add(round.costs)
+            count(round.costs)
         case .set(let index, let progress):
             let before = rounds[index].costs
             rounds[index].progress = progress
-            guard rounds[index].costs != before else { return }
-            total = LedgerEntry.RoundCosts(released: [], server: [])
-            for round in rounds { total.add(round.costs) }
+            let after = rounds[index].costs
+            guard after != before else { return }
+            discount(before)
+            count(after)
         case .close: isClosed = true
         }
     }
@@ -194,11 +209,5 @@ package struct LedgerState: Hashable, Sendable {
 }
 
 extension LedgerEntry.RoundCosts {
-    /// Adds what comes after.
-    fileprivate mutating func add(_ further: LedgerEntry.RoundCosts) {
-        released += further.released
-        server += further.server
-        example += further.example
-        members += further.members
-    }
+    fileprivate var isSilentOnMembers: Bool { !released.isEmpty && members.isEmpty }
 }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Notation
 
 /// A JSON value that has exactly one text: keys sorted, no spaces, numbers shortest.
 ///
@@ -18,12 +19,12 @@ package enum LedgerValue: Hashable, Sendable {
         case .null: "null"
         case .boolean(let value): value ? "true" : "false"
         case .number(let value): Self.text(of: value)
-        case .string(let value): Self.quoted(value)
+        case .string(let value): JSONText.quoted(value)
         case .array(let values): "[" + values.map(\.canonicalText).joined(separator: ",") + "]"
         case .object(let fields):
             "{"
                 + fields.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-                .map { Self.quoted($0.key) + ":" + $0.value.canonicalText }
+                .map { JSONText.quoted($0.key) + ":" + $0.value.canonicalText }
                 .joined(separator: ",") + "}"
         }
     }
@@ -63,21 +64,6 @@ package enum LedgerValue: Hashable, Sendable {
         if let whole = Int64(exactly: number), whole.magnitude < 1 << 53 { return String(whole) }
         // Shortest text that reads back as the same number.
         return number.description
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 
     /// Upper bound of the nesting: brackets within strings count too.
@@ -122,20 +108,4 @@ extension LedgerValue: Codable {
         case .object(let fields): try container.encode(fields)
         }
     }
-}
-
-/// A privacy event as the flat JSON object that the accountants read, such as
-/// `{"mechanism":"gaussian","noise_multiplier":0.9,"steps":1}`. The ledger keeps it and does not look inside.
-package struct LedgerEvent: Hashable, Sendable {
-    package let fields: [String: LedgerValue]
-
-    package init(fields: [String: LedgerValue]) { self.fields = fields }
-
-    /// Reads an event from its JSON object; throws `DecodingError` where it is not one.
-    package init(json: some Sequence<UInt8>) throws {
-        fields = try JSONDecoder().decode([String: LedgerValue].self, from: Data(json))
-    }
-
-    /// The event's JSON object, canonical.
-    package var json: String { LedgerValue.object(fields).canonicalText }
 }

@@ -1,3 +1,5 @@
+internal import Notation
+
 /// The last line of a ledger, kept elsewhere so that cutting lines off its end, or putting back an old copy,
 /// is found.
 package struct LedgerHead: Hashable, Sendable, Codable {

@@ -1,7 +1,9 @@
 /// How much a run may spend, against whoever sees the released models and against the server.
 package struct PrivacyBudget: Hashable, Sendable {
-    /// ε of a list of composed events at a δ. Throws for events it does not know: then nothing is affordable.
-    package typealias Accountant = (_ events: [LedgerEvent], _ delta: Double) throws -> Double
+    /// ε of composed events at a δ, against an observer. Throws for events it does not know: then nothing is affordable.
+    package typealias Accountant = (
+        _ observer: BudgetExcess.Observer, _ events: LedgerTally, _ delta: Double
+    ) throws -> Double
 
     /// Limit of ε against released models; `.infinity` for none.
     package var epsilon: Double
@@ -21,23 +23,19 @@ package struct PrivacyBudget: Hashable, Sendable {
         of costs: LedgerEntry.RoundCosts, after state: LedgerState, epsilon accountant: Accountant
     ) throws -> BudgetExcess? {
         if epsilon < .infinity {
-            let spent = try accountant(Self.joined(state.releasedEvents, costs.released), delta)
+            let spent = try accountant(
+                .releasedModels, state.releasedEvents.adding(costs.released), delta)
             guard spent <= epsilon else {
                 return BudgetExcess(against: .releasedModels, epsilon: spent, limit: epsilon)
             }
         }
         if serverEpsilon < .infinity {
-            let spent = try accountant(Self.joined(state.serverEvents, costs.server), delta)
+            let spent = try accountant(.server, state.serverEvents.adding(costs.server), delta)
             guard spent <= serverEpsilon else {
                 return BudgetExcess(against: .server, epsilon: spent, limit: serverEpsilon)
             }
         }
         return nil
-    }
-
-    /// One after the other, without a copy where nothing is added.
-    private static func joined(_ events: [LedgerEvent], _ further: [LedgerEvent]) -> [LedgerEvent] {
-        further.isEmpty ? events : events + further
     }
 }
 

@@ -126,8 +126,8 @@ package struct PrivacyLedger: ~Copyable {
         if let excess = try budget.excess(of: none, after: state, epsilon: epsilon) {
             throw LedgerError.unaffordable(excess)
         }
-        let spent = try epsilon(state.releasedEvents, budget.delta)
-        let spentServer = try epsilon(state.serverEvents, budget.delta)
+        let spent = try epsilon(.releasedModels, state.releasedEvents, budget.delta)
+        let spentServer = try epsilon(.server, state.serverEvents, budget.delta)
         try append(
             .release(round: round, modelDigest: modelDigest, epsilon: spent, serverEpsilon: spentServer),
             time: time)

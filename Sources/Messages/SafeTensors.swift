@@ -1,3 +1,5 @@
+internal import Notation
+
 /// Why bytes are not an acceptable safetensors file.
 package struct SafeTensorsError: Error, Equatable, CustomStringConvertible {
     package let description: String
@@ -43,7 +45,7 @@ package struct SafeTensors: Equatable, Sendable {
         var header = HeaderWriter()
         if !metadata.isEmpty {
             let pairs = metadata.sorted { $0.key < $1.key }
-                .map { "\(HeaderWriter.quoted($0.key)):\(HeaderWriter.quoted($0.value))" }
+                .map { "\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }
             header.append(name: "__metadata__", object: "{\(pairs.joined(separator: ","))}")
         }
         var offset = 0
@@ -100,7 +102,7 @@ private struct HeaderWriter {
     private var members: [String] = []
 
     mutating func append(name: String, object: String) {
-        members.append("\(Self.quoted(name)):\(object)")
+        members.append("\(JSONText.quoted(name)):\(object)")
     }
 
     /// The header, padded with spaces so that the data start at a multiple of eight.
@@ -108,20 +110,5 @@ private struct HeaderWriter {
         var bytes = Array("{\(members.joined(separator: ","))}".utf8)
         while bytes.count % 8 != 0 { bytes.append(UInt8(ascii: " ")) }
         return bytes
-    }
-
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

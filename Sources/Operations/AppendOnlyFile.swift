@@ -1,17 +1,20 @@
 internal import Glibc
 internal import Synchronization
 
-/// A file that only grows, such as a ledger: when an append returns, its bytes are on the device.
+/// A file that only grows, such as a ledger: when an append returns, its bytes are on the device, or, where the file does
+/// not sync by itself, in the system's hands.
 package final class AppendOnlyFile: Sendable {
     /// The file's path, as given.
     package let path: String
     private let descriptor: Int32
+    private let synchronises: Bool
     /// Why the file can no longer be trusted to grow, or nil.
     private let broken: Mutex<Failure?>
 
     /// Opens the file, creating it with `mode` where it is missing (its folder's entry is synced then).
-    /// Throws a storage ``Failure`` (exit status 6), also where something else than a file has the name.
-    package init(path: String, mode: UInt32 = 0o600) throws(Failure) {
+    /// Throws a storage ``Failure`` (exit status 6), also where something else than a file has the name. With
+    /// `synchronises` false an append does not wait for the device.
+    package init(path: String, mode: UInt32 = 0o600, synchronises: Bool = true) throws(Failure) {
         // Non-blocking: a pipe in the place of the file must not hold the process.
         let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
         let descriptor = open(path, flags, mode_t(mode))
@@ -21,6 +24,7 @@ package final class AppendOnlyFile: Sendable {
         }
         self.path = path
         self.descriptor = descriptor
+        self.synchronises = synchronises
         broken = Mutex(nil)
         try Descriptor.synchroniseFolder(of: path)
     }
@@ -34,7 +38,7 @@ package final class AppendOnlyFile: Sendable {
         return Int(status.st_size)
     }
 
-    /// Appends `bytes` and syncs. When it throws, the file is cut back to its former length, so that no torn
+    /// Appends `bytes`, and syncs where the file does. When it throws, the file is cut back to its former length, so that no torn
     /// record is left; where even that fails, or a sync failed, every later append is refused, since the
     /// system may have dropped what it could not write.
     package func append(_ bytes: [UInt8]) throws(Failure) {
@@ -49,7 +53,7 @@ package final class AppendOnlyFile: Sendable {
                     throw error
                 }
                 do throws(Failure) {
-                    try Descriptor.synchronise(descriptor, path: path)
+                    if synchronises { try Descriptor.synchronise(descriptor, path: path) }
                 } catch {
                     broken = error
                     throw error
@@ -62,7 +66,23 @@ package final class AppendOnlyFile: Sendable {
         if let failure { throw failure }
     }
 
-    /// Appends one line of text, UTF-8, with its line feed, and syncs.
+    /// Cuts the file to its first `count` bytes, durably.
+    package func truncate(to count: Int) throws(Failure) {
+        guard ftruncate(descriptor, off_t(count)) == 0 else { throw .storage("cut", path, errno: errno) }
+        try synchronise()
+    }
+
+    /// Waits until all of it is on the device. After a failure every later append is refused.
+    package func synchronise() throws(Failure) {
+        do throws(Failure) {
+            try Descriptor.synchronise(descriptor, path: path)
+        } catch {
+            broken.withLock { $0 = error }
+            throw error
+        }
+    }
+
+    /// Appends one line of text, UTF-8, with its line feed, as ``append(_:)``.
     package func appendLine(_ line: String) throws(Failure) {
         try append(Array(line.utf8) + [0x0A])
     }

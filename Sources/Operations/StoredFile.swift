@@ -32,8 +32,8 @@ package enum StoredFile {
 
     /// Bytes of the regular file at `path`, or nil where nothing has the name. Throws like
     /// ``bytes(at:limit:followsLinks:)``.
-    package static func size(at path: String) throws(Failure) -> Int? {
-        guard let descriptor = try open(path, followsLinks: true) else { return nil }
+    package static func size(at path: String, followsLinks: Bool = true) throws(Failure) -> Int? {
+        guard let descriptor = try open(path, followsLinks: followsLinks) else { return nil }
         defer { close(descriptor) }
         return try size(of: descriptor, path: path)
     }

@@ -1,6 +1,8 @@
 internal import Compute
+internal import Cryptography
 internal import Encoding
 internal import Federation
+internal import Privacy
 internal import SecureAggregation
 
 /// The last steps of simulated rounds: sums in memory, a journal for the books, and the model that moves.
@@ -67,7 +69,7 @@ final class SimulatedRelease: RoundCompletionPort {
     func forgetReports(round: Int) { exact = nil }
 
     func identify(_ sum: NoisedSum, round: Int) throws -> String {
-        journal.keepsLedger ? try sum.vector.withPackedBytes(Digest.hexadecimal) : ""
+        journal.keepsLedger ? try sum.vector.withPackedBytes({ try SHA256.text(of: $0) }) : ""
     }
 
     func charge(round: Int, charge: Int, costs: RoundCosts) throws {
@@ -82,7 +84,8 @@ final class SimulatedRelease: RoundCompletionPort {
     /// In memory only; what is returned is the model's digest, where there is a ledger that wants it.
     func makeModel(of sum: NoisedSum, round number: Int) throws -> String {
         model.apply(noisySum: sum.vector, weight: sum.weight, rotation: round?.rotation)
-        return journal.keepsLedger ? try model.parameters.values.withUnsafeBytes(Digest.hexadecimal) : ""
+        return journal.keepsLedger
+            ? try model.parameters.values.withUnsafeBytes({ try SHA256.text(of: $0) }) : ""
     }
 
     func publish(_ digest: String, round: Int) throws {

@@ -1,4 +1,5 @@
 package import Compute
+internal import Custody
 internal import Cryptography
 package import Datasets
 internal import Encoding

@@ -1,5 +1,6 @@
 import Compute
 import Cryptography
+internal import Custody
 import Encoding
 import Federation
 import Foundation
@@ -159,7 +160,7 @@ final class MaskedCohort {
         let pipeline = UpdatePipeline(plan: plan)
         var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
         return try agent.charge("encoding") {
-            var noise = try SecureNoiseSource()
+            var noise = try SecureNoise()
             let rotation = try RandomRotation(count: plan.dimension, seed: binding.digest)
             _ = try update.withUnsafeBufferPointer {
                 try pipeline.encode(

@@ -1,5 +1,6 @@
 import Compute
 import Configuration
+internal import Custody
 import Foundation
 import Privacy
 import Simulation
@@ -25,7 +26,7 @@ enum PrivacySuite {
         let noise = UnsafeMutableBufferPointer<Int64>.allocate(capacity: coordinates)
         noise.initialize(repeating: 0)
         defer { noise.deallocate() }
-        var source = CountingSource(source: try SecureNoiseSource())
+        var source = CountingSource(source: try SecureNoise())
         try mechanism.draw(into: noise, from: &source)
         let byteCount = Double(source.byteCount)
         let rate = try Machine.keystreamRate(stopwatch)
@@ -76,7 +77,7 @@ enum PrivacySuite {
 
 /// Counts the bytes that a sampler draws.
 private struct CountingSource: NoiseSource {
-    var source: SecureNoiseSource
+    var source: SecureNoise
     var byteCount = 0
 
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws {

@@ -1,5 +1,6 @@
 import Compute
 import Configuration
+internal import Custody
 import Federation
 import Learning
 import Privacy
@@ -23,10 +24,10 @@ enum PrivateStep {
         let indices = (0..<Int32(steps * batch)).map { 17 * $0 }
         let plain = LocalTrainer(model: plan.model, options: plan.training)
         let clipped = LocalTrainer(model: plan.model, options: plan.training, privately: true)
-        let privatizer = ExamplePrivatizer(example, source: try SecureNoiseSource())
+        let privatizer = ExamplePrivatizer(example, source: try SecureNoise())
         let stream = TrainingStream(seed: 3)
         var sum = [Float](repeating: 0.001, count: plan.dimension)
-        var source = try SecureNoiseSource()
+        var source = try SecureNoise()
         let sampler = try RoundedGaussian(sigma: 1e6)
         let drawn = UnsafeMutableBufferPointer<Int64>.allocate(capacity: plan.dimension)
         drawn.initialize(repeating: 0)

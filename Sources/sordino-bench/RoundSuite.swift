@@ -1,4 +1,5 @@
 import Compute
+internal import Custody
 import Encoding
 import Federation
 import Foundation
@@ -18,7 +19,7 @@ enum RoundSuite {
         let pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
         var aggregation = Aggregation(count: plan.report.count, bits: plan.codec.bits)
         var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding)
-        var noise = try SecureNoiseSource()
+        var noise = try SecureNoise()
         let rotation =
             try plan.privacy?.rotates == true
             ? RandomRotation(count: plan.dimension, seed: [1]) : nil

@@ -1,4 +1,5 @@
 import Compute
+internal import Custody
 import Encoding
 import Federation
 import Foundation
@@ -137,7 +138,7 @@ enum SecureAggregationSuite {
         ) {
             do {
                 var rounding = SeededGenerator(seed: 1, purpose: .stochasticRounding, client: client)
-                var noise = try SecureNoiseSource()
+                var noise = try SecureNoise()
                 _ = try update.withUnsafeBufferPointer {
                     try pipeline.encode(
                         $0, examples: 60, clippingNorm: norm, rotation: rotation, rounding: &rounding,

@@ -1,8 +1,8 @@
+internal import Custody
 internal import Foundation
 internal import Ledger
 internal import Operations
 internal import Privacy
-internal import Simulation
 
 /// A ledger named on the command line, read and checked.
 struct LedgerArgument {
@@ -28,7 +28,7 @@ struct LedgerArgument {
             throw Failure(.invalidInput, "\(path): no such file, or it cannot be read")
         }
         verdict = LedgerVerification(
-            hash: LedgerSHA256(), verifier: LedgerEd25519(), trustedKey: options.string("public-key")
+            hash: LedgerSHA256(), verifier: NamedKeys(), trustedKey: options.string("public-key")
         ).verify(Array(data))
     }
 
@@ -46,14 +46,8 @@ struct LedgerArgument {
     /// What protects single records, where clients trained with per-example noise.
     func exampleEvents() throws -> [PrivacyEvent] { try Self.compose(verdict.state.exampleEvents) }
 
-    /// A long run has few kinds of events: each is read once.
-    private static func compose(_ events: [LedgerEvent]) throws -> [PrivacyEvent] {
-        var known: [LedgerEvent: [PrivacyEvent]] = [:]
-        return PrivacyEvent.composed(
-            try events.flatMap { event in
-                let read = try known[event] ?? PrivacyEvent.list(fromJSON: Data(event.json.utf8))
-                known[event] = read
-                return read
-            })
+    private static func compose(_ tally: LedgerTally) throws -> [PrivacyEvent] {
+        var reader = LedgerReader()
+        return try reader.events(tally)
     }
 }

@@ -1,3 +1,4 @@
+internal import Custody
 internal import Operations
 internal import Privacy
 internal import Simulation
@@ -19,7 +20,7 @@ enum PrivacySampleCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         let mechanism = try mechanism(options)
         let count = try options.integer("count", in: 0...1_000_000_000) ?? 1
-        var source = try SecureNoiseSource()
+        var source = try SecureNoise()
         var block = [Int64](repeating: 0, count: min(count, blockSize))
         var left = count
         while left > 0 {

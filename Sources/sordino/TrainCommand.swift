@@ -1,5 +1,6 @@
 internal import Compute
 internal import Configuration
+internal import Cryptography
 internal import Datasets
 internal import Federation
 internal import Foundation
@@ -74,7 +75,7 @@ enum TrainCommand: Subcommand {
         report(
             options, metrics, epochs: result.epochs, seconds: seconds, examples: dataset.train.count,
             seed: seed,
-            digest: try Digest.hexadecimal(file))
+            digest: try SHA256.text(of: file))
         return Signals.interruptionRequested ? .interrupted : .done
     }
 

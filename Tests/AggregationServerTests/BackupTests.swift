@@ -1,3 +1,4 @@
+import Custody
 import Foundation
 import Messages
 import Operations
@@ -15,10 +16,9 @@ import Transport
     ]
 
     private func lines(_ fixture: ServerFixture) throws -> [LedgerLine] {
-        let key = try #require(try StoredLedgerKey.read("\(fixture.state.ledger).key").map(LedgerKey.init))
-        let verdict = LedgerVerification(
-            hash: LedgerDigest(), verifier: key, trustedKey: key.publicKey
-        ).verify(try LedgerBytes.read(fixture.state.ledger))
+        let key = try #require(try fixture.state.ledgerKey.read())
+        let verdict = try LedgerVerification.verdict(
+            on: LedgerFile.bytes(at: fixture.state.ledger) ?? [], key: key)
         #expect(verdict.findings.isEmpty)
         return verdict.lines
     }

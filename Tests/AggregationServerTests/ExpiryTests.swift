@@ -112,9 +112,9 @@ import Transport
 
     @Test func anExpiredTokenIsToldSo() throws {
         let fixture = try ServerFixture()
-        let hash = RunIdentity.text(try SHA256.hash(Array("old-token".utf8)))
+        let hash = try SHA256.text(of: Array("old-token".utf8))
         let ends = Int(Date().timeIntervalSince1970) - 10
-        let good = RunIdentity.text(try SHA256.hash(Array(ServerFixture.viewerToken.utf8)))
+        let good = try SHA256.text(of: Array(ServerFixture.viewerToken.utf8))
         try AtomicFile.write(
             """
             { tokens: [ { name: "old", role: "operator", sha256: "\(hash)", expires: \(ends) },

@@ -5,6 +5,7 @@ import Federation
 import Foundation
 import HTTPWire
 import Messages
+import Notation
 import Operations
 import SecureAggregation
 import Testing
@@ -115,9 +116,10 @@ final class MaskedFleet {
         let task = try fixture.setup
         let binding = try task.plan.binding(
             run: run ?? plan.run, round: round ?? plan.round,
-            modelDigest: #require(RunIdentity.digest(plan.model.sha256)),
+            modelDigest: #require(Hexadecimal.bytes(of: plan.model.sha256, count: 32)),
             context: TaskPlan.maskingContext(
-                taskDigest: #require(RunIdentity.digest(task.taskDigest)), population: plan.population,
+                taskDigest: #require(Hexadecimal.bytes(of: task.taskDigest, count: 32)),
+                population: plan.population,
                 seed: plan.seed))
         var record = ParticipationRecord()
         let verifier = CertifiedMembers(

@@ -1,3 +1,4 @@
+import Cryptography
 import Encoding
 import Federation
 import Foundation
@@ -74,7 +75,7 @@ import Transport
         let client = try fixture.client(0)
         let model = try #require(try fixture.state.readModel(0))
         let whole = try client.exchange(ClientRequest(.get, AgentProtocol.modelPath(round: 0)))
-        let tag = try "\"\(Hash.text(model))\""
+        let tag = try "\"\(SHA256.text(of: model))\""
         #expect(whole.status == 200 && whole.body == model && whole.head.headers["etag"] == tag)
         let part = try client.exchange(
             ClientRequest(

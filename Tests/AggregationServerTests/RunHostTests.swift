@@ -1,3 +1,4 @@
+import Cryptography
 import Encoding
 import Federation
 import Foundation
@@ -71,7 +72,7 @@ import Transport
                 .report(
                     IncomingReport(
                         agent: DeskRun.agent(plan.client), key: RoundKey(run: plan.run, round: plan.round),
-                        header: header, digest: try Hash.text(body), bytes: body.count, path: path,
+                        header: header, digest: try SHA256.text(of: body), bytes: body.count, path: path,
                         content: nil, responder: request.responder)))
             return request
         }

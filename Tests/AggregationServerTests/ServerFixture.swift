@@ -30,7 +30,7 @@ final class ServerFixture {
         authority = try TestAuthority.shared.get()
         folder = authority.path("run-\(UUID().uuidString)")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let hash = { (token: String) in RunIdentity.text(try SHA256.hash(Array(token.utf8))) }
+        let hash = { (token: String) in try SHA256.text(of: Array(token.utf8)) }
         let tokens = """
             { tokens: [ { name: "vera", role: "viewer", sha256: "\(try hash(Self.viewerToken))" },
                         { name: "otto", role: "operator", sha256: "\(try hash(Self.operatorToken))" } ] }

@@ -1,5 +1,6 @@
 import Compute
 import Configuration
+import Cryptography
 import Encoding
 import Federation
 import Foundation
@@ -61,7 +62,7 @@ import Testing
         let digest = try write(vector, 3, in: folder.state, window: window, width: width)
         let whole = ModelFile.encode(vector, description)
         #expect(try folder.state.readModel(3) == whole)
-        #expect(try digest == Hash.text(whole))
+        #expect(try digest == SHA256.text(of: whole))
         #expect(folder.models == ["000003.memory", "000003.safetensors"])
         let model = try StoredModel(3, digest: digest, in: folder.state, layout: layout)
         try model.verify(path: "model")
@@ -183,7 +184,7 @@ import Testing
         #expect(bytes.map { Array($0) } == withUnsafeBytes(of: Int64(77)) { Array($0) } + sum.packed())
         let read = try #require(try folder.state.noisySum(1, count: 1001, bits: bits))
         #expect(read.sum == sum && read.weight == 77)
-        #expect(try Hash.text(packed: sum) == Hash.text(sum.packed()))
+        #expect(try SHA256.text(packed: sum) == SHA256.text(of: sum.packed()))
         #expect(throws: Failure.self) { try folder.state.hasNoisySum(1, count: 1003, bits: bits) }
     }
 }

@@ -4,8 +4,11 @@ import Testing
 @Suite("What the edge binary links") struct LinkageTests {
     /// The rooms that the agent is built from (Package.swift).
     static let rooms = [
-        "ClientAgent", "Compute", "Configuration", "Cryptography", "Datasets", "Federation", "Learning",
-        "Ledger", "Messages", "Operations", "Privacy", "SecureAggregation", "Transport", "sordino-agent",
+        "ClientAgent", "Compute", "Configuration", "Cryptography", "Custody", "Datasets", "Encoding",
+        "Federation",
+        "HTTPWire", "Learning", "Ledger", "Messages", "Notation", "Operations", "Privacy",
+        "SecureAggregation",
+        "Transport", "sordino-agent",
     ]
 
     /// One import of the whole Foundation would link ICU, whose tables are larger than the rest of the binary.

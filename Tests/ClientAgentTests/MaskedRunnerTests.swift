@@ -114,7 +114,7 @@ import Transport
         defer { try? FileManager.default.removeItem(atPath: file) }
         let text = "# the federation\n" + names.dropFirst(namesAll ? 0 : 1).joined(separator: "\n") + "\n"
         try AtomicFile.write(text, to: file)
-        let digest = Digest.text(of: try SHA256.hash(Array(text.utf8)))
+        let digest = try SHA256.text(of: Array(text.utf8))
         let outcome = try serve(
             set: ["policy.roster=\"\(file)\"", "policy.pinned_roster=\"\(digest)\""]
         ) { try Self.roster(20, with: $0) }

@@ -7,6 +7,7 @@ import Foundation
 import HTTPWire
 import Learning
 import Messages
+import Notation
 import Synchronization
 import Transport
 
@@ -136,7 +137,7 @@ final class TestFederation: HTTPHandler, Sendable {
             guard let bytes = state.models[round], let digest = try? SHA256.hash(bytes) else {
                 return .text(404, "no such model")
             }
-            let tag = "\"\(Digest.text(of: digest))\""
+            let tag = "\"\(Hexadecimal.text(of: digest))\""
             if let range, let start = Int(range.dropFirst("bytes=".count).dropLast()) {
                 state.ranges.append(range)
                 let headers: HTTPHeaders = [
@@ -149,7 +150,7 @@ final class TestFederation: HTTPHandler, Sendable {
     }
 
     private func update(_ round: Int, _ body: [UInt8]) throws -> HTTPResponse {
-        let digest = Digest.text(of: try SHA256.hash(body))
+        let digest = try SHA256.text(of: body)
         return try state.withLock { state in
             state.updates[round, default: []].append(body)
             if !state.updateStatuses.isEmpty {

@@ -83,19 +83,19 @@ struct TestTask {
     func offer() throws -> TaskOffer {
         TaskOffer(
             run: TestFederation.run, population: population, task: text,
-            taskSHA256: Digest.text(of: try SHA256.hash(Array(text.utf8))),
+            taskSHA256: try SHA256.text(of: Array(text.utf8)),
             inputShape: plan.model.inputShape, preprocessing: dataset.preprocessing.json.text())
     }
 
     /// What a server says of one round.
     func message(round: Int, client: Int = 4, run: String = TestFederation.run) throws -> RoundPlan {
         let bytes = file
-        let digest = Digest.text(of: try SHA256.hash(bytes))
+        let digest = try SHA256.text(of: bytes)
         let scale =
             plan.privacy.map { $0.scale(forClippingNorm: $0.configuration.clippingNorm) } ?? plan.codec.scale
         return RoundPlan(
             run: run, round: round, client: client, seed: seed, population: population, task: text,
-            taskSHA256: Digest.text(of: try SHA256.hash(Array(text.utf8))),
+            taskSHA256: try SHA256.text(of: Array(text.utf8)),
             model: .init(round: 0, sha256: digest, bytes: bytes.count), privacy: nil,
             report: ReportShape(count: plan.report.count, bits: plan.codec.bits, scale: scale),
             deadlineSeconds: 600)

@@ -94,8 +94,10 @@ enum LedgerFixture {
     }
 
     /// A toy accountant: each event costs 1 / multiplier.
-    static func epsilon(_ events: [LedgerEvent], _ delta: Double) throws -> Double {
-        events.reduce(0) { $0 + 1 / ($1.fields["noise_multiplier"]?.number ?? 0) }
+    static func epsilon(
+        _ observer: BudgetExcess.Observer, _ events: LedgerTally, _ delta: Double
+    ) throws -> Double {
+        events.items.reduce(0) { $0 + Double($1.count) / ($1.event.fields["noise_multiplier"]?.number ?? 0) }
     }
 
     static func open(_ store: MemoryStore, run: String = "run-1", anchor: LedgerHead? = nil) throws

@@ -1,4 +1,5 @@
 import Messages
+import Notation
 import Testing
 
 @Suite struct ControlMessageTests {
@@ -122,7 +123,7 @@ import Testing
             UpdateHeader(run: Self.run, round: 3, weight: 600, count: 0x0102_0304, bits: 24))
         let bytes = header.encoded()
         #expect(
-            RunIdentity.text(bytes)
+            Hexadecimal.text(of: bytes)
                 == "534f524455504401" + Self.run + "0300000000000000" + "5802000000000000"
                 + "0403020100000000" + "18000000" + "00000000")
         let back = try bytes.withUnsafeBytes { try UpdateHeader(decoding: $0) }

@@ -1,5 +1,6 @@
 import Compute
 import Configuration
+import Custody
 import Datasets
 import Encoding
 import Federation
@@ -519,11 +520,11 @@ private final class DiagnosticJournal: SimulationJournal {
 
     init() throws { silent = try SilentJournal() }
 
-    func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
+    func cohortGenerator(round: Int) throws -> CohortGenerator<KeyedNoise> {
         try silent.cohortGenerator(round: round)
     }
 
-    func treeNoiseSource(step: Int) throws -> SecretNoiseSource { try silent.treeNoiseSource(step: step) }
+    func treeNoiseSource(step: Int) throws -> KeyedNoise { try silent.treeNoiseSource(step: step) }
 
     func diagnose(_ diagnostics: RoundDiagnostics) { self.diagnostics.append(diagnostics) }
 

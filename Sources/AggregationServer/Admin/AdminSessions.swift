@@ -1,6 +1,7 @@
 internal import Cryptography
 internal import Foundation
 internal import Messages
+internal import Notation
 internal import Synchronization
 
 /// Sessions of browsers: a random cookie, kept as its hash, and a second secret that actions must repeat. They end
@@ -28,8 +29,8 @@ final class AdminSessions: Sendable {
     /// Opens a session for the holder of a token; throws when there is no randomness.
     func open(_ administrator: Administrator, token: String) throws -> Opened {
         let tokenHash = try SHA256.hash(Array(token.utf8))
-        let cookie = RunIdentity.text(try SecureRandom.bytes(count: 32))
-        let forgeryToken = RunIdentity.text(try SecureRandom.bytes(count: 32))
+        let cookie = Hexadecimal.text(of: try SecureRandom.bytes(count: 32))
+        let forgeryToken = Hexadecimal.text(of: try SecureRandom.bytes(count: 32))
         let hash = try SHA256.hash(Array(cookie.utf8))
         let now = Date().timeIntervalSince1970
         sessions.withLock { sessions in

@@ -3,6 +3,7 @@ internal import Cryptography
 internal import Foundation
 internal import Glibc
 internal import Messages
+internal import Notation
 internal import Synchronization
 
 /// What an administrator may do.
@@ -130,7 +131,8 @@ final class AdminTokens: Sendable {
             guard let role = try section.choice("role", of: AdminRole.self) else {
                 throw section.error("role", "is missing: viewer or operator")
             }
-            guard let text = try section.string("sha256"), let hash = RunIdentity.digest(text) else {
+            guard let text = try section.string("sha256"), let hash = Hexadecimal.bytes(of: text, count: 32)
+            else {
                 throw section.error("sha256", "must be 64 lower-case hexadecimal digits")
             }
             let expires = try section.integer("expires")

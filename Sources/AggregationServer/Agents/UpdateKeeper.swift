@@ -1,6 +1,7 @@
 internal import Compute
 internal import Glibc
 internal import Messages
+internal import Notation
 internal import SecureAggregation
 internal import Transport
 
@@ -76,7 +77,7 @@ final class UpdateKeeper: Sendable {
             .report(
                 IncomingReport(
                     agent: job.agent, key: job.form.key, header: job.update.header,
-                    digest: RunIdentity.text(job.update.digest), bytes: job.update.bytes, path: path,
+                    digest: Hexadecimal.text(of: job.update.digest), bytes: job.update.bytes, path: path,
                     content: content, responder: job.responder)))
     }
 

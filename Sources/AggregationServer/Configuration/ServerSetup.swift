@@ -32,8 +32,8 @@ package struct ServerSetup: Sendable {
         loss = try data.loss(configuration.task, model)
         plan = try TaskPlan(configuration.task, model: model, population: configuration.population)
         taskText = Self.resolved(configuration.taskSection, plan).text()
-        taskDigest = try Hash.text(Array(taskText.utf8))
-        schemaDigest = try Hash.text(Array(data.preprocessing.text().utf8))
+        taskDigest = try SHA256.text(of: Array(taskText.utf8))
+        schemaDigest = try SHA256.text(of: Array(data.preprocessing.text().utf8))
         holdout = configuration.task.holdout == .server ? data.holdout : nil
         divergedLoss = holdout.map { 1000 * Self.ignorantLoss($0.targets) } ?? .infinity
         description = ModelFile.Description(

@@ -3,6 +3,7 @@ internal import Federation
 internal import Foundation
 internal import HTTPWire
 internal import Messages
+internal import Notation
 internal import Operations
 internal import SecureAggregation
 internal import Transport
@@ -100,8 +101,8 @@ final class MaskedDesk {
             identities[name] = identity
             places[identity] = client
         }
-        guard let model = RunIdentity.digest(run.modelSHA256),
-            let task = RunIdentity.digest(context.setup.taskDigest)
+        guard let model = Hexadecimal.bytes(of: run.modelSHA256, count: 32),
+            let task = Hexadecimal.bytes(of: context.setup.taskDigest, count: 32)
         else { throw Failure(.internalFault, "a digest is not one") }
         let binding = try plan.binding(
             run: run.run, round: file.round, modelDigest: model,

@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Custody
 internal import Encoding
 internal import Federation
 internal import Learning
@@ -122,7 +123,7 @@ final class ReleaseDesk: RoundCompletionPort {
     }
 
     func identify(_ sum: NoisedSum, round: Int) throws -> String {
-        let digest = try Hash.text(packed: sum.vector)
+        let digest = try SHA256.text(packed: sum.vector)
         if var file = rounds.file {
             file.noisySumSHA256 = digest
             rounds.keep(file)
@@ -133,7 +134,7 @@ final class ReleaseDesk: RoundCompletionPort {
     /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run
     /// cannot lie there.
     private func treeNoiseKey(charge: Int) throws -> SharedSecret {
-        if let stored = try state.treeNoiseKey() { return SharedSecret(SecretBytes(copying: stored)) }
+        if let stored = try state.treeNoiseKey.read() { return stored }
         let leaves = plan.privacy?.tree?.leaves ?? 1
         guard books.run.treeNoiseSHA256 == nil, charge <= 1 || (charge - 1) % leaves == 0
         else {
@@ -142,13 +143,10 @@ final class ReleaseDesk: RoundCompletionPort {
                 "\(state.treeNoisePath): missing, and the noise of earlier rounds with it; "
                     + "restore it from a backup")
         }
-        let key = try SecretBytes.random(count: TreeNoiseSource.keyByteCount)
-        let digest = try key.withUnsafeBytes { bytes in
-            try state.writeTreeNoiseKey(Array(bytes))
-            return try Hash.text(Array(bytes))
-        }
+        let key = try state.treeNoiseKey.make()
+        let digest = try RunKeyFile.digest(of: key)
         books.note { $0.treeNoiseSHA256 = digest }
-        return SharedSecret(key)
+        return key
     }
 
     // MARK: The ledger
@@ -210,10 +208,10 @@ final class ReleaseDesk: RoundCompletionPort {
         file.accuracy = Self.finite(metrics?.accuracy)
         file.loss = Self.finite(metrics?.loss)
         file.examplesPerClient = Self.finite(metrics?.examples)
-        file.epsilon = Self.finite(try? ledger.spent(rounds: rounds.charged))
-        file.epsilonServer = Self.finite(try? ledger.spentAgainstServer(rounds: rounds.charged))
-        file.epsilonMembers = Self.finite(try? ledger.spentAgainstMembers(rounds: rounds.charged))
-        file.epsilonExample = Self.finite(try? ledger.spentByExample(rounds: rounds.charged))
+        file.epsilon = Self.finite(try? ledger.spent())
+        file.epsilonServer = Self.finite(try? ledger.spentAgainstServer())
+        file.epsilonMembers = Self.finite(try? ledger.spentAgainstMembers())
+        file.epsilonExample = Self.finite(try? ledger.spentByExample())
         try state.write(file)
         try state.writeLatest(number)
         (model, movement) = (next.model, next.movement)

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Encoding
 internal import Federation
 internal import Glibc
@@ -83,7 +84,7 @@ final class ReportDesk {
     func note(_ client: Int, in file: inout RoundFile) throws {
         let path = spool.reportPath(round: file.round, client: client)
         guard let report = try state.map(path) else { throw StateDirectory.missing(path) }
-        file.reports[String(client)] = try Hash.text(of: report)
+        file.reports[String(client)] = try SHA256.text(of: report)
         file.bytesUp += report.count
     }
 

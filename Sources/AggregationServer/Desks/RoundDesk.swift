@@ -1,3 +1,4 @@
+internal import Custody
 internal import Federation
 internal import Operations
 
@@ -14,7 +15,7 @@ final class RoundDesk {
 
     private let context: DeskContext
     private var engine: RoundEngine
-    private var generator: SecureCohortGenerator
+    private var generator: CohortGenerator<SecureNoise>
     /// Steps that are due, the first first.
     private var steps: [RoundAction] = []
     /// The last round whose collection was logged as closed.
@@ -27,7 +28,7 @@ final class RoundDesk {
     init(_ context: DeskContext) throws {
         self.context = context
         engine = RoundEngine(rules: Self.rules(context.plan))
-        generator = try SecureCohortGenerator()
+        generator = try CohortGenerator<SecureNoise>()
     }
 
     /// Begins after `round`, of which `charged` were charged, as `books` say besides; they do not have the last

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Encoding
 internal import Federation
 internal import HTTPWire
@@ -57,7 +58,7 @@ extension AgentRouter {
         _ agent: AgentIdentity, _ key: RoundKey, _ step: ProtocolStep, _ members: Int, _ responder: Responder
     ) -> RequestDecision {
         let sink = CollectingSink { [mailbox] bytes in
-            guard let digest = try? Hash.text(bytes) else {
+            guard let digest = try? SHA256.text(of: bytes) else {
                 return .respond(.refusal(500, "internal", "the message cannot be hashed"))
             }
             mailbox.post(

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Encoding
 internal import Messages
 internal import SecureAggregation
@@ -72,7 +73,8 @@ final class MaskedReportReader: Sendable {
                 .masked(
                     MaskedMessage(
                         agent: job.agent, key: job.form.key, content: .report(vector),
-                        digest: try Hash.text(job.body), bytes: job.body.count, responder: job.responder)))
+                        digest: try SHA256.text(of: job.body), bytes: job.body.count, responder: job.responder
+                    )))
         } catch {
             job.responder.respond(.refusal(422, "malformed", "\(error)"))
         }

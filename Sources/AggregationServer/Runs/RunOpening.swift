@@ -5,6 +5,7 @@ internal import Federation
 internal import Learning
 internal import Ledger
 internal import Messages
+internal import Notation
 internal import Operations
 internal import Privacy
 
@@ -47,7 +48,7 @@ struct RunOpening {
         try state.writeLatest(0)
         model = try StoredModel(0, digest: digest, in: state, layout: plan.model.layout)
         var run = RunState(
-            run: RunIdentity.text(try SecureRandom.bytes(count: AgentProtocol.runBytes)),
+            run: Hexadecimal.text(of: try SecureRandom.bytes(count: AgentProtocol.runBytes)),
             taskSHA256: setup.taskDigest, seed: setup.configuration.seed,
             population: setup.configuration.population, created: now, modelSHA256: digest)
         (run.ledger, run.memorySHA256) = (.nothing, try memoryHash.text())

@@ -1,3 +1,4 @@
+internal import Custody
 internal import Federation
 internal import Ledger
 internal import Operations
@@ -34,7 +35,7 @@ struct StateAgreement {
     func treeNoiseDigest() throws -> String? {
         guard let leaves = plan.privacy?.tree?.leaves else { return nil }
         let path = state.treeNoisePath
-        let digest = try state.treeNoiseKey().map { try Hash.text($0) }
+        let digest = try state.treeNoiseKey.read().map { try RunKeyFile.digest(of: $0) }
         guard let expected = run.treeNoiseSHA256 ?? digest else {
             guard run.charged % leaves == 0 || run.restoredThrough != nil else {
                 throw Failure(

@@ -1,6 +1,7 @@
 internal import Cryptography
 internal import Foundation
 internal import Messages
+internal import Notation
 internal import Operations
 
 /// One agent as the server knows it.
@@ -109,7 +110,7 @@ struct AgentRegistry {
 
     /// What ties the first `count` names to their places, hexadecimal.
     func digest(of count: Int) -> String {
-        RunIdentity.text(count == 0 ? [] : chain[count - 1])
+        Hexadecimal.text(of: count == 0 ? [] : chain[count - 1])
     }
 
     /// Place of a name.

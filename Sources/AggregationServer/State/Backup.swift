@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Custody
 internal import Foundation
 internal import Glibc
 internal import Ledger
@@ -146,18 +147,16 @@ package enum Backup {
         guard rename(unverified, state.runPath) == 0, var run = try state.run() else {
             throw Failure(.storage, "\(path): holds no run.json")
         }
-        guard let key = try StoredLedgerKey.read("\(state.ledger).key").map(LedgerKey.init) else {
+        guard let key = try state.ledgerKey.read() else {
             throw Failure(.storage, "\(path): holds no ledger key")
         }
-        let verdict = LedgerVerification(
-            hash: LedgerDigest(), verifier: key, trustedKey: key.publicKey
-        ).verify(try LedgerBytes.read(state.ledger))
+        let verdict = try LedgerVerification.verdict(on: LedgerFile.bytes(at: state.ledger) ?? [], key: key)
         if let finding = verdict.findings.first { throw Failure(.storage, "\(path): its ledger: \(finding)") }
         if let complaint = (run.ledger ?? .nothing).complaint(verdict, round: run.round) {
             throw Failure(.storage, "\(path): \(complaint)")
         }
         guard let model = try state.map(state.modelPath(run.modelRound)),
-            try Hash.text(of: model) == run.modelSHA256
+            try SHA256.text(of: model) == run.modelSHA256
         else { throw Failure(.storage, "\(path): its model is not the one that its run.json names") }
         guard manifest.describes(run, manifest.files) else {
             throw Failure(.storage, "\(path): its manifest is not that of its run.json")
@@ -209,11 +208,9 @@ private struct BackupSource {
             ("models/\(StateDirectory.name(run.modelRound)).memory", memory),
         ]
         guard let seed = try StoredFile.bytes(at: "\(state.ledger).key"),
-            let key = try StoredLedgerKey.read("\(state.ledger).key").map(LedgerKey.init)
+            let key = try state.ledgerKey.read()
         else { throw StateDirectory.missing("\(state.ledger).key") }
-        let verdict = LedgerVerification(
-            hash: LedgerDigest(), verifier: key, trustedKey: key.publicKey
-        ).verify(try LedgerBytes.read(state.ledger))
+        let verdict = try LedgerVerification.verdict(on: LedgerFile.bytes(at: state.ledger) ?? [], key: key)
         let standing = binding.standing(of: verdict.lines)
         guard case .holds = standing, verdict.findings.isEmpty else {
             let why = verdict.findings.first.map { "\($0)" } ?? "it does not agree with run.json"
@@ -241,7 +238,7 @@ private struct BackupSource {
         var files: [BackupManifest.File] = []
         for (name, bytes) in small {
             try archive.add(name, bytes: bytes.count) { append in try bytes.withUnsafeBytes(append) }
-            files.append(.init(path: name, bytes: bytes.count, sha256: try Hash.text(bytes)))
+            files.append(.init(path: name, bytes: bytes.count, sha256: try SHA256.text(of: bytes)))
         }
         for (name, file) in large {
             let hash = try RunningHash()

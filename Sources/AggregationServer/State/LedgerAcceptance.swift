@@ -1,3 +1,4 @@
+internal import Custody
 internal import Foundation
 internal import Glibc
 internal import Ledger
@@ -54,16 +55,8 @@ package struct LedgerAcceptance {
         self.state = state
         guard let run = try state.run() else { throw StateDirectory.missing(state.runPath) }
         self.run = run
-        let key = try? StoredLedgerKey.read("\(state.ledger).key").map(LedgerKey.init)
-        self.key = key
-        let bytes = try LedgerBytes.read(state.ledger)
-        if let key {
-            verdict = LedgerVerification(
-                hash: LedgerDigest(), verifier: key, trustedKey: key.publicKey
-            ).verify(bytes)
-        } else {
-            verdict = LedgerVerification(hash: LedgerDigest(), verifier: UncheckedSignatures()).verify(bytes)
-        }
+        key = try? state.ledgerKey.read()
+        verdict = LedgerVerification.verdict(on: try LedgerFile.bytes(at: state.ledger) ?? [], key: key)
         isTrusted =
             key != nil && verdict.findings.isEmpty && !verdict.lines.isEmpty
             && verdict.lines.allSatisfy { $0.run == run.run }
@@ -119,7 +112,7 @@ package struct LedgerAcceptance {
             isTrusted ? max(0, isForked ? remembered : remembered - present) : max(remembered, written)
         let template = try template(isNeeded: missing > 0)
         let moved = try isTrusted ? nil : moveAside()
-        var ledger = try open(template)
+        let ledger = try open(template)
         let first = max(last + 1, greatest - missing + 1, 1)
         let costs = (0..<missing).compactMap { template.costs(charge: present + $0 + 1) }
         let epsilon = try Self.epsilon(costs, template.openingEntry)
@@ -129,16 +122,16 @@ package struct LedgerAcceptance {
             ? "no round had to be charged anew"
             : "\(missing) round\(missing == 1 ? "" : "s") charged anew (\(first) to \(first + missing - 1)), \(shown)"
         let action = "accept: \(finding); \(counted)\(reason.map { "; \($0)" } ?? "")"
-        try ledger.recordAdministration(actor: actor, action: action, time: Self.now)
+        try ledger.record(actor: actor, action: action)
         for (place, cost) in costs.enumerated() {
-            try ledger.charge(
-                round: first + place, costs: cost, within: PrivacyBudget(epsilon: .infinity, delta: 0.5),
-                time: Self.now, epsilon: { _, _ in .infinity })
-            try ledger.abandon(round: first + place, reason: "charged anew by accept", time: Self.now)
+            try ledger.chargeAnew(
+                round: first + place, costs: cost, abandonedFor: "charged anew by accept")
         }
         let end = max(greatest, first + missing - 1)
-        guard let head = ledger.head else { throw LedgerError.failedBefore }
-        try bind(template, head: head, rounds: ledger.state.rounds.count, end: end)
+        guard let head = ledger.head, let rounds = ledger.state?.rounds.count else {
+            throw LedgerError.failedBefore
+        }
+        try bind(template, head: head, rounds: rounds, end: end)
         return Outcome(
             finding: finding, chargedAnew: missing, epsilon: epsilon, movedAside: moved, lines: head.sequence,
             head: head.hash, round: end)
@@ -177,14 +170,15 @@ package struct LedgerAcceptance {
         throw Failure(.storage, "\(state.ledger): too many refused ledgers beside it; move them away")
     }
 
-    private func open(_ template: LedgerBinding) throws -> PrivacyLedger {
+    private func open(_ template: LedgerBinding) throws -> TaskLedger {
         guard let opening = template.openingEntry else { throw StateDirectory.missing(state.ledger) }
-        let path = "\(state.ledger).key"
-        let signer = try key ?? LedgerKey(StoredLedgerKey.make(path))
+        let identity = TaskLedger.Identity(
+            run: run.run, opening: opening, budget: PrivacyBudget(epsilon: .infinity, delta: opening.delta),
+            key: try key ?? state.ledgerKey.make())
         do {
-            return try PrivacyLedger(
-                run: run.run, opening: opening, time: Self.now, hash: LedgerDigest(), signer: signer,
-                verifier: signer, store: LedgerLines(path: state.ledger))
+            return try TaskLedger(
+                identity, file: { [state] in try LedgerFile(state.ledger) }, accountant: { _, _ in .infinity }
+            )
         } catch let error as LedgerError {
             throw Failure(.storage, "\(state.ledger): \(error)")
         }
@@ -216,13 +210,9 @@ package struct LedgerAcceptance {
     private static func epsilon(
         _ costs: [LedgerEntry.RoundCosts], _ opening: LedgerEntry.Opening?
     ) throws -> Double? {
-        let events = try costs.flatMap(\.released).map { event in
-            try JSONDecoder().decode(PrivacyEvent.self, from: Data(event.json.utf8))
-        }
+        let events = try costs.flatMap(\.released).map { try $0.privacyEvent() }
         guard !events.isEmpty, let delta = opening?.delta else { return nil }
         let epsilon = try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: delta).epsilon
         return epsilon.isFinite ? epsilon : nil
     }
-
-    private static var now: String { Date.now.formatted(.iso8601) }
 }

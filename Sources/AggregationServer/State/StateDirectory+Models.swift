@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Federation
 internal import Foundation
 internal import Messages
@@ -73,8 +74,8 @@ extension StateDirectory {
     /// it already.
     func mendLatest(_ round: Int, digest: String, next: Int) throws {
         if let latest = try map(latestPath) {
-            let known = try map(modelPath(next)).map { try Hash.text(of: $0) }
-            let found = try Hash.text(of: latest)
+            let known = try map(modelPath(next)).map { try SHA256.text(of: $0) }
+            let found = try SHA256.text(of: latest)
             if found == digest || found == known { return }
         }
         try writeLatest(round)
@@ -87,7 +88,7 @@ extension StateDirectory {
     ) throws -> StoredOptimizerState {
         let path = optimizerStatePath(round)
         guard let file = try map(path) else { throw Self.missing(path) }
-        if let digest, try Hash.text(of: file) != digest { throw Self.damaged(path) }
+        if let digest, try SHA256.text(of: file) != digest { throw Self.damaged(path) }
         return try StoredOptimizerState(file, path: path, names: names, count: count)
     }
 

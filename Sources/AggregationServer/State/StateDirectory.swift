@@ -1,3 +1,4 @@
+internal import Custody
 internal import Encoding
 internal import Foundation
 internal import Glibc
@@ -25,18 +26,11 @@ struct StateDirectory: Sendable {
     /// The path of the key of noise in trees over rounds, as secret as the exact sums.
     var treeNoisePath: String { "\(path)/tree-noise.key" }
 
-    /// That key; nil where none was made. Throws when it is damaged.
-    func treeNoiseKey() throws -> [UInt8]? {
-        guard let bytes = try contents(treeNoisePath) else { return nil }
-        guard bytes.count == TreeNoiseSource.keyByteCount else {
-            throw Failure(.storage, "\(treeNoisePath): damaged; restore it from a backup")
-        }
-        return bytes
-    }
+    /// The file of that key.
+    var treeNoiseKey: RunKeyFile { RunKeyFile(treeNoisePath) }
 
-    func writeTreeNoiseKey(_ bytes: [UInt8]) throws {
-        try AtomicFile.write(bytes, to: treeNoisePath, mode: 0o600)
-    }
+    /// The file of the key that signs the ledger.
+    var ledgerKey: LedgerKeyFile { LedgerKeyFile("\(ledger).key") }
 
     /// Bytes that this process may still write on the device; nil when the system does not say.
     var freeBytes: Int? {

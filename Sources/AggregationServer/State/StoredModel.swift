@@ -1,5 +1,6 @@
 internal import Compute
 internal import Configuration
+internal import Cryptography
 internal import Federation
 internal import Messages
 internal import Operations
@@ -33,7 +34,7 @@ struct StoredModel: Sendable {
     /// Reads the whole file once. Throws a storage `Failure` where it has not the digest, a ``ConfigurationError``
     /// where a parameter is not finite.
     func verify(path: String) throws {
-        guard try Hash.text(of: buffer) == digest else {
+        guard try SHA256.text(of: buffer) == digest else {
             throw Failure(.storage, "\(path): missing or damaged; restore it from a backup")
         }
         guard values.areFinite else {

@@ -3,6 +3,7 @@ package import Federation
 package import FoundationEssentials
 package import Ledger
 internal import Messages
+internal import Notation
 internal import Operations
 package import SecureAggregation
 
@@ -47,8 +48,8 @@ package struct MaskingSettings: Sendable {
 
     /// What this agent agrees with its peers on; all of it is computed here, nothing is asked of the server.
     private func binding(_ work: RoundWork) throws -> RoundBinding {
-        guard let model = RunIdentity.digest(work.message.model.sha256),
-            let task = RunIdentity.digest(work.task.digest)
+        guard let model = Hexadecimal.bytes(of: work.message.model.sha256, count: 32),
+            let task = Hexadecimal.bytes(of: work.task.digest, count: 32)
         else { throw UnusablePlan("a digest of the assignment is not one") }
         return try work.plan.binding(
             run: work.message.run, round: work.message.round, modelDigest: model,
@@ -84,6 +85,6 @@ package struct PinnedRoster: Equatable, Sendable {
         }.map { String($0) }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
         guard !names.isEmpty else { throw Failure(.invalidInput, "policy.roster: \(path): names no agent") }
         members = Set(try names.map { try MemberIdentity(name: $0) })
-        digest = Digest.text(of: try SHA256.hash(bytes))
+        digest = try SHA256.text(of: bytes)
     }
 }

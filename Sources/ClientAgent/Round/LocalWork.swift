@@ -1,4 +1,5 @@
 internal import Compute
+internal import Custody
 internal import Federation
 internal import Learning
 

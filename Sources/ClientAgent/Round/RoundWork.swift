@@ -1,6 +1,7 @@
 package import Compute
 internal import Configuration
 internal import Cryptography
+internal import Custody
 package import Datasets
 internal import Encoding
 package import Federation
@@ -29,7 +30,7 @@ package struct AssignedTask: Sendable {
 
     /// Reads a task's text, which must have the digest that the server states for it.
     init(text: String, statedDigest: String) throws {
-        digest = Digest.text(of: try SHA256.hash(Array(text.utf8)))
+        digest = try SHA256.text(of: Array(text.utf8))
         guard digest == statedDigest else {
             throw UnusablePlan("the task has not the SHA-256 that the server states")
         }
@@ -75,7 +76,7 @@ package struct RoundWork {
             description.data == .null
             ? nil : try Preprocessing(description.data, path: "\(name): sordino.data")
         if let stated = message.schemaSHA256 {
-            let digest = Digest.text(of: try SHA256.hash(Array(description.data.text().utf8)))
+            let digest = try SHA256.text(of: Array(description.data.text().utf8))
             guard digest == stated else {
                 throw UnusablePlan("the published model carries another schema than the assignment states")
             }

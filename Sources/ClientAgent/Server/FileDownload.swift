@@ -58,7 +58,7 @@ package final class FileDownload: DownloadTarget {
     /// The whole model, its digest verified; nil when it is another, which is then removed.
     package func verified() throws -> SharedBuffer? {
         let bytes = try SharedBuffer(mappingFileAt: path)
-        guard isComplete, Digest.text(of: try SHA256.hash(bytes.bytes)) == digest else {
+        guard isComplete, try SHA256.text(of: bytes.bytes) == digest else {
             drop()
             return nil
         }

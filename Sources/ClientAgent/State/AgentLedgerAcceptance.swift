@@ -1,3 +1,4 @@
+internal import Custody
 internal import Federation
 internal import Glibc
 internal import Ledger
@@ -33,13 +34,12 @@ package struct AgentLedgerAcceptance {
         let state = try StateDirectory(stateDirectory)
         let progress = try readProgress(state)
         let runs = try AgentLedgers.runs(in: state, progress)
-        let keyPath = state.file("ledger.key")
+        let keyFile = AgentLedgers.keyFile(in: state)
         // A key that is lost or damaged cannot come back: the ledgers get a new one.
-        if (try? StoredFile.size(at: keyPath)) == nil || (try? LedgerKey(path: keyPath)) == nil {
-            try moveAside(keyPath)
-        }
+        let kept = try? keyFile.read()
+        if kept == nil { try moveAside(keyFile.path) }
         var acceptance = AgentLedgerAcceptance(
-            state: state, progress: progress, key: try LedgerKey(path: keyPath))
+            state: state, progress: progress, key: try kept ?? keyFile.make())
         var outcomes: [Outcome] = []
         for run in runs {
             let ledger = try StoredLedger(run, in: state, key: acceptance.key, progress: progress)
@@ -84,20 +84,18 @@ package struct AgentLedgerAcceptance {
             : max(known, written, ledger.begun > 0 ? 1 : 0)
         let moved = ledger.isTrusted ? nil : try Self.moveAside(ledger.path)
         let costs = try costs(ledger)
-        var file = try open(ledger)
+        let file = try open(ledger)
         let first = max(last + 1, ledger.begun - missing + 1, 1)
-        let epsilon = try Self.epsilon(costs, rounds: missing, delta: file.state.opening?.delta ?? 1e-5)
+        let epsilon = try Self.epsilon(costs, rounds: missing, delta: file.state?.opening?.delta ?? 1e-5)
         let action =
             "accept: \(finding); \(missing) rounds charged anew, epsilon \(epsilon) of theirs alone"
             + (reason.map { "; \($0)" } ?? "")
-        try file.recordAdministration(actor: "owner", action: action, time: AgentLedgers.now)
+        try file.record(actor: "owner", action: action)
         for round in first..<first + missing {
-            try file.charge(
-                round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: 0.5),
-                time: AgentLedgers.now, epsilon: { _, _ in .infinity })
+            try file.chargeAnew(round: round, costs: costs, abandonedFor: nil)
         }
         progress.end(run: ledger.run, round: max(last, first + missing - 1))
-        bindings[ledger.run] = AgentLedgers.binding(file.head, file.state)
+        bindings[ledger.run] = try AgentLedgers.binding(file)
         return Outcome(
             run: ledger.run, finding: finding, chargedAnew: missing, epsilon: epsilon, movedAside: moved)
     }
@@ -107,20 +105,17 @@ package struct AgentLedgerAcceptance {
         if let costs = ledger.binding.costs(charge: 1) { return costs }
         if let costs = ledger.verdict?.state.rounds.last?.charge { return costs }
         let event = PrivacyPlan.unprotected(.addOrRemoveOne)
-        return LedgerEntry.RoundCosts(released: [], server: [try AgentLedgers.ledgerEvent(event)])
+        return LedgerEntry.RoundCosts(released: [], server: [try LedgerEvent(event)])
     }
 
-    private func open(_ ledger: StoredLedger) throws -> PrivacyLedger {
-        let folder = try OutputDirectory(state.file("runs/\(ledger.run)"), mode: 0o700)
+    private func open(_ ledger: StoredLedger) throws -> TaskLedger {
         let opening =
             ledger.verdict?.state.opening ?? ledger.binding.openingEntry
             ?? LedgerEntry.Opening(
                 taskDigest: "", adjacency: .addOrRemoveOne, delta: 1e-5, epsilonLimit: .infinity,
                 serverEpsilonLimit: .infinity)
         do {
-            return try PrivacyLedger(
-                run: ledger.run, opening: opening, time: AgentLedgers.now, hash: LedgerDigest(), signer: key,
-                verifier: key, store: LedgerFile(path: folder.file("ledger.jsonl")))
+            return try AgentLedgers.open(ledger.run, opening, in: state, key: key)
         } catch let error as LedgerError {
             throw Failure(.storage, "\(ledger.path): \(error)")
         }
@@ -129,9 +124,9 @@ package struct AgentLedgerAcceptance {
     private static func epsilon(
         _ costs: LedgerEntry.RoundCosts, rounds: Int, delta: Double
     ) throws -> Double {
-        let events = try costs.server.map { try AgentLedgers.event($0) }
-        return try AgentLedgers.epsilon(
-            of: (0..<rounds).flatMap { _ in events }, delta: delta)
+        guard rounds > 0 else { return 0 }
+        let events = try costs.server.map { try $0.privacyEvent().repeated(rounds) }
+        return try AgentLedgers.epsilon(of: events, delta: delta)
     }
 
     @discardableResult

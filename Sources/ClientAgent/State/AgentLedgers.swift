@@ -1,6 +1,5 @@
+internal import Custody
 package import Federation
-internal import FoundationEssentials
-internal import Glibc
 package import Ledger
 internal import Operations
 package import Privacy
@@ -10,19 +9,14 @@ package import Privacy
 package final class AgentLedgers {
     private let state: StateDirectory
     private let key: LedgerKey
-    /// What the rounds of every run cost against the server.
-    private var events: [String: [LedgerEvent]] = [:]
+    /// What the rounds of every run cost against the server, like events composed.
+    private var events: [String: [PrivacyEvent]] = [:]
     /// What they cost a single record, and against other members of the cohorts; nil where a ledger does not say.
-    private var recordEvents: [String: [LedgerEvent]] = [:]
-    private var memberEvents: [String: [LedgerEvent]?] = [:]
-    /// The ledger that is written to, with what it was opened for.
-    private var open: Open?
-
-    private final class Open {
-        var ledger: PrivacyLedger
-
-        init(_ ledger: consuming PrivacyLedger) { self.ledger = ledger }
-    }
+    private var recordEvents: [String: [PrivacyEvent]] = [:]
+    private var memberEvents: [String: [PrivacyEvent]?] = [:]
+    /// The ledger that is written to.
+    private var open: (run: String, ledger: TaskLedger)?
+    private var reader = LedgerReader()
 
     /// What each run's ledger has now, for `progress.json`.
     package private(set) var bindings: [String: LedgerBinding] = [:]
@@ -41,10 +35,29 @@ package final class AgentLedgers {
                 throw Failure(.storage, "\(ledger.path): \(complaint); \(Self.wayOn)")
             }
             guard let verdict = ledger.verdict else { continue }
-            keep(ledger.run, verdict.state)
+            try keep(ledger.run, verdict.state)
             bindings[ledger.run] = Self.binding(verdict.head, verdict.state)
         }
         try Self.checkOutbox(state, ledgers)
+    }
+
+    /// The ledger of a run, opened to be written to.
+    static func open(
+        _ run: String, _ opening: LedgerEntry.Opening, in state: StateDirectory, key: LedgerKey
+    ) throws -> TaskLedger {
+        let folder = try OutputDirectory(state.file("runs/\(run)"), mode: 0o700)
+        // The limit is the policy's, over all runs; a ledger only records.
+        let budget = PrivacyBudget(epsilon: .infinity, delta: opening.delta)
+        return try TaskLedger(
+            TaskLedger.Identity(run: run, opening: opening, budget: budget, key: key),
+            file: { try LedgerFile(folder.file("ledger.jsonl"), followsLinks: false) },
+            accountant: { _, _ in .infinity })
+    }
+
+    /// What is to be remembered of a ledger that is open.
+    static func binding(_ ledger: TaskLedger) throws -> LedgerBinding? {
+        guard let state = ledger.state else { throw LedgerError.failedBefore }
+        return binding(ledger.head, state)
     }
 
     /// What is to be remembered of a ledger.
@@ -58,15 +71,14 @@ package final class AgentLedgers {
 
     /// Greatest round of `run` that was charged, 0 for none.
     package func lastRound(of run: String, task: TaskPlan, taskDigest: String) throws -> Int {
-        try ledger(run: run, task: task, taskDigest: taskDigest).ledger.state.rounds.last?.number ?? 0
+        try ledger(run: run, task: task, taskDigest: taskDigest).state?.rounds.last?.number ?? 0
     }
 
     /// ε against the server at `delta` over every round charged so far, `next` included; infinite when `next`
     /// is nil (the server would see the exact update). Throws where no accountant knows an event.
     package func epsilon(after next: PrivacyEvent?, delta: Double) throws -> Double {
         guard let next else { return .infinity }
-        let spent = try events.values.joined().map { try Self.event($0) }
-        return try Self.epsilon(of: spent + [next], delta: delta)
+        return try Self.epsilon(of: events.values.joined() + [next], delta: delta)
     }
 
     /// What the agent will have spent once a round of `task` is charged, over every run: against the server and other
@@ -74,11 +86,6 @@ package final class AgentLedgers {
     func spending(
         after task: TaskPlan, delta: Double, deltaExample: Double, countsMembers: Bool
     ) throws -> Spending {
-        func total(_ spent: some Sequence<LedgerEvent>, _ next: [PrivacyEvent], _ delta: Double) throws
-            -> Double
-        {
-            try Self.epsilon(of: spent.map { try Self.event($0) } + next, delta: delta)
-        }
         // A ledger that does not say what members could tell bounds nothing.
         let members = memberEvents.values.compactMap(\.self)
         let isStated = members.count == memberEvents.count
@@ -86,22 +93,24 @@ package final class AgentLedgers {
             server: try epsilon(after: task.privacy?.serverEvent, delta: delta),
             members: try task.privacy.map { privacy in
                 guard isStated, countsMembers else { return .infinity }
-                return try total(members.joined(), privacy.membersEvents(charge: 1), delta)
+                return try Self.epsilon(
+                    of: members.joined() + privacy.membersEvents(charge: 1), delta: delta)
             },
             record: try task.example.map {
-                try total(recordEvents.values.joined(), [$0.event(rounds: 1)], deltaExample)
+                try Self.epsilon(
+                    of: recordEvents.values.joined() + [$0.event(rounds: 1)], delta: deltaExample)
             })
     }
 
-    private func keep(_ run: String, _ ledger: LedgerState) {
-        events[run] = ledger.serverEvents
-        recordEvents[run] = ledger.exampleEvents
-        memberEvents[run] = .some(ledger.membersEvents)
+    private func keep(_ run: String, _ ledger: LedgerState) throws {
+        events[run] = try reader.events(ledger.serverEvents)
+        recordEvents[run] = try reader.events(ledger.exampleEvents)
+        memberEvents[run] = .some(try ledger.membersEvents.map { try reader.events($0) })
     }
 
     /// ε against the server so far.
     package func spent(delta: Double) throws -> Double {
-        try Self.epsilon(of: events.values.joined().map { try Self.event($0) }, delta: delta)
+        try Self.epsilon(of: Array(events.values.joined()), delta: delta)
     }
 
     /// Charges a round at its full cost, durably; a round that is charged already is left as it is. Throws
@@ -111,54 +120,36 @@ package final class AgentLedgers {
     package func charge(
         run: String, round: Int, task: TaskPlan, taskDigest: String
     ) throws {
-        let open = try ledger(run: run, task: task, taskDigest: taskDigest)
+        let ledger = try ledger(run: run, task: task, taskDigest: taskDigest)
         let privacy = task.privacy
         // Whatever tree of noise a round is in, this agent is in no other round of it: it pays for the whole tree.
         let released = privacy?.events(charge: 1) ?? []
         // A server that sees the exact update learns without bound, and no later noise takes that back.
         let server = privacy?.serverEvent ?? PrivacyPlan.unprotected(task.configuration.privacy.adjacency)
-        let costs = LedgerEntry.RoundCosts(
-            released: try released.map(Self.ledgerEvent), server: [try Self.ledgerEvent(server)],
-            example: try [task.example?.event(rounds: 1)].compactMap {
-                try $0.map(Self.ledgerEvent)
-            }, members: try (privacy?.membersEvents(charge: 1) ?? []).map(Self.ledgerEvent))
-        // The limit is the policy's, over all runs; this ledger only records.
-        try open.ledger.charge(
-            round: round, costs: costs, within: PrivacyBudget(epsilon: .infinity, delta: Self.delta(task)),
-            time: Self.now, epsilon: { _, _ in .infinity })
-        keep(run, open.ledger.state)
-        bindings[run] = Self.binding(open.ledger.head, open.ledger.state)
+        try ledger.charge(
+            round: round,
+            costs: RoundCosts(
+                released: released, server: [server],
+                example: [task.example?.event(rounds: 1)].compactMap(\.self),
+                members: privacy?.membersEvents(charge: 1) ?? []))
+        guard let state = ledger.state else { throw LedgerError.failedBefore }
+        try keep(run, state)
+        bindings[run] = Self.binding(ledger.head, state)
     }
 
-    private func ledger(run: String, task: TaskPlan, taskDigest: String) throws -> Open {
-        if let open, open.ledger.run == run { return open }
-        let folder = try OutputDirectory(state.file("runs/\(run)"), mode: 0o700)
+    private func ledger(run: String, task: TaskPlan, taskDigest: String) throws -> TaskLedger {
+        if let open, open.run == run { return open.ledger }
         let privacy = task.privacy?.configuration
         let opening = LedgerEntry.Opening(
             taskDigest: taskDigest, adjacency: privacy?.adjacency ?? .addOrRemoveOne,
             delta: Self.delta(task), epsilonLimit: .infinity, serverEpsilonLimit: .infinity)
-        let ledger = try PrivacyLedger(
-            run: run, opening: opening, time: Self.now, hash: LedgerDigest(), signer: key, verifier: key,
-            store: LedgerFile(path: folder.file("ledger.jsonl")))
-        let opened = Open(ledger)
-        bindings[run] = Self.binding(opened.ledger.head, opened.ledger.state)
-        open = opened
-        return opened
+        let ledger = try Self.open(run, opening, in: state, key: key)
+        bindings[run] = try Self.binding(ledger)
+        open = (run, ledger)
+        return ledger
     }
 
     private static func delta(_ task: TaskPlan) -> Double { task.configuration.privacy.targetDelta }
-
-    static var now: String {
-        Date(timeIntervalSince1970: Double(time(nil))).formatted(Date.ISO8601FormatStyle())
-    }
-
-    static func ledgerEvent(_ event: PrivacyEvent) throws -> LedgerEvent {
-        try LedgerEvent(json: JSONEncoder().encode(event))
-    }
-
-    static func event(_ kept: LedgerEvent) throws -> PrivacyEvent {
-        try JSONDecoder().decode(PrivacyEvent.self, from: Data(kept.json.utf8))
-    }
 
     static func epsilon(of events: [PrivacyEvent], delta: Double) throws -> Double {
         guard !events.isEmpty else { return 0 }

@@ -1,3 +1,4 @@
+internal import Custody
 internal import Ledger
 internal import Operations
 
@@ -19,13 +20,8 @@ struct StoredLedger {
     init(_ run: String, in state: StateDirectory, key: LedgerKey?, progress: RoundProgress) throws {
         self.run = run
         path = state.file("runs/\(run)/ledger.jsonl")
-        verdict = try StateDirectory.contents(of: path, limit: 1 << 30).map { bytes in
-            guard let key else {
-                return LedgerVerification(hash: LedgerDigest(), verifier: UncheckedSignatures()).verify(bytes)
-            }
-            return LedgerVerification(
-                hash: LedgerDigest(), verifier: key, trustedKey: key.publicKey
-            ).verify(bytes)
+        verdict = try LedgerFile.bytes(at: path, followsLinks: false).map {
+            LedgerVerification.verdict(on: $0, key: key)
         }
         begun = progress.lastRound(of: run)
         binding = progress.ledgers[run] ?? .nothing
@@ -90,11 +86,6 @@ struct StoredLedger {
     }
 }
 
-/// For a first look at lines whose key is lost.
-struct UncheckedSignatures: LedgerVerifier {
-    func isValid(signature: [UInt8], of bytes: [UInt8], publicKey: String) -> Bool { true }
-}
-
 extension AgentLedgers {
     /// How to go on where ledger and state disagree.
     static let wayOn =
@@ -108,16 +99,13 @@ extension AgentLedgers {
 
     /// The key that signs the ledgers; made where none was and no ledger has a line. Throws a storage ``Failure``.
     static func key(in state: StateDirectory, _ runs: [String]) throws -> LedgerKey {
-        let path = state.file("ledger.key")
-        if try StoredFile.size(at: path) == nil {
-            let ledger = try runs.map { state.file("runs/\($0)/ledger.jsonl") }.first {
-                try StoredFile.size(at: $0) ?? 0 > 0
-            }
-            if let ledger {
-                throw Failure(.storage, "\(path): missing, though \(ledger) has lines; \(wayOn)")
-            }
-        }
-        return try LedgerKey(path: path)
+        try keyFile(in: state).key(
+            of: runs.map { state.file("runs/\($0)/ledger.jsonl") }, wayOn: wayOn)
+    }
+
+    /// The file of that key.
+    static func keyFile(in state: StateDirectory) -> LedgerKeyFile {
+        LedgerKeyFile(state.file("ledger.key"), form: .hexadecimal, followsLinks: false)
     }
 
     /// Reports are sent only of rounds that are charged.

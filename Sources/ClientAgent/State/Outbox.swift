@@ -1,5 +1,7 @@
 internal import Configuration
 internal import Cryptography
+internal import Messages
+internal import Notation
 internal import Operations
 
 /// One finished report, as it goes on the wire.
@@ -17,7 +19,7 @@ package struct OutboxEntry: Equatable, Sendable {
     }
 
     /// SHA-256 of the body, lower-case hexadecimal.
-    package func digest() throws -> String { Digest.text(of: try SHA256.hash(body)) }
+    package func digest() throws -> String { try SHA256.text(of: body) }
 }
 
 /// The finished reports that the server does not have yet, named by run and round, durable before their first
@@ -59,7 +61,7 @@ package struct Outbox: Sendable {
     }
 
     private func file(run: String, round: Int) throws -> String {
-        guard Digest.isHexadecimal(run), run.utf8.count == 32, round > 0 else {
+        guard Hexadecimal.isText(run, ofBytes: AgentProtocol.runBytes), round > 0 else {
             throw Failure(.internalFault, "the outbox was given a run or round that is none")
         }
         return "\(folder)/\(run)-\(round)"
@@ -78,29 +80,5 @@ package struct Outbox: Sendable {
             throw Failure(.storage, "\(path) is damaged: its bytes do not have its digest; move it away")
         }
         return entry
-    }
-}
-
-/// Digests as text.
-enum Digest {
-    /// Lower-case hexadecimal.
-    static func text(of bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-
-    /// The bytes of hexadecimal text in lower case; nil for anything else.
-    static func bytes(of text: String) -> [UInt8]? {
-        let digits = Array(text.utf8)
-        guard isHexadecimal(text), digits.count % 2 == 0 else { return nil }
-        func value(_ digit: UInt8) -> UInt8 { digit < 0x3A ? digit - 0x30 : digit - 0x57 }
-        return stride(from: 0, to: digits.count, by: 2).map {
-            value(digits[$0]) << 4 | value(digits[$0 + 1])
-        }
-    }
-
-    static func isHexadecimal(_ text: String) -> Bool {
-        text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 }

@@ -1,5 +1,6 @@
 internal import Compute
 package import Configuration
+internal import Custody
 internal import Datasets
 package import Federation
 internal import Glibc

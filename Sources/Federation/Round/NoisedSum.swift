@@ -42,18 +42,6 @@ package struct ExactSum: Sendable {
     }
 }
 
-/// What a round costs, and whom against.
-package struct RoundCosts: Equatable, Sendable {
-    /// Against whoever sees the released models; empty where nothing bounds it, and in a tree of rounds after its first.
-    package let released: [PrivacyEvent]
-    /// Against the server. An unbounded event where it sees exact sums or updates.
-    package let server: PrivacyEvent
-    /// Of a single record of a client; nil where clients train without per-example privacy.
-    package let example: PrivacyEvent?
-    /// Against other members of the cohort.
-    package let members: [PrivacyEvent]
-}
-
 /// A sum with all of its noise and what that costs. Only one of these can be settled and released, and only drawing
 /// makes one.
 package struct NoisedSum: Sendable {
@@ -73,8 +61,9 @@ extension TaskPlan {
     package func costs(charge: Int) -> RoundCosts {
         RoundCosts(
             released: privacy?.events(charge: charge) ?? [],
-            server: privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.privacy.adjacency),
-            example: example?.event(rounds: 1), members: privacy?.membersEvents(charge: charge) ?? [])
+            server: [privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.privacy.adjacency)],
+            example: [example?.event(rounds: 1)].compactMap(\.self),
+            members: privacy?.membersEvents(charge: charge) ?? [])
     }
 
     /// The sum of the charged round number `charge` with the server's noise, where the plan has it add any. Throws a

@@ -1,4 +1,5 @@
 package import Encoding
+package import Privacy
 
 /// What the last steps of a round need from whoever runs it: a server on its disk, or a simulation in memory.
 ///

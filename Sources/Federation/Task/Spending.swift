@@ -1,4 +1,4 @@
-internal import Privacy
+package import Privacy
 
 /// What a run of like rounds has spent after each of them.
 ///
@@ -55,6 +55,50 @@ package final class Spending {
             quickly: {
                 try PrivacyGuarantee.of([example.event(rounds: $0)], delta: delta, accountant: .rdp).epsilon
             }, exactly: { try example.epsilon(rounds: $0, delta: delta) })
+    }
+
+    // MARK: What a ledger counts
+
+    /// ε of a ledger's events, composed, against whoever sees the released models. Of rounds of this plan it is that of
+    /// ``epsilon(rounds:)``; other events are composed as they are.
+    package func epsilon(of events: [PrivacyEvent]) throws -> Double {
+        guard let privacy = plan.privacy else { return .infinity }
+        return try epsilon(of: events, each: privacy.roundEvent) {
+            try epsilon(rounds: privacy.rounds(events: $0))
+        }
+    }
+
+    /// The same against the server.
+    package func epsilonAgainstServer(of events: [PrivacyEvent]) throws -> Double {
+        guard let event = plan.privacy?.serverEvent else { return .infinity }
+        return try epsilon(of: events, each: event) { try epsilonAgainstServer(rounds: $0) }
+    }
+
+    /// The same against other members of the cohorts; `nil` events, which a ledger of 0.1.0 has, bound nothing.
+    package func epsilonAgainstMembers(of events: [PrivacyEvent]?) throws -> Double {
+        guard let privacy = plan.privacy, let events else { return .infinity }
+        return try epsilon(of: events, each: privacy.membersEvent) {
+            try epsilonAgainstMembers(rounds: privacy.rounds(events: $0))
+        }
+    }
+
+    /// The same of a single record; nil where clients add no noise for each example.
+    package func epsilonOfExample(of events: [PrivacyEvent]) throws -> Double? {
+        guard let example = plan.example else { return nil }
+        return try epsilon(of: events, each: example.event(rounds: 1)) {
+            try epsilonOfExample(rounds: $0) ?? .infinity
+        }
+    }
+
+    private func epsilon(
+        of events: [PrivacyEvent], each event: PrivacyEvent, ofRounds epsilon: (Int) throws -> Double
+    ) throws -> Double {
+        guard let first = events.first else { return 0 }
+        if events.count == 1, let count = first.repetitions(of: event) { return try epsilon(count) }
+        let configuration = plan.configuration.privacy
+        return try PrivacyGuarantee.of(
+            events, delta: PrivacyPlan.accountedDelta(configuration), accountant: configuration.accountant
+        ).epsilon
     }
 
     private func bound(

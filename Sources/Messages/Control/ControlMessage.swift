@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Notation
 
 /// Why bytes are not an acceptable control message.
 package struct MessageError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -85,9 +86,7 @@ extension ControlMessage {
 
     /// Throws unless `text` is `bytes` bytes in lower-case hexadecimal.
     func requireHexadecimal(_ text: String, _ name: String, bytes: Int) throws(MessageError) {
-        guard text.utf8.count == 2 * bytes,
-            text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
-        else {
+        guard Hexadecimal.isText(text, ofBytes: bytes) else {
             throw MessageError("\(Self.self): \(name) must be \(2 * bytes) lower-case hexadecimal digits")
         }
     }

@@ -1,3 +1,5 @@
+internal import Notation
+
 /// The head of an update's body, before the packed vector. Little-endian, 56 bytes:
 ///
 ///     0  8  "SORDUPD" and the version of the form, 1
@@ -41,7 +43,7 @@ package struct UpdateHeader: Equatable, Sendable {
 
     /// `run` in hexadecimal must be 32 digits; nil otherwise.
     package init?(run: String, round: Int, weight: Int, count: Int, bits: Int, values: Values = .ring) {
-        guard let bytes = RunIdentity.bytes(run) else { return nil }
+        guard let bytes = Hexadecimal.bytes(of: run, count: AgentProtocol.runBytes) else { return nil }
         self.run = bytes
         self.round = round
         self.weight = weight
@@ -51,7 +53,7 @@ package struct UpdateHeader: Equatable, Sendable {
     }
 
     /// The run's identity in lower-case hexadecimal.
-    package var runText: String { RunIdentity.text(run) }
+    package var runText: String { Hexadecimal.text(of: run) }
 
     /// The 56 bytes.
     package func encoded() -> [UInt8] {
@@ -85,40 +87,5 @@ package struct UpdateHeader: Equatable, Sendable {
         count = Int(number(40))
         self.bits = Int(bits)
         self.values = values
-    }
-}
-
-/// The two forms of a run's identity.
-package enum RunIdentity {
-    /// 16 bytes from 32 lower-case hexadecimal digits; nil for anything else.
-    package static func bytes(_ text: String) -> [UInt8]? { decode(text, AgentProtocol.runBytes) }
-
-    /// 32 bytes from the 64 digits of a SHA-256; nil for anything else.
-    package static func digest(_ text: String) -> [UInt8]? { decode(text, 32) }
-
-    private static func decode(_ text: String, _ count: Int) -> [UInt8]? {
-        let digits = Array(text.utf8)
-        guard digits.count == 2 * count else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = value(digits[index]), let low = value(digits[index + 1]) else { return nil }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
-    }
-
-    /// Lower-case hexadecimal of any bytes.
-    package static func text(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-
-    private static func value(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case 0x30...0x39: digit - 0x30
-        case 0x61...0x66: digit - 0x61 + 10
-        default: nil
-        }
     }
 }

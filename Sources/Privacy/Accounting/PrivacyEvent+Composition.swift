@@ -18,6 +18,29 @@ extension PrivacyEvent {
         return composed
     }
 
+    /// This event `count` times, as one; `count` is at least 1.
+    package func repeated(_ count: Int) -> PrivacyEvent {
+        var event = self
+        if case .tree(let multiplier, let participations) = mechanism {
+            event.mechanism = .tree(noiseMultiplier: multiplier, participations: participations * count)
+        } else {
+            event.steps = steps * count
+        }
+        return event
+    }
+
+    /// How many times `event` this one is; nil where it is no whole number of times.
+    package func repetitions(of event: PrivacyEvent) -> Int? {
+        guard kind == event.kind else { return nil }
+        let (whole, part) =
+            if case .tree(_, let all) = mechanism, case .tree(_, let one) = event.mechanism {
+                (all, one)
+            } else {
+                (steps, event.steps)
+            }
+        return part > 0 && whole % part == 0 ? whole / part : nil
+    }
+
     /// The event without how often it happened.
     private var kind: PrivacyEvent {
         var kind = self

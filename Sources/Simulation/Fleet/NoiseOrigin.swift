@@ -1,4 +1,4 @@
-internal import Cryptography
+internal import Custody
 internal import Privacy
 
 /// Where a simulation's noise comes from (`--noise`).
@@ -20,7 +20,7 @@ package enum NoiseOrigin: Equatable, Sendable {
     func source(client: Int, round: Int) throws -> AnyNoiseSource {
         switch self {
         case .seeded(let seed): .seeded(SeededNoiseSource(seed: seed, client: client, round: round))
-        case .secure: .secure(try SecureNoiseSource())
+        case .secure: .secure(try SecureNoise())
         }
     }
 
@@ -36,8 +36,8 @@ package enum NoiseOrigin: Equatable, Sendable {
 /// One of the sources, chosen once a draw and not once a byte.
 enum AnyNoiseSource: NoiseSource {
     case seeded(SeededNoiseSource)
-    case secure(SecureNoiseSource)
-    case secret(SecretNoiseSource)
+    case secure(SecureNoise)
+    case secret(KeyedNoise)
 
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws {
         switch self {
@@ -52,14 +52,4 @@ enum AnyNoiseSource: NoiseSource {
             self = .secret(source)
         }
     }
-}
-
-/// Noise from the cryptographic generator; throws, and nothing is released, when it cannot deliver.
-package struct SecureNoiseSource: NoiseSource {
-    private var stream: SecureRandomStream
-
-    /// A stream of its own, keyed by the operating system's randomness.
-    package init() throws { stream = try SecureRandomStream() }
-
-    package mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) throws { try stream.fill(bytes) }
 }

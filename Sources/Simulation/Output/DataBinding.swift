@@ -1,6 +1,7 @@
 internal import Compute
 internal import Cryptography
 internal import Foundation
+internal import Notation
 internal import Operations
 
 /// Ties an output folder to the data that its run reads: a run that is resumed on other data is another run, whose
@@ -18,7 +19,7 @@ struct DataBinding {
         for examples in [setup.training, setup.holdout].compactMap(\.self) {
             try Self.add(examples, to: &hash)
         }
-        digest = try Self.text(hash.finish())
+        digest = try Hexadecimal.text(of: hash.finish())
     }
 
     /// Writes the digest for runs to come.
@@ -53,12 +54,5 @@ struct DataBinding {
             try withUnsafeBytes(of: count) { try hash.update($0) }
         case .values(let values, _): try values.withUnsafeBytes { try hash.update($0) }
         }
-    }
-
-    private static func text(_ digest: [UInt8]) -> String {
-        digest.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
     }
 }

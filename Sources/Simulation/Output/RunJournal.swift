@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Cryptography
+package import Custody
 internal import Datasets
 package import Encoding
 package import Federation
@@ -7,7 +8,7 @@ internal import Foundation
 internal import Learning
 internal import Ledger
 package import Operations
-internal import Privacy
+package import Privacy
 
 /// The output folder of a run: `rounds.jsonl`, `diagnostics.jsonl`, `ledger.jsonl`, a checkpoint, and at the end
 /// model, summary and report.
@@ -48,7 +49,7 @@ package final class RunJournal: SimulationJournal {
         plan = setup.plan
         isSecure = setup.noise == .secure
         resolvedScenario = ResolvedScenario.text(scenario, setup)
-        let digest = try Digest.hexadecimal(Array(resolvedScenario.utf8))
+        let digest = try SHA256.text(of: Array(resolvedScenario.utf8))
         scenarioDigest = digest
         let data = try DataBinding(setup)
         let previous = FileManager.default.contents(atPath: folder.file("scenario.resolved.json"))
@@ -85,10 +86,7 @@ package final class RunJournal: SimulationJournal {
         }
         ledger = try RunLedger(
             path: folder.file("ledger.jsonl"), plan: setup.plan,
-            scenarioDigest: digest, isDurable: setup.noise == .secure
-        ) { rounds, isServer in
-            try isServer ? spending.epsilonAgainstServer(rounds: rounds) : spending.epsilon(rounds: rounds)
-        }
+            scenarioDigest: digest, isDurable: setup.noise == .secure, spending: spending)
     }
 
     /// Where an interrupted run stood at its last checkpoint; nil when there is none.
@@ -119,12 +117,12 @@ package final class RunJournal: SimulationJournal {
 
     // MARK: The steps of a release
 
-    package func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
-        try SecretCohortGenerator(key: secret().bytes, round: round)
+    package func cohortGenerator(round: Int) throws -> CohortGenerator<KeyedNoise> {
+        try CohortGenerator<KeyedNoise>(key: secret().bytes, round: round)
     }
 
-    package func treeNoiseSource(step: Int) throws -> SecretNoiseSource {
-        try SecretNoiseSource(key: secret().bytes, step: step)
+    package func treeNoiseSource(step: Int) throws -> KeyedNoise {
+        try KeyedNoise(key: secret().bytes, .simulationTree, number: step)
     }
 
     private func secret() throws -> SharedSecret {
@@ -135,21 +133,14 @@ package final class RunJournal: SimulationJournal {
 
     /// The key that this run's cohorts and tree noise are drawn under, made when first needed.
     private func storedKey() throws -> SharedSecret {
-        let file = folder.file("cohort.key")
-        let count = SecretCohortGenerator.keyByteCount
-        if let stored = FileManager.default.contents(atPath: file) {
-            guard stored.count == count else {
-                throw Failure(.storage, "\(file): damaged; restore it from a backup")
-            }
-            return SharedSecret(SecretBytes(copying: Array(stored)))
-        }
+        let file = RunKeyFile(folder.file("cohort.key"))
+        if let key = try file.read() { return key }
         // Another key would draw other cohorts, and could not take back the noise of trees that this one drew.
         guard records.isEmpty else {
-            throw Failure(.storage, "\(file): missing, though rounds were played; restore it from a backup")
+            throw Failure(
+                .storage, "\(file.path): missing, though rounds were played; restore it from a backup")
         }
-        let key = try SecretBytes.random(count: count)
-        try key.withUnsafeBytes { try AtomicFile.write(Array($0), to: file, mode: 0o600) }
-        return SharedSecret(key)
+        return try file.make()
     }
 
     package func charge(round: Int, charge: Int, costs: RoundCosts) throws {

@@ -1,6 +1,8 @@
 internal import Cryptography
+package import Custody
 package import Encoding
-package import Federation
+internal import Federation
+package import Privacy
 
 /// Writes nothing down: for baselines, which release nothing and spend nothing, and for tests.
 package final class SilentJournal: SimulationJournal {
@@ -8,15 +10,15 @@ package final class SilentJournal: SimulationJournal {
 
     /// Throws when the system gives no randomness.
     package init() throws {
-        treeKey = SharedSecret(try .random(count: SecretCohortGenerator.keyByteCount))
+        treeKey = SharedSecret(try .random(count: KeyedNoise.keyByteCount))
     }
 
-    package func cohortGenerator(round: Int) throws -> SecretCohortGenerator {
-        try SecretCohortGenerator(key: .random(count: SecretCohortGenerator.keyByteCount), round: round)
+    package func cohortGenerator(round: Int) throws -> CohortGenerator<KeyedNoise> {
+        try CohortGenerator<KeyedNoise>(key: .random(count: KeyedNoise.keyByteCount), round: round)
     }
 
-    package func treeNoiseSource(step: Int) throws -> SecretNoiseSource {
-        try SecretNoiseSource(key: treeKey.bytes, step: step)
+    package func treeNoiseSource(step: Int) throws -> KeyedNoise {
+        try KeyedNoise(key: treeKey.bytes, .simulationTree, number: step)
     }
 
     package func charge(round: Int, charge: Int, costs: RoundCosts) {}

@@ -1,5 +1,7 @@
+package import Custody
 package import Encoding
-package import Federation
+internal import Federation
+package import Privacy
 
 /// What a simulation writes down while it runs: the privacy ledger, the round records, the checkpoints.
 ///
@@ -7,10 +9,10 @@ package import Federation
 /// next one can happen.
 package protocol SimulationJournal: AnyObject {
     /// Draws a round's cohort where the noise is secure: the same draw for the same round of one run.
-    func cohortGenerator(round: Int) throws -> SecretCohortGenerator
+    func cohortGenerator(round: Int) throws -> CohortGenerator<KeyedNoise>
     /// The noise stream of a node of a tree over rounds, where the noise is secure: the same for the same step of
     /// one run.
-    func treeNoiseSource(step: Int) throws -> SecretNoiseSource
+    func treeNoiseSource(step: Int) throws -> KeyedNoise
     /// Writes a round's worst-case charge, the `charge`-th of the run. Writing the same again changes nothing.
     func charge(round: Int, charge: Int, costs: RoundCosts) throws
     /// The noisy sum that an earlier, interrupted try of this round stored.

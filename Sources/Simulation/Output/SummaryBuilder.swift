@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Datasets
 internal import Federation
 internal import Operations
@@ -15,7 +16,7 @@ enum SummaryBuilder {
         let spent = try privacy?.spent(rounds: progress.charged)
         let server = try privacy?.spentAgainstServer(rounds: progress.charged)
         let members = try privacy?.spentAgainstMembers(rounds: progress.charged)
-        let digest = try model.map { try Digest.hexadecimal($0) }
+        let digest = try model.map { try SHA256.text(of: $0) }
         return SimulationSummary(
             task: scenario.task.name, roundsCompleted: progress.published,
             roundsAbandoned: progress.records.count - published.count,

@@ -1,3 +1,4 @@
+import Cryptography
 import Encoding
 import Federation
 import Foundation
@@ -109,7 +110,7 @@ import Testing
             bench.reports.take(
                 IncomingReport(
                     agent: DeskRun.agent(client), key: run.books.key(1), header: header,
-                    digest: try Hash.text(body), bytes: body.count, path: path, content: nil,
+                    digest: try SHA256.text(of: body), bytes: body.count, path: path, content: nil,
                     responder: request.responder))
         }
         #expect(requests.allSatisfy { $0.status == nil })
@@ -132,7 +133,7 @@ import Testing
         _ = try bench.desk.carryOut(.requireNoise(round: 1))
         #expect(bench.run.rounds.file?.noisySumSHA256 == digest)
         #expect(FileManager.default.contents(atPath: bench.run.state.noisySumPath(1)) == bytes)
-        #expect(try digest != Hash.text(packed: exact), "central noise is in it")
+        #expect(try digest != SHA256.text(packed: exact), "central noise is in it")
     }
 
     @Test func aChargeThatIsThereIsNotWrittenAgain() throws {

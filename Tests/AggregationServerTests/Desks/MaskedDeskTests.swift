@@ -2,6 +2,7 @@ import Cryptography
 import Encoding
 import Federation
 import Messages
+import Notation
 import SecureAggregation
 import Synchronization
 import Testing
@@ -65,9 +66,10 @@ import Transport
     private func session(_ member: Member) throws -> MaskedMember {
         let (plan, state) = (run.context.plan, run.books.run)
         let binding = try plan.binding(
-            run: state.run, round: 1, modelDigest: #require(RunIdentity.digest(state.modelSHA256)),
+            run: state.run, round: 1,
+            modelDigest: #require(Hexadecimal.bytes(of: state.modelSHA256, count: 32)),
             context: TaskPlan.maskingContext(
-                taskDigest: #require(RunIdentity.digest(run.context.setup.taskDigest)),
+                taskDigest: #require(Hexadecimal.bytes(of: run.context.setup.taskDigest, count: 32)),
                 population: state.population, seed: state.seed))
         var record = ParticipationRecord()
         return try MaskedMember(

@@ -1,3 +1,4 @@
+import Cryptography
 import Encoding
 import Federation
 import Foundation
@@ -34,7 +35,7 @@ import Transport
         return (
             IncomingReport(
                 agent: DeskRun.agent(client), key: run.books.key(round ?? run.rounds.number), header: header,
-                digest: try digest ?? Hash.text(body), bytes: body.count, path: isKept ? path : nil,
+                digest: try digest ?? SHA256.text(of: body), bytes: body.count, path: isKept ? path : nil,
                 content: nil, responder: request.responder),
             request
         )

@@ -4,6 +4,7 @@ internal import Foundation
 internal import Glibc
 internal import HTTPWire
 internal import Messages
+internal import Notation
 internal import Operations
 internal import Synchronization
 internal import Transport
@@ -261,5 +262,5 @@ private final class HashingDownload: DownloadTarget {
     }
 
     /// The digest of all that came; to be called once.
-    func digest() throws -> String { try RunIdentity.text(hash.take()?.finish() ?? []) }
+    func digest() throws -> String { try Hexadecimal.text(of: hash.take()?.finish() ?? []) }
 }

@@ -120,7 +120,7 @@ struct Replay {
                 deadlineSeconds: 0)
             let work = try RoundWork(message, task: AssignedTask(message), model: before)
             let body = try work.report(by: trainers[client]).body
-            guard RunIdentity.text(try SHA256.hash(body)) == file.reports[String(client)] else {
+            guard try SHA256.text(of: body) == file.reports[String(client)] else {
                 throw Failure(.internalFault, "round \(file.round): client \(client) reported other bytes")
             }
             try body.withUnsafeBytes { bytes in

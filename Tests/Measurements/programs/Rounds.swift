@@ -124,7 +124,7 @@ struct Rounds {
             guard
                 try client.download(AgentProtocol.modelPath(round: plan.model.round), into: download)
                     == .complete,
-                RunIdentity.text(try SHA256.hash(download.bytes)) == plan.model.sha256
+                try SHA256.text(of: download.bytes) == plan.model.sha256
             else { throw Failure(.network, "round \(round): not the model that was announced") }
             let work = try RoundWork(plan, task: AssignedTask(plan), model: SharedBuffer(download.bytes))
             let entry = OutboxEntry(run: plan.run, round: round, body: try work.report(by: trainer).body)

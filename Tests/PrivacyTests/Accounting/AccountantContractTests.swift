@@ -122,6 +122,18 @@ import Testing
         #expect(abs(together - apart) <= 1e-9 * together)
     }
 
+    @Test(arguments: examples.map(\.event)) func likeEventsComposeToOne(_ event: PrivacyEvent) {
+        for count in [1, 2, 7] {
+            let composed = PrivacyEvent.composed(Array(repeating: event, count: count))
+            #expect(composed == [event.repeated(count)])
+            #expect(composed.first?.repetitions(of: event) == count)
+        }
+        #expect(event.repetitions(of: event.repeated(2)) == nil)
+        #expect(event.repeated(3).repetitions(of: event.repeated(2)) == nil)
+        let other = PrivacyEvent(mechanism: .gaussian(noiseMultiplier: 77))
+        #expect(event.repetitions(of: other) == nil)
+    }
+
     @Test(arguments: known) func theOrderOfEventsDoesNotMatter(_ pair: Pair) throws {
         let other = PrivacyEvent(
             mechanism: .gaussian(noiseMultiplier: 5), adjacency: pair.event.adjacency, steps: 3)

@@ -1,17 +1,13 @@
 internal import Cryptography
 internal import Encoding
-internal import Messages
+internal import Notation
 internal import Transport
 
-/// SHA-256 in the form that files and messages show.
-enum Hash {
+extension SHA256 {
     /// Bytes of a mapped file that are in memory at once.
     private static let windowBytes = 1 << 20
 
-    /// Lower-case hexadecimal, 64 characters.
-    static func text(_ bytes: [UInt8]) throws -> String { RunIdentity.text(try SHA256.hash(bytes)) }
-
-    /// The same of a file, which leaves memory again as it is read.
+    /// The digest of a file, 64 lower-case hexadecimal digits; the file leaves memory again as it is read.
     static func text(of file: SharedBuffer) throws -> String {
         let hash = try RunningHash()
         for start in stride(from: 0, to: file.count, by: windowBytes) {
@@ -38,9 +34,9 @@ final class RunningHash {
 
     func update(_ bytes: UnsafeRawBufferPointer) throws { try hash?.update(bytes) }
 
-    /// The digest of all pieces, 64 characters of lower-case hexadecimal. To be called once, at the end.
+    /// The digest of all pieces, 64 lower-case hexadecimal digits. To be called once, at the end.
     func text() throws -> String {
         guard let digest = try hash.take()?.finish() else { preconditionFailure("a digest is taken once") }
-        return RunIdentity.text(digest)
+        return Hexadecimal.text(of: digest)
     }
 }

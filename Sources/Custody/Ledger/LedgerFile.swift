@@ -1,0 +1,38 @@
+internal import Ledger
+package import Operations
+
+/// A ledger's lines in a file that only grows.
+package struct LedgerFile: LedgerStore {
+    /// Longest ledger that is read, in bytes: millions of rounds.
+    package static let sizeLimit = 1 << 33
+
+    private let file: AppendOnlyFile
+    private let followsLinks: Bool
+
+    /// Opens the file, creating it where missing. Throws a storage ``Failure``.
+    ///
+    /// `synchronises` false is for rehearsals: after a power failure the same rounds write their lines again, and SIGKILL
+    /// loses nothing that was handed to the system.
+    package init(_ path: String, synchronises: Bool = true, followsLinks: Bool = true) throws {
+        // Before anything is created or opened for writing: what lies there may be a link or no file at all.
+        _ = try StoredFile.size(at: path, followsLinks: followsLinks)
+        file = try AppendOnlyFile(path: path, synchronises: synchronises)
+        self.followsLinks = followsLinks
+    }
+
+    /// All bytes of a ledger; nil where there is no file. Throws a storage ``Failure``.
+    package static func bytes(at path: String, followsLinks: Bool = true) throws(Failure) -> [UInt8]? {
+        try StoredFile.bytes(at: path, limit: sizeLimit, followsLinks: followsLinks)
+    }
+
+    package func load() throws -> [UInt8] {
+        try Self.bytes(at: file.path, followsLinks: followsLinks) ?? []
+    }
+
+    package func append(_ bytes: [UInt8]) throws { try file.append(bytes) }
+
+    package func truncate(to count: Int) throws { try file.truncate(to: count) }
+
+    /// Puts all lines on the device, where appending does not.
+    package func synchronise() throws { try file.synchronise() }
+}

@@ -40,13 +40,13 @@ import Transport
         try fixture.start()
         let run = try #require(try fixture.state.run()).run
         let agents = try (0..<3).map { try TestAgent($0, fixture) }
-        func checkIn(_ agent: TestAgent, wait: Int) throws -> RoundPlan? {
+        func checkIn(_ agent: TestAgent, wait: Int) throws -> RoundOffer? {
             let request = CheckInRequest(run: run, software: "test", waitSeconds: wait, lastRound: 2 + ahead)
             let answer = try agent.checkIn(request)
-            return answer.status == 200 ? try RoundPlan(decoding: answer.body) : nil
+            return answer.status == 200 ? try RoundOffer(decoding: answer.body) : nil
         }
         for agent in agents { _ = try checkIn(agent, wait: 0) }
-        var plan: RoundPlan?
+        var plan: RoundOffer?
         for _ in 0..<20 where plan == nil { plan = try checkIn(agents[0], wait: 1) }
         let number = try #require(plan).round
         #expect(number > 2 + ahead)

@@ -20,7 +20,7 @@ final class MaskedFleet {
         let name: String
         let http: HTTPClient
         let certified: CertifiedMember
-        var plan: RoundPlan?
+        var plan: RoundOffer?
         var session: MaskedMember?
 
         init(name: String, http: HTTPClient, certified: CertifiedMember) {
@@ -103,11 +103,11 @@ final class MaskedFleet {
         }
     }
 
-    private func checkIn(_ member: Member, wait: Int) throws -> RoundPlan? {
+    private func checkIn(_ member: Member, wait: Int) throws -> RoundOffer? {
         let request = CheckInRequest(software: "test", waitSeconds: wait)
         let answer = try member.http.exchange(
             ClientRequest(.post, AgentProtocol.checkInPath, body: .bytes(request.encoded())))
-        return answer.status == 200 ? try RoundPlan(decoding: answer.body) : nil
+        return answer.status == 200 ? try RoundOffer(decoding: answer.body) : nil
     }
 
     /// Gives a member its side of the round it was assigned, or of another.
@@ -163,7 +163,7 @@ final class MaskedFleet {
         return try Self.header(plan).encoded() + report.packed()
     }
 
-    static func header(_ plan: RoundPlan) throws -> UpdateHeader {
+    static func header(_ plan: RoundOffer) throws -> UpdateHeader {
         try #require(
             UpdateHeader(
                 run: plan.run, round: plan.round, weight: 1, count: plan.report.count, bits: plan.report.bits)

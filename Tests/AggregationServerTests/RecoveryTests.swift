@@ -49,7 +49,7 @@ import Transport
     @Test(arguments: ["{server_momentum:0.9}", "{name:\"fedadam\"}"])
     func theOptimiserStateSurvivesARestart(strategy: String) throws {
         let fixture = try ServerFixture(["task.rounds=3", "task.strategy=\(strategy)"])
-        var rounds: [[RoundPlan]] = []
+        var rounds: [[RoundOffer]] = []
         for round in 1...3 {
             let agents = try (0..<3).map { try TestAgent($0, fixture) }
             for agent in agents where round == 1 { _ = try agent.checkIn() }
@@ -142,9 +142,9 @@ import Transport
     }
 }
 
-extension RoundPlan {
+extension RoundOffer {
     /// The same plan with another's time left.
-    fileprivate func withDeadline(of other: RoundPlan) -> RoundPlan {
+    fileprivate func withDeadline(of other: RoundOffer) -> RoundOffer {
         var copy = self
         copy.deadlineSeconds = other.deadlineSeconds
         return copy

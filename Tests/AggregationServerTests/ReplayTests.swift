@@ -32,7 +32,7 @@ import Transport
     }
 
     /// A report of an agent in a round, known beforehand: within the clipping norm, and different for each.
-    private func body(_ mode: Mode, _ client: Int, round: Int, _ plan: RoundPlan, _ task: TaskPlan) throws
+    private func body(_ mode: Mode, _ client: Int, round: Int, _ plan: RoundOffer, _ task: TaskPlan) throws
         -> [UInt8]
     {
         let header = try #require(
@@ -42,7 +42,7 @@ import Transport
         return header.encoded() + vector(client, round: round, plan, task).packed()
     }
 
-    private func vector(_ client: Int, round: Int, _ plan: RoundPlan, _ task: TaskPlan) -> RingVector {
+    private func vector(_ client: Int, round: Int, _ plan: RoundOffer, _ task: TaskPlan) -> RingVector {
         // Each has a length of at most 0.9 of the bound, and no two differ by less than a tenth of it.
         let unit = 0.1 * plan.report.scale / Double(plan.report.count).squareRoot()
         let size = Int64(unit * Double(1 + (2 * client + round) % 9))
@@ -58,7 +58,7 @@ import Transport
 
     /// Ledger, round file and model say that the round has summed these agents' reports, once each.
     private func expectSummed(
-        _ fixture: ServerFixture, _ mode: Mode, round: Int, _ plans: [RoundPlan],
+        _ fixture: ServerFixture, _ mode: Mode, round: Int, _ plans: [RoundOffer],
         _ model: inout GlobalModel
     ) throws {
         #expect(try fixture.eventually { try fixture.state.run()?.round ?? 0 >= round })

@@ -12,7 +12,8 @@ import Transport
 
 @Suite struct RoundTests {
     /// The model that the reports of these rounds must give, computed beside the server.
-    static func expected(_ fixture: ServerFixture, rounds: [[RoundPlan]], weight: Int = 5) throws -> [UInt8] {
+    static func expected(_ fixture: ServerFixture, rounds: [[RoundOffer]], weight: Int = 5) throws -> [UInt8]
+    {
         let setup = try fixture.setup
         let task = setup.plan
         var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
@@ -29,7 +30,7 @@ import Transport
         let fixture = try ServerFixture(["server.limits.upload_memory=\(memory)"])
         let agents = try (0..<3).map { try TestAgent($0, fixture) }
         for agent in agents { #expect(try agent.checkIn().status == 204) }
-        var rounds: [[RoundPlan]] = []
+        var rounds: [[RoundOffer]] = []
         for round in 1...2 {
             let plans = try agents.map { try $0.plan() }
             #expect(plans.allSatisfy { $0.round == round && $0.model.round == round - 1 })

@@ -45,7 +45,7 @@ import Transport
         }
 
         /// Checks all three agents in, and gives the plans of the round that opens.
-        func plans() throws -> [RoundPlan] {
+        func plans() throws -> [RoundOffer] {
             let requests = try (0..<3).map { _ in try OpenRequest() }
             for (index, request) in requests.enumerated() {
                 let checkIn = CheckInRequest(software: "test", waitSeconds: 60)
@@ -53,12 +53,12 @@ import Transport
             }
             return try requests.map { request in
                 #expect(eventually { request.status != nil })
-                return try RoundPlan(decoding: request.body)
+                return try RoundOffer(decoding: request.body)
             }
         }
 
         /// Posts an agent's report of a round.
-        func report(_ plan: RoundPlan) throws -> OpenRequest {
+        func report(_ plan: RoundOffer) throws -> OpenRequest {
             let header = try #require(
                 UpdateHeader(
                     run: plan.run, round: plan.round, weight: 1, count: plan.report.count,

@@ -44,7 +44,7 @@ import Transport
             let answer = try agent.checkIn(
                 CheckInRequest(software: "test", waitSeconds: 1, lastRound: lastRound))
             guard answer.status == 200 else { continue }
-            let plan = try RoundPlan(decoding: answer.body)
+            let plan = try RoundOffer(decoding: answer.body)
             lastRound = plan.round
             // Work that lasts, not a wait for anything.
             if behaviour == .slow { usleep(1_500_000) }
@@ -124,7 +124,7 @@ import Transport
         for agent in agents {
             let answer = try agent.checkIn()
             guard answer.status == 200 else { continue }
-            let plan = try RoundPlan(decoding: answer.body)
+            let plan = try RoundOffer(decoding: answer.body)
             let header = try #require(
                 UpdateHeader(
                     run: plan.run, round: 1, weight: 1, count: plan.report.count, bits: plan.report.bits))

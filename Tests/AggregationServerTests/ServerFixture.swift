@@ -160,23 +160,23 @@ struct TestAgent {
     }
 
     /// Checks in until there is work.
-    func plan() throws -> RoundPlan {
+    func plan() throws -> RoundOffer {
         for _ in 0..<10 {
             let response = try checkIn(CheckInRequest(software: "test", waitSeconds: 1))
-            if response.status == 200 { return try RoundPlan(decoding: response.body) }
+            if response.status == 200 { return try RoundOffer(decoding: response.body) }
         }
         throw MessageError("no work came")
     }
 
     /// The vector that this agent reports in a round: small, and different for each.
-    static func vector(_ client: Int, _ plan: RoundPlan) -> RingVector {
+    static func vector(_ client: Int, _ plan: RoundOffer) -> RingVector {
         let values = (0..<plan.report.count).map { Int64(($0 + 1) * (client + 2) * plan.round) << 20 }
         var vector = RingVector(zeros: plan.report.count, bits: plan.report.bits)
         values.withUnsafeBufferPointer { vector.add(integers: $0) }
         return vector
     }
 
-    func body(_ plan: RoundPlan, weight: Int = 5) throws -> [UInt8] {
+    func body(_ plan: RoundOffer, weight: Int = 5) throws -> [UInt8] {
         guard
             let header = UpdateHeader(
                 run: plan.run, round: plan.round, weight: weight, count: plan.report.count,

@@ -36,7 +36,7 @@ import Transport
     private func turn(_ agent: TestAgent, isMended: Bool) throws -> ClientResponse {
         let answer = try agent.checkIn(CheckInRequest(software: "test", waitSeconds: 1))
         guard answer.status == 200 else { return answer }
-        let plan = try RoundPlan(decoding: answer.body)
+        let plan = try RoundOffer(decoding: answer.body)
         if isMended {
             _ = try agent.send(agent.body(plan), round: plan.round)
         } else {

@@ -64,7 +64,7 @@ import Transport
     }
 
     /// A report of no change, which no clipping norm forbids.
-    static func silence(_ plan: RoundPlan) throws -> [UInt8] {
+    static func silence(_ plan: RoundOffer) throws -> [UInt8] {
         guard
             let header = UpdateHeader(
                 run: plan.run, round: plan.round, weight: 1, count: plan.report.count, bits: plan.report.bits)

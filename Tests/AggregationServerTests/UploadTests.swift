@@ -28,7 +28,7 @@ import Transport
         func values(_ client: Int) -> [Float] {
             (0..<task.report.count).map { Float($0 - 3) * 0.37 + Float(client) * 1e-3 }
         }
-        func body(_ values: [Float], _ plan: RoundPlan, weight: Int) throws -> [UInt8] {
+        func body(_ values: [Float], _ plan: RoundOffer, weight: Int) throws -> [UInt8] {
             let header = try #require(
                 UpdateHeader(
                     run: plan.run, round: plan.round, weight: weight, count: plan.report.count,

@@ -17,7 +17,7 @@ import Transport
 /// misbehaves where a test wants it to.
 final class TestFederation: HTTPHandler, Sendable {
     struct State {
-        var plans: [RoundPlan] = []
+        var plans: [RoundOffer] = []
         var models: [Int: [UInt8]] = [:]
         /// Bodies of updates by round, in the order received.
         var updates: [Int: [[UInt8]]] = [:]

@@ -88,12 +88,12 @@ struct TestTask {
     }
 
     /// What a server says of one round.
-    func message(round: Int, client: Int = 4, run: String = TestFederation.run) throws -> RoundPlan {
+    func message(round: Int, client: Int = 4, run: String = TestFederation.run) throws -> RoundOffer {
         let bytes = file
         let digest = try SHA256.text(of: bytes)
         let scale =
             plan.privacy.map { $0.scale(forClippingNorm: $0.configuration.clippingNorm) } ?? plan.codec.scale
-        return RoundPlan(
+        return RoundOffer(
             run: run, round: round, client: client, seed: seed, population: population, task: text,
             taskSHA256: try SHA256.text(of: Array(text.utf8)),
             model: .init(round: 0, sha256: digest, bytes: bytes.count), privacy: nil,

@@ -66,22 +66,22 @@ private struct ThreeValues: ServerRule {
             let plan = try plan(strategy, privacy: privacy)
             let start = plan.model.initialParameters(seed: 1)
             var whole = try GlobalModel(parameters: start, plan: plan)
-            var movement = try ModelMovement(plan: plan)
-            let width = movement.stateNames.count
+            var serverUpdate = try ServerUpdate(plan: plan)
+            let width = serverUpdate.stateNames.count
             var (values, state) = (start.values, [Float](repeating: 0, count: width * start.values.count))
             var scratch = [Float](repeating: .nan, count: window)
             for round in 1...2 {
                 let sum = sum(plan, UInt64(round))
                 let rotation = try plan.rotation(seed: 1, round: round)
                 whole.apply(noisySum: sum, weight: 4, rotation: rotation)
-                let mean = movement.advance(noisySum: sum, weight: 4, rotation: rotation)
+                let mean = serverUpdate.advance(noisySum: sum, weight: 4, rotation: rotation)
                 let count = values.count
                 for start in stride(from: 0, to: count, by: window) {
                     let piece = start..<min(start + window, count)
                     values.withUnsafeMutableBufferPointer { values in
                         state.withUnsafeMutableBufferPointer { state in
                             scratch.withUnsafeMutableBufferPointer {
-                                movement.apply(
+                                serverUpdate.apply(
                                     mean, from: start,
                                     state: OptimizerStatePiece(state, width: width, count: count)[piece],
                                     to: .init(rebasing: values[piece]), scratch: $0)
@@ -93,7 +93,7 @@ private struct ThreeValues: ServerRule {
             #expect(values == whole.parameters.values)
             #expect(values != start.values)
             #expect(state == whole.optimizerState.values)
-            #expect(movement.clippingNorm == whole.clippingNorm)
+            #expect(serverUpdate.clippingNorm == whole.clippingNorm)
         }
     }
 

@@ -6,7 +6,7 @@ import Testing
     private static let run = "00112233445566778899aabbccddeeff"
     private static let digest = String(repeating: "ab", count: 32)
 
-    static let plan = RoundPlan(
+    static let plan = RoundOffer(
         run: run, round: 3, client: 7, seed: 42, population: 10, task: "{\"name\":\"t\"}", taskSHA256: digest,
         model: .init(round: 2, sha256: digest, bytes: 1024),
         privacy: PrivacyFacts(
@@ -39,7 +39,7 @@ import Testing
                 + "\"sampling\":\"none\",\"target_delta\":1e-05,\"target_epsilon\":8},\"protocol\":1,"
                 + "\"report\":{\"bits\":32,\"count\":100,\"scale\":65536},\"round\":3,\"run\":\"\(Self.run)\","
                 + "\"seed\":42,\"task\":\"{\\\"name\\\":\\\"t\\\"}\",\"task_sha256\":\"\(Self.digest)\"}")
-        #expect(try RoundPlan(decoding: Self.plan.encoded()) == Self.plan)
+        #expect(try RoundOffer(decoding: Self.plan.encoded()) == Self.plan)
         let failure = FailureReport(run: Self.run, reason: .budget, detail: "spent")
         #expect(try text(failure) == "{\"detail\":\"spent\",\"reason\":\"budget\",\"run\":\"\(Self.run)\"}")
         #expect(try text(ErrorAnswer(error: "a", detail: "b")) == "{\"detail\":\"b\",\"error\":\"a\"}")
@@ -97,24 +97,24 @@ import Testing
     @Test func refusesUnknownKeysAtDepthAndTakesNullForAbsent() throws {
         let text = try text(Self.plan)
         let extended = text.replacing("\"bits\":32", with: "\"bits\":32,\"colour\":1")
-        #expect(throws: MessageError("RoundPlan: has a key that is not known")) {
-            try read(RoundPlan.self, extended)
+        #expect(throws: MessageError("RoundOffer: has a key that is not known")) {
+            try read(RoundOffer.self, extended)
         }
         let null = text.replacing("\"mode\":", with: "\"round_server_epsilon\":null,\"mode\":")
-        #expect(try read(RoundPlan.self, null) == Self.plan)
+        #expect(try read(RoundOffer.self, null) == Self.plan)
     }
 
     @Test func refusesWhatIsTooLongBeforeParsing() {
         let long = [UInt8](repeating: 0x20, count: CheckInRequest.byteLimit + 1)
         #expect(throws: MessageError.self) { try CheckInRequest(decoding: long) }
         let nested = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)
-        #expect(throws: MessageError.self) { try RoundPlan(decoding: nested) }
+        #expect(throws: MessageError.self) { try RoundOffer(decoding: nested) }
     }
 
     @Test func everyTruncationIsRefused() throws {
         let bytes = try Self.plan.encoded()
         for count in 0..<bytes.count {
-            #expect(throws: MessageError.self) { try RoundPlan(decoding: Array(bytes[..<count])) }
+            #expect(throws: MessageError.self) { try RoundOffer(decoding: Array(bytes[..<count])) }
         }
     }
 

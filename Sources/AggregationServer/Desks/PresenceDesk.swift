@@ -200,12 +200,12 @@ final class PresenceDesk {
     }
 
     /// The plan that the client is to serve now; nil when it is not its turn.
-    private func assignment(_ client: Int, lastRound: Int) -> RoundPlan? {
+    private func assignment(_ client: Int, lastRound: Int) -> RoundOffer? {
         guard admits(), rounds.phase == .collecting, let file = rounds.file, lastRound < file.round,
             rounds.awaits(client)
         else { return nil }
         let (run, setup, plan, start) = (books.run, context.setup, context.plan, start())
-        return RoundPlan(
+        return RoundOffer(
             run: run.run, round: file.round, client: client, seed: run.seed, population: run.population,
             task: setup.taskText, taskSHA256: setup.taskDigest, schemaSHA256: setup.schemaDigest,
             model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: start.bytes),
@@ -230,7 +230,7 @@ final class PresenceDesk {
             minimumReports: plan.rules.minimumReports, cohortSize: plan.configuration.cohortSize)
     }
 
-    private func assign(_ plan: RoundPlan, to responder: Responder) {
+    private func assign(_ plan: RoundOffer, to responder: Responder) {
         do {
             var response = HTTPResponse.json(200, try plan.encoded())
             response.headers[AgentProtocol.runStateHeader] = runStateWord

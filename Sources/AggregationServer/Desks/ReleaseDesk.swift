@@ -10,7 +10,7 @@ internal import Privacy
 struct PreparedModel {
     let model: StoredModel
     /// How the next comes from it.
-    let movement: ModelMovement
+    let serverUpdate: ServerUpdate
     /// When it is shown; nil: as soon as it can be.
     let shownAt: Instant?
     /// SHA-256 of the strategy's optimiser state that goes with it.
@@ -32,7 +32,7 @@ final class ReleaseDesk: RoundCompletionPort {
     private let schedule: ScheduleDesk
     private var plan: TaskPlan { context.plan }
     /// How the next model comes from the newest.
-    private var movement: ModelMovement
+    private var serverUpdate: ServerUpdate
 
     /// The newest model.
     private(set) var model: StoredModel
@@ -44,7 +44,7 @@ final class ReleaseDesk: RoundCompletionPort {
     ) {
         self.context = context
         model = opening.model
-        movement = opening.movement
+        serverUpdate = opening.serverUpdate
         self.state = state
         self.ledger = ledger
         self.rounds = rounds
@@ -55,7 +55,7 @@ final class ReleaseDesk: RoundCompletionPort {
     }
 
     /// L2 bound of the coming round's updates, in model units.
-    var clippingNorm: Double { movement.clippingNorm }
+    var clippingNorm: Double { serverUpdate.clippingNorm }
 
     /// Lets agents download the newest model; the one before stays for those who are still at it.
     func offerModel() {
@@ -163,7 +163,7 @@ final class ReleaseDesk: RoundCompletionPort {
 
     func makeModel(of sum: NoisedSum, round number: Int) throws -> PreparedModel {
         guard let file = rounds.file else { throw Failure(.internalFault, "a round without its file") }
-        var next = movement
+        var next = serverUpdate
         let mean = next.advance(
             noisySum: sum.vector, weight: sum.weight,
             rotation: try plan.rotation(seed: books.run.seed, round: number))
@@ -171,35 +171,35 @@ final class ReleaseDesk: RoundCompletionPort {
         let digest = try writeNextModel(number, mean, next, stateHash)
         return PreparedModel(
             model: try StoredModel(number, digest: digest, in: state, layout: plan.model.layout),
-            movement: next, shownAt: schedule.showing(file), stateDigest: try stateHash.text())
+            serverUpdate: next, shownAt: schedule.showing(file), stateDigest: try stateHash.text())
     }
 
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
     private func writeNextModel(
-        _ number: Int, _ mean: MeanUpdate, _ movement: ModelMovement, _ stateHash: RunningHash
+        _ number: Int, _ mean: MeanUpdate, _ serverUpdate: ServerUpdate, _ stateHash: RunningHash
     ) throws -> String {
-        let names = movement.stateNames
+        let names = serverUpdate.stateNames
         let before =
             names.isEmpty
             ? nil : try state.optimizerState(model.round, names: names, count: plan.dimension)
         var scratch: [Float] = []
         return try state.writeModel(
             number, head: context.setup.modelHead(round: number), count: plan.dimension,
-            clippingNorm: movement.clippingNorm, stateNames: names, stateHash: stateHash
+            clippingNorm: serverUpdate.clippingNorm, stateNames: names, stateHash: stateHash
         ) { start, parameters, piece in
             model.copy(from: start, into: parameters)
             before?.copy(from: start, into: piece)
             // The first window is the longest.
             if scratch.isEmpty { scratch = [Float](repeating: 0, count: parameters.count) }
             scratch.withUnsafeMutableBufferPointer { scratch in
-                movement.apply(mean, from: start, state: piece, to: parameters, scratch: scratch)
+                serverUpdate.apply(mean, from: start, state: piece, to: parameters, scratch: scratch)
             }
         }
     }
 
     func publish(_ next: PreparedModel, round number: Int) throws {
         guard var file = rounds.file else { throw Failure(.internalFault, "a round without its file") }
-        let (digest, metrics) = (next.model.digest, next.movement.metrics)
+        let (digest, metrics) = (next.model.digest, next.serverUpdate.metrics)
         try ledger.release(round: number, modelDigest: digest)
         file.state = .published
         file.modelSHA256 = digest
@@ -214,11 +214,11 @@ final class ReleaseDesk: RoundCompletionPort {
         file.epsilonExample = Self.finite(try? ledger.spentByExample())
         try state.write(file)
         try state.writeLatest(number)
-        (model, movement) = (next.model, next.movement)
+        (model, serverUpdate) = (next.model, next.serverUpdate)
         books.note { run in
             run.modelRound = number
             run.modelSHA256 = digest
-            run.memorySHA256 = next.stateDigest
+            run.optimizerStateSHA256 = next.stateDigest
         }
         rounds.keep(file)
         offerModel()

@@ -16,7 +16,7 @@ struct RunOpening {
     /// The newest model.
     let model: StoredModel
     /// How the next model comes from it.
-    let movement: ModelMovement
+    let serverUpdate: ServerUpdate
 
     /// Reads the run of `state`, or begins one at `now`, seconds since 1970. Throws a `Failure` where the folder holds
     /// something else.
@@ -32,26 +32,26 @@ struct RunOpening {
                 )
             }
             model = try Self.model(run, state, plan)
-            movement = try ModelMovement(
+            serverUpdate = try ServerUpdate(
                 clippingNorm: state.optimizerState(
                     run.modelRound, names: plan.configuration.strategy.server.stateNames,
-                    count: plan.dimension, digest: run.memorySHA256
+                    count: plan.dimension, digest: run.optimizerStateSHA256
                 ).clippingNorm, published: run.published, plan: plan)
             try state.mendLatest(run.modelRound, digest: run.modelSHA256, next: run.round + 1)
             self.run = run
             return
         }
         try state.requireNew()
-        movement = try ModelMovement(plan: plan)
-        let memoryHash = try RunningHash()
-        let digest = try Self.writeInitialModel(setup, state, movement, memoryHash)
+        serverUpdate = try ServerUpdate(plan: plan)
+        let stateHash = try RunningHash()
+        let digest = try Self.writeInitialModel(setup, state, serverUpdate, stateHash)
         try state.writeLatest(0)
         model = try StoredModel(0, digest: digest, in: state, layout: plan.model.layout)
         var run = RunState(
             run: Hexadecimal.text(of: try SecureRandom.bytes(count: AgentProtocol.runBytes)),
             taskSHA256: setup.taskDigest, seed: setup.configuration.seed,
             population: setup.configuration.population, created: now, modelSHA256: digest)
-        (run.ledger, run.memorySHA256) = (.nothing, try memoryHash.text())
+        (run.ledger, run.optimizerStateSHA256) = (.nothing, try stateHash.text())
         try state.write(run)
         self.run = run
     }
@@ -73,12 +73,12 @@ struct RunOpening {
 
     /// Stores the model that the seed gives, and returns its digest.
     private static func writeInitialModel(
-        _ setup: ServerSetup, _ state: StateDirectory, _ movement: ModelMovement, _ memoryHash: RunningHash
+        _ setup: ServerSetup, _ state: StateDirectory, _ serverUpdate: ServerUpdate, _ stateHash: RunningHash
     ) throws -> String {
         let initial = setup.plan.model.initialParameters(seed: setup.configuration.seed).values
         return try state.writeModel(
-            0, head: setup.modelHead(round: 0), count: initial.count, clippingNorm: movement.clippingNorm,
-            stateNames: [], stateHash: memoryHash
+            0, head: setup.modelHead(round: 0), count: initial.count, clippingNorm: serverUpdate.clippingNorm,
+            stateNames: [], stateHash: stateHash
         ) { start, parameters, _ in
             _ = parameters.update(fromContentsOf: initial[start..<start + parameters.count])
         }

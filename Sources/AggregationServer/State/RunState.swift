@@ -32,7 +32,7 @@ struct RunState: Codable, Equatable, Sendable {
     var registry: Int?
     var registrySHA256: String?
     /// SHA-256 of what the strategy remembers with the newest model.
-    var memorySHA256: String?
+    var optimizerStateSHA256: String?
     /// SHA-256 of the key of noise in trees, where there is one.
     var treeNoiseSHA256: String?
     /// Where this state came out of a backup and no round was released since: the greatest round number that the
@@ -42,7 +42,7 @@ struct RunState: Codable, Equatable, Sendable {
     enum CodingKeys: String, CodingKey {
         case version, run, seed, population, created, round, published, charged, finished, ledger, registry
         case registrySHA256 = "registry_sha256"
-        case memorySHA256 = "memory_sha256"
+        case optimizerStateSHA256 = "memory_sha256"
         case treeNoiseSHA256 = "tree_noise_sha256"
         case restoredThrough = "restored_through"
         case taskSHA256 = "task_sha256"

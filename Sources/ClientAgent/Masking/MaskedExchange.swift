@@ -20,7 +20,7 @@ final class MaskedExchange {
     private let member: MaskedMember
     /// Members of the round, once it is joined.
     private(set) var members = 0
-    private let message: RoundPlan
+    private let message: RoundOffer
     private let link: ServerLink
     private let stop: StopSignal
     /// When waiting any longer is pointless, on the monotonic clock: the server's own deadlines are all over then.
@@ -29,7 +29,7 @@ final class MaskedExchange {
     /// Seconds of one question to the server.
     private static let poll = 30
 
-    init(_ member: MaskedMember, message: RoundPlan, link: ServerLink, stop: StopSignal) {
+    init(_ member: MaskedMember, message: RoundOffer, link: ServerLink, stop: StopSignal) {
         self.member = member
         self.message = message
         self.link = link

@@ -90,7 +90,7 @@ package final class RoundRunner {
 
     /// Serves one assignment to its end: delivered, turned away or given up. Throws only what must end the
     /// agent: ``ClientError`` and storage ``Failure``s.
-    @discardableResult package func serve(_ message: RoundPlan) throws -> Outcome {
+    @discardableResult package func serve(_ message: RoundOffer) throws -> Outcome {
         frameBegan = .now
         outcome = .notDelivered
         var session = ClientSession(run: message.run, lastRound: progress.lastRound(of: message.run))
@@ -116,7 +116,7 @@ package final class RoundRunner {
     }
 
     /// The event that answers an action; nil for those that only tell.
-    private func answer(_ action: ClientAction, _ message: RoundPlan) throws -> ClientEvent? {
+    private func answer(_ action: ClientAction, _ message: RoundOffer) throws -> ClientEvent? {
         switch action {
         case .requirePermission: return try judge(message)
         case .requireReport: return try train(message)
@@ -153,7 +153,7 @@ package final class RoundRunner {
 
     // MARK: Steps
 
-    private func judge(_ message: RoundPlan) throws -> ClientEvent {
+    private func judge(_ message: RoundOffer) throws -> ClientEvent {
         do {
             if let denial = try denial(message) { return denial }
         } catch let failure as Failure where failure.exitCode == .storage {
@@ -179,7 +179,7 @@ package final class RoundRunner {
     }
 
     /// Resolves the assignment and holds it against the policy; nil where it may be served.
-    private func denial(_ message: RoundPlan) throws -> ClientEvent? {
+    private func denial(_ message: RoundOffer) throws -> ClientEvent? {
         let today = progress.roundsWithinDay(before: time(nil))
         let task = try AssignedTask(message)
         let early = gate.judge(task: task.configuration, roundsToday: today)
@@ -213,7 +213,7 @@ package final class RoundRunner {
         }
     }
 
-    private func resolve(_ message: RoundPlan, _ task: AssignedTask) throws -> RoundWork {
+    private func resolve(_ message: RoundOffer, _ task: AssignedTask) throws -> RoundWork {
         let folder = state.file("models")
         _ = try OutputDirectory(folder, mode: 0o700)
         try FileDownload.clean(folder, keeping: message.model.sha256)
@@ -226,7 +226,7 @@ package final class RoundRunner {
 
     /// Charges the round before anything private is touched; of a masked round once its members are known, who can
     /// stand in for this agent from then on.
-    private func charge(_ message: RoundPlan) throws -> ClientEvent {
+    private func charge(_ message: RoundOffer) throws -> ClientEvent {
         guard let work else { return .failed("no work") }
         if work.plan.masksReports {
             do {
@@ -245,7 +245,7 @@ package final class RoundRunner {
         return .charged
     }
 
-    private func train(_ message: RoundPlan) throws -> ClientEvent {
+    private func train(_ message: RoundOffer) throws -> ClientEvent {
         guard let work else { return .failed("no work") }
         let reportAfter = work.plan.configuration.reportAfter
         // What came before depends on the network, and in a masked round on others.
@@ -290,7 +290,7 @@ package final class RoundRunner {
         }
     }
 
-    private func store(_ message: RoundPlan) throws -> ClientEvent {
+    private func store(_ message: RoundOffer) throws -> ClientEvent {
         if exchange == nil { try outbox.put(OutboxEntry(run: message.run, round: message.round, body: body)) }
         try reached(.stored)
         return .stored

@@ -24,7 +24,7 @@ package struct AssignedTask: Sendable {
     package let digest: String
 
     /// Reads the task. Throws ``UnusablePlan`` or ``ConfigurationError``.
-    package init(_ plan: RoundPlan) throws {
+    package init(_ plan: RoundOffer) throws {
         try self.init(text: plan.task, statedDigest: plan.taskSHA256)
     }
 
@@ -41,7 +41,7 @@ package struct AssignedTask: Sendable {
 
 /// Everything that a round needs, resolved by the agent itself.
 package struct RoundWork {
-    package let message: RoundPlan
+    package let message: RoundOffer
     package let task: AssignedTask
     package let plan: TaskPlan
     package let model: ParameterVector
@@ -52,7 +52,7 @@ package struct RoundWork {
 
     /// Resolves an assignment against the published model's file. Throws ``UnusablePlan``,
     /// ``ConfigurationError``, ``SafeTensorsError`` or ``PrivacyRefusal``.
-    package init(_ message: RoundPlan, task: AssignedTask, model bytes: SharedBuffer) throws {
+    package init(_ message: RoundOffer, task: AssignedTask, model bytes: SharedBuffer) throws {
         let file = try SafeTensors(decoding: bytes.bytes)
         let name = "the published model"
         let description = try ModelFile.description(file, path: name)

@@ -7,7 +7,7 @@ package import Transport
 /// What a check-in brought.
 package enum CheckInAnswer: Sendable {
     /// Serve this round.
-    case assignment(RoundPlan)
+    case assignment(RoundOffer)
     /// Nothing to do: ask again after so many seconds. `isFinished`: the run has ended.
     case later(seconds: Double, isFinished: Bool)
 }
@@ -48,9 +48,9 @@ package final class ServerLink {
             lastRound: lastRound)
         var request = try Self.post(AgentProtocol.checkInPath, message)
         request.answerTimeout = UInt64(waitSeconds + 30) * 1000
-        let response = try client.perform(request, limit: RoundPlan.byteLimit)
+        let response = try client.perform(request, limit: RoundOffer.byteLimit)
         switch response.status {
-        case 200: return .assignment(try RoundPlan(decoding: response.body))
+        case 200: return .assignment(try RoundOffer(decoding: response.body))
         case 204:
             let now = Int64(time(nil))
             let pause = RetryPolicy.retryAfter(response.head.headers["retry-after"], now: now) ?? 0
@@ -72,8 +72,9 @@ package final class ServerLink {
 
     /// Downloads a model into `target` and verifies its digest; begins anew once when the bytes are others.
     /// Throws ``ClientError``, a ``Failure``, or ``TrainerFailure`` when the server does not have it.
-    package func download(_ model: RoundPlan.ModelReference, into target: FileDownload) throws -> SharedBuffer
-    {
+    package func download(
+        _ model: RoundOffer.ModelReference, into target: FileDownload
+    ) throws -> SharedBuffer {
         for _ in 0..<2 {
             if !target.isComplete {
                 let outcome = try client.download(AgentProtocol.modelPath(round: model.round), into: target)
@@ -118,7 +119,7 @@ package final class ServerLink {
     }
 
     /// Sends a message of one step of secure aggregation; the same bytes may go twice. Throws ``ClientError``.
-    package func send(_ step: String, of plan: RoundPlan, _ body: [UInt8]) throws -> ClientResponse {
+    package func send(_ step: String, of plan: RoundOffer, _ body: [UInt8]) throws -> ClientResponse {
         let request = ClientRequest(
             .put, AgentProtocol.secureAggregationPath(round: plan.round, step: step),
             query: [("run", plan.run)], headers: ["Content-Type": "application/octet-stream"],
@@ -129,7 +130,7 @@ package final class ServerLink {
     /// Asks for what one step of secure aggregation needs; the server may hold the question for `waitSeconds`.
     /// Throws ``ClientError``, also for an answer of more than `limit` bytes.
     package func ask(
-        _ step: String, of plan: RoundPlan, waitSeconds: Int, limit: Int
+        _ step: String, of plan: RoundOffer, waitSeconds: Int, limit: Int
     ) throws -> ClientResponse {
         var request = ClientRequest(
             .get, AgentProtocol.secureAggregationPath(round: plan.round, step: step),

@@ -6,7 +6,7 @@ package struct GlobalModel: Sendable {
     package private(set) var parameters: ParameterVector
     /// What the strategy's server rule remembers.
     package private(set) var optimizerState: OptimizerState
-    private var movement: ModelMovement
+    private var serverUpdate: ServerUpdate
 
     /// The model before the first round, or the one that a checkpoint kept after so many published models, with its
     /// optimiser state, where there is one already, and its clipping norm.
@@ -15,29 +15,29 @@ package struct GlobalModel: Sendable {
         clippingNorm: Double? = nil, published: Int = 0, plan: TaskPlan
     ) throws {
         self.parameters = parameters
-        movement = try ModelMovement(clippingNorm: clippingNorm, published: published, plan: plan)
+        serverUpdate = try ServerUpdate(clippingNorm: clippingNorm, published: published, plan: plan)
         self.optimizerState =
-            optimizerState.values.isEmpty ? OptimizerState(names: movement.stateNames) : optimizerState
-        precondition(self.optimizerState.names == movement.stateNames, "the state of another rule")
+            optimizerState.values.isEmpty ? OptimizerState(names: serverUpdate.stateNames) : optimizerState
+        precondition(self.optimizerState.names == serverUpdate.stateNames, "the state of another rule")
     }
 
     /// L2 bound of the coming round's updates, in model units; of no meaning without privacy.
-    package var clippingNorm: Double { movement.clippingNorm }
+    package var clippingNorm: Double { serverUpdate.clippingNorm }
     /// What clients said of the model that the last round started from; nil where they say nothing.
-    package var metrics: ReleasedMetrics? { movement.metrics }
+    package var metrics: ReleasedMetrics? { serverUpdate.metrics }
 
     /// Decodes the noisy sum of a round, lets the server rule move the model, and adapts the clipping norm; see
-    /// ``ModelMovement/advance(noisySum:weight:rotation:)``.
+    /// ``ServerUpdate/advance(noisySum:weight:rotation:)``.
     package mutating func apply(noisySum: RingVector, weight: Int, rotation: RandomRotation? = nil) {
-        let mean = movement.advance(noisySum: noisySum, weight: weight, rotation: rotation)
+        let mean = serverUpdate.advance(noisySum: noisySum, weight: weight, rotation: rotation)
         optimizerState.prepare(count: parameters.values.count)
-        let movement = movement
+        let serverUpdate = serverUpdate
         parameters.values.withUnsafeMutableBufferPointer { values in
             optimizerState.withPiece(count: values.count) { state in
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.windowCount) { scratch in
                     for start in stride(from: 0, to: values.count, by: Self.windowCount) {
                         let window = start..<min(start + Self.windowCount, values.count)
-                        movement.apply(
+                        serverUpdate.apply(
                             mean, from: start, state: state[window], to: .init(rebasing: values[window]),
                             scratch: scratch)
                     }

@@ -45,7 +45,7 @@ package struct CheckInRequest: ControlMessage {
 }
 
 /// The assignment that answers a check-in: everything that an agent needs to judge and to serve one round.
-package struct RoundPlan: ControlMessage {
+package struct RoundOffer: ControlMessage {
     /// The model to train from, under ``AgentProtocol/modelPath(round:)`` of the reference's own `round`.
     package struct ModelReference: Codable, Equatable, Sendable {
         /// The round that published it, before the plan's round; 0: the initial model.
@@ -163,12 +163,14 @@ package struct ReportShape: Codable, Equatable, Sendable {
     /// Bytes of the packed vector, without the header.
     package var packedBytes: Int { (count * bits + 7) / 8 }
 
-    fileprivate func validate(_ plan: RoundPlan) throws(MessageError) {
+    fileprivate func validate(_ plan: RoundOffer) throws(MessageError) {
         try plan.require(count, in: 1...(1 << 33), "report.count")
         guard (8...32).contains(bits) || bits == 64 else {
-            throw MessageError("RoundPlan: report.bits must be from 8 to 32, or 64")
+            throw MessageError("RoundOffer: report.bits must be from 8 to 32, or 64")
         }
-        guard scale.isFinite, scale > 0 else { throw MessageError("RoundPlan: report.scale must be above 0") }
+        guard scale.isFinite, scale > 0 else {
+            throw MessageError("RoundOffer: report.scale must be above 0")
+        }
     }
 }
 
@@ -220,7 +222,7 @@ package struct PrivacyFacts: Codable, Equatable, Sendable {
         self.cohortSize = cohortSize
     }
 
-    fileprivate func validate(_ plan: RoundPlan) throws(MessageError) {
+    fileprivate func validate(_ plan: RoundOffer) throws(MessageError) {
         for (value, name) in [
             (mode, "mode"), (adjacency, "adjacency"), (mechanism, "mechanism"), (sampling, "sampling"),
         ] { try plan.requireLine(value, "privacy.\(name)", limit: 40) }
@@ -229,12 +231,12 @@ package struct PrivacyFacts: Codable, Equatable, Sendable {
             (encodedNorm, "encoded_norm"), (targetDelta, "target_delta"),
         ] {
             guard value.isFinite, value > 0 else {
-                throw MessageError("RoundPlan: privacy.\(name) must be above 0")
+                throw MessageError("RoundOffer: privacy.\(name) must be above 0")
             }
         }
         for value in [targetEpsilon, roundEpsilon, roundServerEpsilon].compactMap(\.self) {
             guard value.isFinite, value >= 0 else {
-                throw MessageError("RoundPlan: an epsilon is not a number")
+                throw MessageError("RoundOffer: an epsilon is not a number")
             }
         }
         try plan.require(minimumReports, in: 0...Int(Int32.max), "privacy.minimum_reports")

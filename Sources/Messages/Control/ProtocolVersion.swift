@@ -10,7 +10,7 @@ package enum AgentProtocol {
     /// Bytes of a run's identity; written as twice as many lower-case hexadecimal digits.
     package static let runBytes = 16
 
-    /// `POST`: a ``CheckInRequest``; `200` a ``RoundPlan``, or `204` with `Retry-After`.
+    /// `POST`: a ``CheckInRequest``; `200` a ``RoundOffer``, or `204` with `Retry-After`.
     package static let checkInPath = "/v1/check-in"
     /// `GET`: a ``TaskOffer``; 404 from a server that does not tell its task.
     package static let taskPath = "/v1/task"

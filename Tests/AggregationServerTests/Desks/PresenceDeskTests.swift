@@ -47,7 +47,7 @@ import Transport
         #expect(waiting.allSatisfy { $0.status == nil } && desk.heldCount == 3)
         try run.open([0, 1])
         desk.inviteHeld()
-        let plan = try RoundPlan(decoding: waiting[0].body)
+        let plan = try RoundOffer(decoding: waiting[0].body)
         #expect(plan.round == 1 && plan.client == 0 && plan.run == run.books.run.run)
         #expect(plan.model.bytes == 1234 && plan.deadlineSeconds == 60)
         #expect(waiting[1].status == 200 && waiting[2].status == nil && desk.heldCount == 1)

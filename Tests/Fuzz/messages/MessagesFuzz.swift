@@ -18,7 +18,7 @@ public func fuzzMessages(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let rest = Array(all.dropFirst())
     switch kind % 10 {
     case 0: read(CheckInRequest.self, rest)
-    case 1: read(RoundPlan.self, rest)
+    case 1: read(RoundOffer.self, rest)
     case 2: read(FailureReport.self, rest)
     case 3: read(ErrorAnswer.self, rest)
     case 4: read(UpdateReceipt.self, rest)

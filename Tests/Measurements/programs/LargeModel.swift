@@ -60,7 +60,7 @@ struct LargeModel {
         let clients = try (0..<count).map { Link(client: try agents.client($0)) }
         for link in clients { _ = try TestAgents.checkIn(link.client, waitSeconds: 0) }
         let plans = try clients.map { link in
-            var plan: RoundPlan?
+            var plan: RoundOffer?
             while plan == nil { plan = try TestAgents.checkIn(link.client, waitSeconds: 10) }
             guard let plan else { throw Failure(.internalFault, "an agent has no plan") }
             return plan
@@ -116,11 +116,11 @@ struct LargeModel {
 
     /// What an agent multiplies the pattern by, and its weight, which the server multiplies by too: different for even
     /// and odd agents where weights may differ, so that a report that is lost or counted twice shows.
-    private static func share(_ index: Int, _ plan: RoundPlan) -> (factor: Int, weight: Int) {
+    private static func share(_ index: Int, _ plan: RoundOffer) -> (factor: Int, weight: Int) {
         plan.privacy == nil && index % 2 == 1 ? (-1, 3) : (1, 1)
     }
 
-    private func expectation(_ plan: RoundPlan) throws -> Expectation {
+    private func expectation(_ plan: RoundOffer) throws -> Expectation {
         let shares = (0..<count).map { Self.share($0, plan) }
         var expected = Expectation(
             count: plan.report.count, stride: 1, amplitude: 1 << 28,
@@ -136,7 +136,7 @@ struct LargeModel {
         return expected
     }
 
-    private func body(_ index: Int, _ plan: RoundPlan, _ expected: Expectation) throws -> SharedBuffer {
+    private func body(_ index: Int, _ plan: RoundOffer, _ expected: Expectation) throws -> SharedBuffer {
         let (factor, weight) = Self.share(index, plan)
         let path = "\(folder)/body-\(index)"
         let header = UpdateHeader(

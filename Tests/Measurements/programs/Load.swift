@@ -99,7 +99,7 @@ struct Load {
             try WorkerThread(name: "upload-\(thread)") {
                 do {
                     let mine = stride(from: thread, to: count, by: threads)
-                    var clients: [(HTTPClient, RoundPlan?)] = []
+                    var clients: [(HTTPClient, RoundOffer?)] = []
                     for index in mine { clients.append((try agents.client(index), nil)) }
                     for index in clients.indices {
                         clients[index].1 = try TestAgents.checkIn(clients[index].0, waitSeconds: 0)
@@ -155,7 +155,7 @@ struct Load {
     }
 
     /// A report of the round's shape with small values.
-    private static func body(_ plan: RoundPlan) throws -> [UInt8] {
+    private static func body(_ plan: RoundOffer) throws -> [UInt8] {
         guard
             let header = UpdateHeader(
                 run: plan.run, round: plan.round, weight: 1, count: plan.report.count, bits: plan.report.bits,

@@ -111,7 +111,7 @@ struct Replay {
         var sum = Aggregation(count: plan.report.count, bits: plan.codec.bits)
         var start: ParameterVector?
         for client in file.survivors {
-            let message = RoundPlan(
+            let message = RoundOffer(
                 run: file.run, round: file.round, client: client, seed: configuration.seed,
                 population: configuration.population, task: setup.taskText, taskSHA256: setup.taskDigest,
                 model: .init(round: previous, sha256: "", bytes: before.count), privacy: nil,

@@ -48,14 +48,14 @@ struct TestAgents {
     }
 
     /// Checks in and waits up to `seconds` for work; nil where none came.
-    static func checkIn(_ client: HTTPClient, waitSeconds seconds: Int) throws -> RoundPlan? {
+    static func checkIn(_ client: HTTPClient, waitSeconds seconds: Int) throws -> RoundOffer? {
         let message = CheckInRequest(software: "sordino-measure", waitSeconds: seconds)
         var request = ClientRequest(
             .post, AgentProtocol.checkInPath, headers: ["Content-Type": "application/json"],
             body: .bytes(try message.encoded()))
         request.answerTimeout = UInt64(seconds + 60) * 1000
-        let answer = try client.exchange(request, limit: RoundPlan.byteLimit)
-        return answer.status == 200 ? try RoundPlan(decoding: answer.body) : nil
+        let answer = try client.exchange(request, limit: RoundOffer.byteLimit)
+        return answer.status == 200 ? try RoundOffer(decoding: answer.body) : nil
     }
 
     /// Seconds of processor time that a process has used so far, from `/proc/PID/stat` (proc(5), fields 14 and 15).

@@ -3,7 +3,7 @@ internal import Privacy
 
 /// How the published model moves from round to round: the server's rule, the number of its steps, and the clipping norm
 /// where it adapts. All that a server needs between rounds besides the parameters and the optimiser state.
-package struct ModelMovement: Sendable {
+package struct ServerUpdate: Sendable {
     /// What clients said of the model that the last round started from; nil where they say nothing.
     package private(set) var metrics: ReleasedMetrics?
     private var adaptiveClipping: AdaptiveClipping?

@@ -22,8 +22,9 @@ package protocol LedgerVerifier: Sendable {
 package protocol LedgerStore: Sendable {
     /// All bytes kept, none for a new ledger.
     func load() throws -> [UInt8]
-    /// Appends and returns once the bytes are durable (synced). On a throw nothing is known of them.
-    func append(_ bytes: [UInt8]) throws
+    /// Appends and returns once the bytes are durable (synced), with all before them; with `waits` false they may become
+    /// so with the next append that waits. On a throw nothing is known of them.
+    func append(_ bytes: [UInt8], waits: Bool) throws
     /// Cuts the ledger to its first `count` bytes, durably.
     func truncate(to count: Int) throws
 }

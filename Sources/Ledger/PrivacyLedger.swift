@@ -24,8 +24,9 @@ package enum LedgerError: Error, CustomStringConvertible {
 
 /// The durable record of what a run has spent: charge → noise → settle → release.
 ///
-/// Each method returns once its line is durable, and throws otherwise; the caller then must not go on. Repeating
-/// what is recorded already, as a resumed run does, writes nothing. After a failed write the ledger takes no
+/// Each method returns once its line is durable, and throws otherwise; the caller then must not go on. Only a settlement may
+/// become durable with the release that must follow it: until then a restart settles the same sum again. Repeating what is
+/// recorded already, as a resumed run does, writes nothing. After a failed write the ledger takes no
 /// further entry until it is opened again. One writer a ledger.
 package struct PrivacyLedger: ~Copyable {
     package let run: String
@@ -109,7 +110,7 @@ package struct PrivacyLedger: ~Copyable {
     ) throws {
         switch state.round(round)?.progress {
         case .settled(settlement), .released(settlement, _): return
-        default: try append(.settle(round: round, settlement), time: time)
+        default: try append(.settle(round: round, settlement), time: time, waits: false)
         }
     }
 
@@ -151,7 +152,7 @@ package struct PrivacyLedger: ~Copyable {
     }
 
     /// The entry's line made, checked against the rules and written; the state follows only once it is durable.
-    private mutating func append(_ entry: LedgerEntry, time: String?) throws {
+    private mutating func append(_ entry: LedgerEntry, time: String?, waits: Bool = true) throws {
         guard !hasFailed else { throw LedgerError.failedBefore }
         let change: LedgerState.Change
         do {
@@ -164,7 +165,7 @@ package struct PrivacyLedger: ~Copyable {
                 run: run, sequence: (head?.sequence ?? 0) + 1, previous: head?.hash ?? LedgerLine.origin,
                 time: time,
                 entry: entry, hash: hash, signer: signer)
-            head = try Self.write(line, to: store)
+            head = try Self.write(line, to: store, waits: waits)
         } catch {
             hasFailed = true
             throw error
@@ -173,8 +174,10 @@ package struct PrivacyLedger: ~Copyable {
     }
 
     /// Makes the line durable, or throws.
-    private static func write(_ line: LedgerLine, to store: any LedgerStore) throws -> LedgerHead {
-        try store.append(Array((line.text + "\n").utf8))
+    private static func write(
+        _ line: LedgerLine, to store: any LedgerStore, waits: Bool = true
+    ) throws -> LedgerHead {
+        try store.append(Array((line.text + "\n").utf8), waits: waits)
         return LedgerHead(sequence: line.sequence, hash: line.hash)
     }
 }

@@ -38,10 +38,17 @@ package final class AppendOnlyFile: Sendable {
         return Int(status.st_size)
     }
 
-    /// Appends `bytes`, and syncs where the file does. When it throws, the file is cut back to its former length, so that no torn
+    /// Whether the file still has a name: what is appended to one that was removed is lost with the process.
+    package func hasName() throws(Failure) -> Bool {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .storage("read", path, errno: errno) }
+        return status.st_nlink > 0
+    }
+
+    /// Appends `bytes`, and syncs where the file does and the caller `waits`. When it throws, the file is cut back to its former length, so that no torn
     /// record is left; where even that fails, or a sync failed, every later append is refused, since the
     /// system may have dropped what it could not write.
-    package func append(_ bytes: [UInt8]) throws(Failure) {
+    package func append(_ bytes: [UInt8], waits: Bool = true) throws(Failure) {
         let failure = broken.withLock { broken -> Failure? in
             if let broken { return broken }
             do throws(Failure) {
@@ -53,7 +60,7 @@ package final class AppendOnlyFile: Sendable {
                     throw error
                 }
                 do throws(Failure) {
-                    if synchronises { try Descriptor.synchronise(descriptor, path: path) }
+                    if synchronises, waits { try Descriptor.synchronise(descriptor, path: path) }
                 } catch {
                     broken = error
                     throw error
@@ -66,10 +73,10 @@ package final class AppendOnlyFile: Sendable {
         if let failure { throw failure }
     }
 
-    /// Cuts the file to its first `count` bytes, durably.
-    package func truncate(to count: Int) throws(Failure) {
+    /// Cuts the file to its first `count` bytes, durably where that is wanted.
+    package func truncate(to count: Int, durably: Bool = true) throws(Failure) {
         guard ftruncate(descriptor, off_t(count)) == 0 else { throw .storage("cut", path, errno: errno) }
-        try synchronise()
+        if durably { try synchronise() }
     }
 
     /// Waits until all of it is on the device. After a failure every later append is refused.

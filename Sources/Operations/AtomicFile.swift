@@ -4,45 +4,52 @@ internal import Glibc
 package enum AtomicFile {
     /// Writes `bytes` under a temporary name in the same folder, syncs, renames, and syncs the folder.
     ///
-    /// When this returns the new content survives a power cut. Throws a storage ``Failure`` (exit status 6);
-    /// the temporary file is then removed and an older file under `path` is untouched.
-    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(Failure) {
+    /// When this returns the new content survives a power cut; with `syncsFolder` false an older file may come back then,
+    /// whole. Throws a storage ``Failure`` (exit status 6); the temporary file is then removed and an older file under
+    /// `path` is untouched.
+    package static func write(
+        _ bytes: [UInt8], to path: String, mode: UInt32 = 0o644, syncsFolder: Bool = true
+    ) throws(Failure) {
         let file = try TemporaryFile(for: path, mode: mode)
         try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
             try file.append(UnsafeRawBufferPointer(bytes))
         }
-        try file.replace()
+        try file.replace(syncsFolder: syncsFolder)
     }
 
-    /// Writes what `body` appends, piece by piece, as ``write(_:to:mode:)-([UInt8],_,_)`` writes one array; when
+    /// Writes what `body` appends, piece by piece, as ``write(_:to:mode:syncsFolder:)`` writes one array; when
     /// `body` throws, that is thrown, nothing is left of the temporary file, and an older file is untouched.
     package static func write<Result>(
-        to path: String, mode: UInt32 = 0o644, _ body: (TemporaryFile) throws -> Result
+        to path: String, mode: UInt32 = 0o644, syncsFolder: Bool = true,
+        _ body: (TemporaryFile) throws -> Result
     ) throws -> Result {
         let file = try TemporaryFile(for: path, mode: mode)
         let result = try body(file)
-        try file.replace()
+        try file.replace(syncsFolder: syncsFolder)
         return result
     }
 
-    /// Writes text as UTF-8; see ``write(_:to:mode:)-([UInt8],_,_)``.
+    /// Writes text as UTF-8; see ``write(_:to:mode:syncsFolder:)``.
     package static func write(_ text: String, to path: String, mode: UInt32 = 0o644) throws(Failure) {
         try write(Array(text.utf8), to: path, mode: mode)
     }
 
-    /// Removes a file and syncs its folder; a file that is not there is fine.
-    package static func remove(_ path: String) throws(Failure) {
+    /// Removes a file; one that is not there is fine. The folder is synced, unless it does no harm that the file is there
+    /// again after a crash.
+    package static func remove(_ path: String, durably: Bool = true) throws(Failure) {
         if unlink(path) != 0 {
             guard errno != ENOENT else { return }
             throw .storage("remove", path, errno: errno)
         }
-        try Descriptor.synchroniseFolder(of: path)
+        if durably { try Descriptor.synchroniseFolder(of: path) }
     }
 
     /// Gives the content of the file at `existing`, which must never be written to again, the name `path` too, as
-    /// atomically and durably as ``write(_:to:mode:)-([UInt8],_,_)``: by a link where the file system has them, else
+    /// atomically and durably as ``write(_:to:mode:syncsFolder:)``: by a link where the file system has them, else
     /// by a copy in pieces.
-    package static func publish(_ existing: String, as path: String, mode: UInt32 = 0o644) throws(Failure) {
+    package static func publish(
+        _ existing: String, as path: String, mode: UInt32 = 0o644, syncsFolder: Bool = true
+    ) throws(Failure) {
         let temporary = temporaryName(for: path)
         guard link(existing, temporary) == 0 else {
             guard [EPERM, EXDEV, EMLINK, ENOSYS, EOPNOTSUPP].contains(errno) else {
@@ -54,7 +61,7 @@ package enum AtomicFile {
         // Renaming one link over another of the same file does nothing and leaves both (rename(2)).
         unlink(temporary)
         guard code == 0 else { throw .storage("write", path, errno: code) }
-        try Descriptor.synchroniseFolder(of: path)
+        if syncsFolder { try Descriptor.synchroniseFolder(of: path) }
     }
 
     /// Copies a file's content in pieces of a megabyte.
@@ -72,7 +79,7 @@ package enum AtomicFile {
             guard count > 0 else { break }
             try file.append(UnsafeRawBufferPointer(rebasing: piece[..<count]))
         }
-        try file.replace()
+        try file.replace(syncsFolder: true)
     }
 
     fileprivate static func temporaryName(for path: String) -> String {
@@ -110,11 +117,11 @@ package final class TemporaryFile {
         try Descriptor.writeAll(descriptor, bytes, path: path)
     }
 
-    /// Syncs the content, takes the place of whatever has the name, and syncs the folder.
-    fileprivate func replace() throws(Failure) {
+    /// Syncs the content, takes the place of whatever has the name, and syncs the folder where that is wanted.
+    fileprivate func replace(syncsFolder: Bool) throws(Failure) {
         try Descriptor.synchronise(descriptor, path: path)
         guard rename(temporary, path) == 0 else { throw .storage("write", path, errno: errno) }
-        try Descriptor.synchroniseFolder(of: path)
+        if syncsFolder { try Descriptor.synchroniseFolder(of: path) }
     }
 }
 

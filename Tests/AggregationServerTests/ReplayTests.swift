@@ -206,7 +206,7 @@ import Transport
         let gaveUp = try agents[2].client.exchange(
             ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(failure.encoded())))
         #expect(gaveUp.status == 403)
-        #expect(try Spool(fixture.state).clients(round: 1) == plans[..<2].map(\.client).sorted())
+        #expect(try fixture.keptReports(1) == plans[..<2].map(\.client).sorted())
     }
 
     /// Whatever is held back, and whichever byte is missing, a round ends its collection at its deadline and says so.

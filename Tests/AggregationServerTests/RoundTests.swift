@@ -52,7 +52,7 @@ import Transport
         #expect(
             FileManager.default.contents(atPath: "\(fixture.folder)/state/models/latest.safetensors")
                 == Data(model))
-        #expect(try Spool(fixture.state).clients(round: 2).isEmpty)
+        #expect(try fixture.keptReports(2).isEmpty)
         let answer = try agents[0].checkIn()
         #expect(answer.status == 204)
         #expect(answer.head.headers[AgentProtocol.runStateHeader] == "finished")
@@ -118,7 +118,7 @@ import Transport
             ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(text)))
         #expect(malformed.status == 422)
         // Nothing of all that is kept; the round goes on with one agent giving up.
-        #expect(try Spool(fixture.state).clients(round: 1).isEmpty)
+        #expect(try fixture.keptReports(1).isEmpty)
         let failure = FailureReport(run: plans[2].run, reason: .data, detail: "<b>no data</b>")
         let given = try agents[2].client.exchange(
             ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(failure.encoded())))

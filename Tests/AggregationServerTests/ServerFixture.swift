@@ -74,6 +74,14 @@ final class ServerFixture {
     }
     var state: StateDirectory { get throws { try StateDirectory("\(folder)/state") } }
 
+    /// Clients whose reports of a round are on disk, ascending.
+    func keptReports(_ round: Int) throws -> [Int] {
+        let spool = Spool(try state)
+        let journal = ReportJournal(folder: spool.path)
+        let run = try state.run()?.run ?? ""
+        return try (spool.clients(round: round) + journal.records(run: run, round: round).keys).sorted()
+    }
+
     /// Everything that the server logged, at every level, as JSON lines.
     let logged = Logged()
 

@@ -87,7 +87,8 @@ import Transport
     /// Files whose loss costs nothing that anybody could miss: they follow from others, or the log says so.
     private static func isDispensable(_ name: String) -> Bool {
         name == "lock" || name == "models/latest.safetensors" || name.hasPrefix("rounds/")
-            || name.hasSuffix(".update") || (name.hasPrefix("models/") && !name.contains("000003"))
+            || name.hasSuffix(".update") || name == "spool/reports.journal"
+            || (name.hasPrefix("models/") && !name.contains("000003"))
     }
 
     @Test(arguments: [

@@ -56,6 +56,49 @@ import Testing
         #expect(try RoundProgress(path: path).roundsWithinDay(before: 80_000) == 1)
     }
 
+    @Test("Many rounds of a day are counted by the minute, never too few, and take little room")
+    func manyRounds() throws {
+        let state = try StateDirectory(folder)
+        let path = state.file("progress.json")
+        var progress = try RoundProgress(path: path)
+        let start = 1_000_000_000
+        // Ten rounds a second for 20 minutes; only now and then is the file looked at.
+        var begun: [Int] = []
+        for round in 1...600 {
+            let now = start + round * 2
+            try progress.begin(run: run, round: round, now: now)
+            begun.append(now)
+            guard round % 150 == 0 else { continue }
+            let read = try RoundProgress(path: path)
+            for later in [now, start + 86_400, start + 86_400 + round, start + 86_400 + 61 + 2 * round] {
+                let exact = begun.count { $0 > later - 86_400 }
+                let counted = read.roundsWithinDay(before: later)
+                #expect(counted >= exact && counted <= exact + 30, "a minute has 30 rounds")
+                #expect(progress.roundsWithinDay(before: later) == counted)
+            }
+        }
+        #expect(try #require(try StoredFile.size(at: path)) < 4000)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.contains(#""version":3"#) && text.contains("recent_minutes"))
+        // After a day of rest the file is as small as a new one, and of the version that earlier programs read.
+        try progress.begin(run: run, round: 601, now: start + 300_000)
+        let rested = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(rested.contains(#""version":2"#) && !rested.contains("recent_minutes"))
+        #expect(try RoundProgress(path: path).roundsWithinDay(before: start + 300_000) == 1)
+    }
+
+    @Test(
+        "Minutes that this program does not write are refused",
+        arguments: [#"{"x":1}"#, #"{"-1":1}"#, #"{"16":0}"#, #"{"16":-3}"#, #"{"16":"1"}"#, "3"])
+    func damagedMinutes(_ minutes: String) throws {
+        let state = try StateDirectory(folder)
+        let path = state.file("progress.json")
+        let text = #"{"begun":{},"ledgers":{},"recent":[],"recent_minutes":\#(minutes),"version":3}"#
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let failure = #expect(throws: Failure.self) { try RoundProgress(path: path) }
+        #expect(failure?.exitCode == .storage && failure?.message.contains(path) == true)
+    }
+
     @Test("One agent a state directory")
     func lock() throws {
         let state = try StateDirectory(folder)

@@ -60,7 +60,7 @@ final class MemoryStore: LedgerStore {
 
     func load() throws -> [UInt8] { bytes }
 
-    func append(_ bytes: [UInt8]) throws {
+    func append(_ bytes: [UInt8], waits: Bool) throws {
         try content.withLock {
             if let left = $0.appendsLeft {
                 guard left > 0 else {

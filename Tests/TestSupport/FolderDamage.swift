@@ -85,7 +85,7 @@ package struct FolderSnapshot: Sendable {
             damages += ["-1", "0", "2147483647", "9223372036854775807", "1e300", "1e999"].map { .numbers($0) }
         }
         damages += [data.count - 1, data.count / 2, data.count / 3, 7].filter {
-            (1..<data.count).contains($0)
+            $0 >= 1 && $0 < data.count
         }
         .map { .bytes($0) }
         for (place, snapshot) in earlier.enumerated() where snapshot.files[name] != data {

@@ -16,15 +16,22 @@ final class UpdateKeeper: Sendable {
     }
 
     private let queue: WorkQueue<Job>
+    private let mailbox: OwnerMailbox
 
     /// Hands checked updates to `mailbox`. The threads mostly wait for the disk, and one commit of a file system's
     /// journal serves all that wait for it.
     init(mailbox: OwnerMailbox, memory: UpdateMemory) throws {
+        self.mailbox = mailbox
         queue = try WorkQueue(name: "spool", threads: 4, capacity: 4096) { Self.keep($0, mailbox, memory) }
     }
 
-    /// Takes an update over; answers 503 itself when there are too many.
+    /// Takes an update over; answers 503 itself when there are too many. A small one in memory is checked at once and
+    /// left to the owner, who writes it with others.
     func take(_ job: Job) {
+        if case .memory(let buffer, _) = job.update.content, job.update.bytes <= ReportJournal.longestBody {
+            if let problem = Self.problem(buffer, job) { return Self.refuse(job, problem) }
+            return Self.post(job, nil, buffer, mailbox)
+        }
         if queue.add(job) { return }
         if case .file(let file, _) = job.update.content { file.discard() }
         job.responder.respond(.refusal(503, "busy", "too many updates wait for the disk", retryAfter: 5))

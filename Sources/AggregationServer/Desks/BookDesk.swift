@@ -137,7 +137,7 @@ final class BookDesk {
         history[place] = file
         if unbooked?.round == file.round { unbooked = file }
         do {
-            try state.write(file)
+            try state.write(file, syncsFolder: false)
         } catch {
             // The figures stay on the dashboard; they are no part of what a restart needs.
             context.storageFailed("keep the evaluation of round \(file.round)", error)

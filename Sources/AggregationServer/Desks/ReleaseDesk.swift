@@ -70,7 +70,8 @@ final class ReleaseDesk: RoundCompletionPort {
     // MARK: The sum
 
     func fix(survivors: [Int], round number: Int) throws {
-        guard plan.masksReports else { return try close(number, survivors) }
+        // Of single reports it is enough that the noisy sum says who is in it: before it is durable others may still come.
+        guard plan.masksReports else { return closeInMemory(survivors) }
         switch masked.outcome {
         case .sum(let sum)?: reports.adopt(sum, weight: survivors.count)
         case .lost(let reason)?: throw RoundLoss("secure aggregation: \(reason)")
@@ -86,12 +87,15 @@ final class ReleaseDesk: RoundCompletionPort {
     /// Writes who is in the sum, before any member of a masked round sees it: from here on it is exactly these.
     func close(_ number: Int, _ survivors: [Int]) throws {
         guard var file = rounds.file else { return }
-        // What was accepted must be found again before the file says that it is in the sum.
-        try reports.makeDurable()
-        reports.trimMemory()
-        file.state = .closed
-        file.survivors = survivors
+        (file.state, file.survivors) = (.closed, survivors)
         try state.write(file)
+        closeInMemory(survivors)
+    }
+
+    private func closeInMemory(_ survivors: [Int]) {
+        guard var file = rounds.file else { return }
+        reports.trimMemory()
+        (file.state, file.survivors) = (.closed, survivors)
         rounds.keep(file)
         context.boardChanged()
         context.statusChanged()
@@ -114,7 +118,7 @@ final class ReleaseDesk: RoundCompletionPort {
     }
 
     func store(_ sum: NoisedSum, round: Int) throws {
-        try state.writeNoisySum(round, sum.vector, weight: sum.weight)
+        try state.writeNoisySum(round, sum.vector, weight: sum.weight, closing: rounds.file)
     }
 
     func forgetReports(round: Int) throws {
@@ -185,7 +189,9 @@ final class ReleaseDesk: RoundCompletionPort {
         var scratch: [Float] = []
         return try state.writeModel(
             number, head: context.setup.modelHead(round: number), count: plan.dimension,
-            clippingNorm: serverUpdate.clippingNorm, stateNames: names, stateHash: stateHash
+            clippingNorm: serverUpdate.clippingNorm, stateNames: names,
+            sameAs: serverUpdate.clippingNorm == self.serverUpdate.clippingNorm ? model.round : nil,
+            stateHash: stateHash
         ) { start, parameters, piece in
             model.copy(from: start, into: parameters)
             before?.copy(from: start, into: piece)
@@ -212,7 +218,8 @@ final class ReleaseDesk: RoundCompletionPort {
         file.epsilonServer = Self.finite(try? ledger.spentAgainstServer())
         file.epsilonMembers = Self.finite(try? ledger.spentAgainstMembers())
         file.epsilonExample = Self.finite(try? ledger.spentByExample())
-        try state.write(file)
+        // The file is written with the books: until then a restart comes to the same model from the noisy sum, and the
+        // ledger names it.
         try state.writeLatest(number)
         (model, serverUpdate) = (next.model, next.serverUpdate)
         books.note { run in

@@ -12,6 +12,11 @@ final class ReportDesk {
     private let context: DeskContext
     private let state: StateDirectory
     private let spool: Spool
+    private let journal: ReportJournal
+    /// Reports of the open round that the journal had at the start.
+    private var journalled: [Int: [UInt8]] = [:]
+    /// Whether names in the spool's folder wait to be synced.
+    private var hasNewNames = false
     /// Where updates wait for the disk; given back between rounds.
     private let memory: UpdateMemory
     private let rounds: RoundDesk
@@ -33,6 +38,7 @@ final class ReportDesk {
         self.books = books
         self.roster = roster
         spool = Spool(state)
+        journal = ReportJournal(folder: spool.path)
         aggregation = Aggregation(count: context.plan.report.count, bits: context.plan.codec.bits)
     }
 
@@ -54,24 +60,38 @@ final class ReportDesk {
 
     // MARK: What is kept
 
-    /// Makes sure that the reports taken so far are found again after a crash. Throws where the spool cannot be synced.
-    func makeDurable() throws {
-        guard !pendingReceipts.isEmpty else { return }
+    /// Waits until every report that was taken is on the device.
+    private func synchronise() throws {
+        try journal.synchronise()
+        guard hasNewNames else { return }
         try spool.synchronise()
-        flushReceipts()
+        hasNewNames = false
     }
 
     /// Removes a round's reports, which nobody shall have any more.
-    func removeReports(of round: Int) throws { try spool.removeReports(round: round) }
+    func removeReports(of round: Int) throws {
+        try journal.clear()
+        try spool.removeReports(round: round)
+    }
 
     /// After a restart: removes what is left of other rounds than `round`.
-    func keepOnly(round: Int?) throws { try spool.keepOnly(round: round) }
+    func keepOnly(round: Int?) throws {
+        try spool.keepOnly(round: round)
+        journalled = try round.map { try journal.records(run: books.run.run, round: $0) } ?? [:]
+        if journalled.isEmpty { try journal.clear() }
+    }
 
-    /// Clients whose reports of the round are kept, ascending.
-    func clients(of round: Int) throws -> [Int] { try spool.clients(round: round) }
+    /// Clients whose reports of the round are kept, ascending. After ``keepOnly(round:)``.
+    func clients(of round: Int) throws -> [Int] {
+        Set(try spool.clients(round: round)).union(journalled.keys).sorted()
+    }
 
     /// Adds a kept report to the sum. Throws where it is missing, damaged, or another round's.
     func add(_ client: Int, round: Int) throws {
+        if let body = journalled[client] {
+            try body.withUnsafeBytes { addReport($0, try self.header(of: $0, path: journal.path)) }
+            return
+        }
         let path = spool.reportPath(round: round, client: client)
         let (update, header) = try openReport(path)
         guard header.round == round, header.runText == books.run.run else {
@@ -82,6 +102,11 @@ final class ReportDesk {
 
     /// Reads digest and size of a kept report back into its round's file.
     func note(_ client: Int, in file: inout RoundFile) throws {
+        if let body = journalled[client] {
+            file.reports[String(client)] = try SHA256.text(of: body)
+            file.bytesUp += body.count
+            return
+        }
         let path = spool.reportPath(round: file.round, client: client)
         guard let report = try state.map(path) else { throw StateDirectory.missing(path) }
         file.reports[String(client)] = try SHA256.text(of: report)
@@ -120,26 +145,35 @@ final class ReportDesk {
             refuse(report, refusal)
             return
         }
-        guard let path = report.path, rounds.file?.round == report.key.round else {
+        guard report.path != nil || report.content != nil, rounds.file?.round == report.key.round else {
             // Only its hash was kept, because it seemed to be a repetition; it can come again.
             turnAway(report, 503, "busy", "the report was not kept; send it again", retryAfter: 1)
             return
         }
         do {
-            try accept(report, client, path)
+            try accept(report, client)
         } catch {
             context.storageFailed("keep a report", error)
             turnAway(report, 503, "storage", "the server cannot write its state", retryAfter: 15)
         }
     }
 
-    private func accept(_ report: IncomingReport, _ client: Int, _ path: String) throws {
+    private func accept(_ report: IncomingReport, _ client: Int) throws {
         let round = report.key.round
         // Read before anything is decided: what cannot be added must not count as accepted.
-        let opened = report.content == nil ? try openReport(path) : nil
-        try spool.accept(path, round: round, client: client)
+        let opened = try report.content == nil ? report.path.map { try openReport($0) } : nil
+        if let path = report.path {
+            try spool.accept(path, round: round, client: client)
+            hasNewNames = true
+        } else if let content = report.content {
+            try journal.append(client, content.bytes)
+        }
         if let reason = rounds.offer(client, round: round, at: context.instant) {
-            unlink(spool.reportPath(round: round, client: client))
+            if report.path != nil {
+                unlink(spool.reportPath(round: round, client: client))
+            } else if let content = report.content {
+                try journal.removeLast(content.bytes)
+            }
             refuse(report, reason)
             return
         }
@@ -156,7 +190,7 @@ final class ReportDesk {
     /// The first answer may have been that the folder could not be synced: a receipt is only for what lasts.
     private func repeatReceipt(_ report: IncomingReport) {
         do {
-            if report.key.round == rounds.file?.round { try spool.synchronise() }
+            if report.key.round == rounds.file?.round { try synchronise() }
             discard(report)
             let receipt = receipt(report)
             report.responder.respond(.json(200, (try? receipt.encoded()) ?? []))
@@ -215,13 +249,14 @@ final class ReportDesk {
         UpdateReceipt(run: books.run.run, round: report.key.round, sha256: report.digest)
     }
 
-    /// Syncs the spool's folder once for all reports just taken, then says `202` to each.
-    func flushReceipts() {
-        guard !pendingReceipts.isEmpty else { return }
+    /// Syncs all reports just taken at once, then says `202` to each: after ``removeReports(of:)`` at once, since the noisy sum
+    /// is durable that they are in. With `onlyFiles` small reports may wait for that.
+    func flushReceipts(onlyFiles: Bool = false) {
+        guard !pendingReceipts.isEmpty, hasNewNames || !onlyFiles else { return }
         let waiting = pendingReceipts
         pendingReceipts = []
         do {
-            try spool.synchronise()
+            try synchronise()
             for (responder, receipt) in waiting { responder.respond(.json(202, try receipt.encoded())) }
         } catch {
             // They are in the sum, and a repetition will be told so once storage answers again.
@@ -238,16 +273,21 @@ final class ReportDesk {
     /// A report's file, mapped, and its header; throws where it holds no vector of this task. Adding it copies
     /// nothing: a model may have a gigabyte.
     private func openReport(_ path: String) throws -> (update: SharedBuffer, header: UpdateHeader) {
-        let plan = context.plan
         guard let file = try state.map(path) else { throw StateDirectory.missing(path) }
-        guard let header = try? UpdateHeader(decoding: file.bytes) else { throw StateDirectory.damaged(path) }
-        let vector = Self.vector(file.bytes)
+        return (file, try header(of: file.bytes, path: path))
+    }
+
+    /// The header of a report of this task; throws where the bytes of `path` are none.
+    private func header(of update: UnsafeRawBufferPointer, path: String) throws -> UpdateHeader {
+        let plan = context.plan
+        guard let header = try? UpdateHeader(decoding: update) else { throw StateDirectory.damaged(path) }
+        let vector = Self.vector(update)
         guard header.count == plan.report.count, header.bits == plan.codec.bits,
             vector.count == header.bodyByteCount,
             header.values == .floats
                 ? plan.sendsFloats : RingVector.isWireForm(vector, count: header.count, bits: header.bits)
         else { throw StateDirectory.damaged(path) }
-        return (file, header)
+        return header
     }
 
     private static func vector(_ update: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {

@@ -68,10 +68,11 @@ final class RunHost: DeskObserver {
         while !isShuttingDown {
             pulse.promise(within: Self.longestTurn)
             for item in mailbox.take(waiting: secondsToNextWork()) { handle(item) }
-            desks.reports.flushReceipts()
+            desks.reports.flushReceipts(onlyFiles: true)
             rounds.tick()
             desks.masked.drive()
             advance()
+            desks.reports.flushReceipts()
             desks.masked.expireHolds()
             keepBooks()
             desks.presence.expireHolds()

@@ -126,6 +126,12 @@ struct RunRecovery {
     private func resume(_ file: RoundFile) throws -> RoundFile? {
         let plan = context.plan
         var file = file
+        if file.state == .open, !plan.masksReports,
+            let closed = try state.closedRound(
+                file.round, count: plan.report.count, bits: plan.codec.bits)
+        {
+            file = closed
+        }
         let isNoisy = try state.hasNoisySum(
             file.round, count: plan.report.count, bits: plan.codec.bits)
         if plan.masksReports, !isNoisy, file.state != .published { return try abandonMasked(file) }

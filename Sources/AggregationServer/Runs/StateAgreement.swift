@@ -1,4 +1,5 @@
 internal import Custody
+internal import Encoding
 internal import Federation
 internal import Ledger
 internal import Operations
@@ -91,9 +92,16 @@ struct StateAgreement {
         guard file.invited.allSatisfy({ $0 < run.population }) else { throw StateDirectory.damaged(path) }
         switch file.state {
         case .open:
-            // The noisy sum and its settlement come after the file that closes the round.
-            guard !ledger.isSettled(number), try StoredFile.size(at: state.noisySumPath(number)) == nil else {
+            // A masked round is closed by its file, and any other by its noisy sum; the settlement comes after.
+            let isStored = try StoredFile.size(at: state.noisySumPath(number)) != nil
+            let closed =
+                try plan.masksReports
+                ? nil : state.closedRound(number, count: plan.report.count, bits: plan.codec.bits)
+            guard !isStored && !ledger.isSettled(number) || closed != nil else {
                 throw refuse("says open, though the round's noisy sum exists: it is the older")
+            }
+            guard closed.map({ $0.run == file.run && $0.invited == file.invited }) ?? true else {
+                throw refuse("is of another round than its noisy sum")
             }
         case .closed: break
         case .published:

@@ -50,9 +50,9 @@ struct IncomingReport: Sendable {
     /// SHA-256 of the whole body, lower-case hexadecimal.
     let digest: String
     let bytes: Int
-    /// Temporary file, synced and checked; nil when the report can only be a repetition.
+    /// Temporary file, synced and checked; nil where there is none.
     let path: String?
-    /// What the file holds, where it is in memory still.
+    /// The report where it is in memory, checked. With neither it can only be a repetition.
     let content: UpdateBuffer?
     let responder: Responder
 }

@@ -63,10 +63,9 @@ struct Spool: Sendable {
         }
     }
 
-    /// Removes the round's reports.
+    /// Removes the round's reports. After a crash they may be there again: whoever starts removes them then.
     func removeReports(round: Int) throws {
         for client in try clients(round: round) { unlink(reportPath(round: round, client: client)) }
-        try synchronise()
     }
 
     private func names() throws -> [String] {

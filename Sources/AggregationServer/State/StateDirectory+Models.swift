@@ -23,10 +23,11 @@ extension StateDirectory {
     /// Stores a model of `count` parameters and its optimiser state, and returns the SHA-256 of its file. The file begins
     /// with `head`; the model's file comes last. `fill` gives the values, window by window from the first on: it is told
     /// the first parameter of the window and writes its parameters, and their optimiser state, values of the names
-    /// `stateNames`. `stateHash` takes in the file of the state.
+    /// `stateNames`. `stateHash` takes in the file of the state. Where the state is that of the earlier round `sameAs`, its
+    /// file gets one more name.
     func writeModel(
         _ round: Int, head: [UInt8], count: Int, clippingNorm: Double, stateNames: [String],
-        windowCount: Int = Self.windowCount, stateHash: RunningHash? = nil,
+        sameAs earlier: Int? = nil, windowCount: Int = Self.windowCount, stateHash: RunningHash? = nil,
         fill: (Int, UnsafeMutableBufferPointer<Float>, OptimizerStatePiece) throws -> Void
     ) throws -> String {
         let window = min(windowCount, count)
@@ -46,7 +47,22 @@ extension StateDirectory {
                 try hash.update(bytes)
             }
             try head.withUnsafeBytes(append)
-            try AtomicFile.write(to: optimizerStatePath(round), mode: 0o600) { stateFile in
+            if stateNames.isEmpty, let earlier, let kept = try map(optimizerStatePath(earlier)) {
+                try stateHash?.update(kept.bytes)
+                try AtomicFile.publish(
+                    optimizerStatePath(earlier), as: optimizerStatePath(round), mode: 0o600,
+                    syncsFolder: false)
+                for start in stride(from: 0, to: count, by: window) {
+                    let length = min(window, count - start)
+                    let values = UnsafeMutableBufferPointer(rebasing: parameters[..<length])
+                    try fill(start, values, state.whole[0..<length])
+                    try append(UnsafeRawBufferPointer(values))
+                }
+                return
+            }
+            // The folder is synced with the model's name, which comes last.
+            try AtomicFile.write(to: optimizerStatePath(round), mode: 0o600, syncsFolder: false) {
+                stateFile in
                 func remember(_ bytes: UnsafeRawBufferPointer) throws {
                     try stateFile.append(bytes)
                     try stateHash?.update(bytes)
@@ -65,8 +81,11 @@ extension StateDirectory {
         return try hash.text()
     }
 
-    /// Gives the model of a round, which is stored, the name of the latest.
-    func writeLatest(_ round: Int) throws { try AtomicFile.publish(modelPath(round), as: latestPath) }
+    /// Gives the model of a round, which is stored, the name of the latest. After a crash that may be lost:
+    /// ``mendLatest(_:digest:next:)``.
+    func writeLatest(_ round: Int) throws {
+        try AtomicFile.publish(modelPath(round), as: latestPath, syncsFolder: false)
+    }
 
     private var latestPath: String { "\(path)/models/latest.safetensors" }
 
@@ -95,11 +114,11 @@ extension StateDirectory {
     /// Rounds whose models are kept, ascending.
     func modelRounds() throws -> [Int] { try numbers(of: "safetensors", in: "models") }
 
-    /// Removes the oldest models so that `count` are left.
+    /// Removes the oldest models so that `count` are left. After a crash they may be there again, and go the next time.
     func keepModels(_ count: Int) throws {
         for round in try modelRounds().dropLast(count) {
-            try AtomicFile.remove(optimizerStatePath(round))
-            try AtomicFile.remove(modelPath(round))
+            try AtomicFile.remove(optimizerStatePath(round), durably: false)
+            try AtomicFile.remove(modelPath(round), durably: false)
         }
     }
 }

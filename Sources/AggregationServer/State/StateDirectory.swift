@@ -100,7 +100,10 @@ struct StateDirectory: Sendable {
         return file
     }
 
-    func write(_ round: RoundFile) throws { try write(round, to: roundPath(round.round)) }
+    /// Writes a round's file. With `syncsFolder` false its earlier content may come back after a crash.
+    func write(_ round: RoundFile, syncsFolder: Bool = true) throws {
+        try write(round, to: roundPath(round.round), syncsFolder: syncsFolder)
+    }
 
     /// Numbers of all rounds with a file, ascending.
     func roundNumbers() throws -> [Int] { try numbers(of: "json", in: "rounds") }
@@ -121,57 +124,6 @@ struct StateDirectory: Sendable {
             return number
         }.sorted()
     }
-
-    // MARK: Noisy sum
-
-    func noisySumPath(_ round: Int) -> String { "\(path)/spool/\(Self.name(round)).noisy-sum" }
-
-    /// Whether a noisy sum of the round is stored. Throws when it does not fit.
-    func hasNoisySum(_ round: Int, count: Int, bits: Int) throws -> Bool {
-        try noisySumFile(round, count: count, bits: bits) != nil
-    }
-
-    /// The stored noisy sum and weight of a round; nil where none was stored. Throws when it does not fit.
-    func noisySum(_ round: Int, count: Int, bits: Int) throws -> (sum: RingVector, weight: Int)? {
-        guard let file = try noisySumFile(round, count: count, bits: bits) else { return nil }
-        let head = Self.noisySumHeadBytes
-        var sum = RingVector(zeros: count, bits: bits)
-        let isAdded = sum.add(packed: UnsafeRawBufferPointer(rebasing: file.bytes[head...])) { range in
-            file.release(range.lowerBound + head..<range.upperBound + head)
-        }
-        precondition(isAdded, "a noisy sum is checked when it is opened")
-        return (sum, Int(Int64(littleEndian: file.bytes.loadUnaligned(as: Int64.self))))
-    }
-
-    /// The weight stands before the sum.
-    private static let noisySumHeadBytes = 8
-
-    private func noisySumFile(_ round: Int, count: Int, bits: Int) throws -> SharedBuffer? {
-        let path = noisySumPath(round)
-        guard let file = try map(path) else { return nil }
-        guard file.count >= Self.noisySumHeadBytes,
-            RingVector.isWireForm(
-                UnsafeRawBufferPointer(rebasing: file.bytes[Self.noisySumHeadBytes...]), count: count,
-                bits: bits)
-        else { throw Failure(.storage, "\(path): damaged; restore it from a backup") }
-        return file
-    }
-
-    func writeNoisySum(_ round: Int, _ sum: RingVector, weight: Int) throws {
-        try AtomicFile.write(to: noisySumPath(round), mode: 0o600) { file in
-            try withUnsafeBytes(of: Int64(weight).littleEndian) { try file.append($0) }
-            try sum.forEachPackedPiece { try file.append($0) }
-        }
-    }
-
-    /// Removes noisy sums that nothing can need any more, of rounds up to `round`.
-    func removeNoisySums(upTo round: Int) throws {
-        for number in try numbers(of: "noisy-sum", in: "spool") where number <= round {
-            try removeNoisySum(number)
-        }
-    }
-
-    func removeNoisySum(_ round: Int) throws { try AtomicFile.remove(noisySumPath(round)) }
 
     // MARK: Files
 
@@ -194,11 +146,12 @@ struct StateDirectory: Sendable {
         }
     }
 
-    private func contents(_ path: String) throws -> [UInt8]? { try StoredFile.bytes(at: path) }
+    func contents(_ path: String) throws -> [UInt8]? { try StoredFile.bytes(at: path) }
 
-    private func write(_ value: some Encodable, to path: String) throws {
+    private func write(_ value: some Encodable, to path: String, syncsFolder: Bool = true) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        try AtomicFile.write(Array(try encoder.encode(value)) + [0x0A], to: path, mode: 0o600)
+        try AtomicFile.write(
+            Array(try encoder.encode(value)) + [0x0A], to: path, mode: 0o600, syncsFolder: syncsFolder)
     }
 }

@@ -20,7 +20,7 @@ package struct OfferedTask: Sendable {
     package init(_ offer: TaskOffer) throws {
         let task = try AssignedTask(text: offer.task, statedDigest: offer.taskSHA256)
         (configuration, digest) = (task.configuration, task.digest)
-        try RoundWork.checkShape(offer.inputShape)
+        try ResolvedTask.checkShape(offer.inputShape)
         let model = try Model(configuration.model, inputShape: offer.inputShape)
         plan = try TaskPlan(configuration, model: model, population: offer.population)
         preprocessing = try offer.preprocessing.map {

@@ -53,6 +53,8 @@ package final class RoundRunner {
     private var frameBegan = ContinuousClock.now
     private var leaveTimes = LeaveTimes()
     private var suitability = Suitability()
+    private var models: ModelFolder
+    private var tasks = TaskCache()
     private var outcome = Outcome.notDelivered
     /// Rounds that this process joined; those of processes before are in `progress`, on disk.
     private var participation = ParticipationRecord()
@@ -73,6 +75,7 @@ package final class RoundRunner {
         self.log = log
         ledgers = try AgentLedgers(state: state)
         outbox = Outbox(folder: state.file("outbox"))
+        models = ModelFolder(state.file("models"))
         progress = try RoundProgress(path: state.file("progress.json"))
         if progress.version != nil { try progress.bind(ledgers.bindings) }
     }
@@ -181,7 +184,7 @@ package final class RoundRunner {
     /// Resolves the assignment and holds it against the policy; nil where it may be served.
     private func denial(_ message: RoundOffer) throws -> ClientEvent? {
         let today = progress.roundsWithinDay(before: time(nil))
-        let task = try AssignedTask(message)
+        let task = try tasks.task(message)
         let early = gate.judge(task: task.configuration, roundsToday: today)
         guard early.isEmpty else { return deny(early) }
         let work = try resolve(message, task)
@@ -214,14 +217,10 @@ package final class RoundRunner {
     }
 
     private func resolve(_ message: RoundOffer, _ task: AssignedTask) throws -> RoundWork {
-        let folder = state.file("models")
-        _ = try OutputDirectory(folder, mode: 0o700)
-        try FileDownload.clean(folder, keeping: message.model.sha256)
-        let target = try FileDownload(
-            folder: folder, digest: message.model.sha256, count: message.model.bytes,
-            tag: message.model.entityTag)
+        let target = try models.target(
+            digest: message.model.sha256, count: message.model.bytes, tag: message.model.entityTag)
         let bytes = try link.download(message.model, into: target)
-        return try RoundWork(message, task: task, model: bytes)
+        return try RoundWork(message, task: task, model: bytes, cache: &tasks)
     }
 
     /// Charges the round before anything private is touched; of a masked round once its members are known, who can

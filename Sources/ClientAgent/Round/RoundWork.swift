@@ -53,12 +53,17 @@ package struct RoundWork {
     /// Resolves an assignment against the published model's file. Throws ``UnusablePlan``,
     /// ``ConfigurationError``, ``SafeTensorsError`` or ``PrivacyRefusal``.
     package init(_ message: RoundOffer, task: AssignedTask, model bytes: SharedBuffer) throws {
+        var cache = TaskCache()
+        try self.init(message, task: task, model: bytes, cache: &cache)
+    }
+
+    /// The same, with what is known of the task from earlier rounds.
+    package init(
+        _ message: RoundOffer, task: AssignedTask, model bytes: SharedBuffer, cache: inout TaskCache
+    ) throws {
         let file = try SafeTensors(decoding: bytes.bytes)
-        let name = "the published model"
-        let description = try ModelFile.description(file, path: name)
-        try Self.checkShape(description.inputShape)
-        let model = try Model(task.configuration.model, inputShape: description.inputShape)
-        let plan = try TaskPlan(task.configuration, model: model, population: message.population)
+        let resolved = try cache.resolve(task, population: message.population, model: file)
+        let plan = resolved.plan
         let configured = plan.privacy?.configuration.clippingNorm ?? .infinity
         // Where clipping adapts the server says where it stands; the policy bounds it.
         let adapts = plan.privacy?.adaptiveClipping != nil
@@ -71,27 +76,11 @@ package struct RoundWork {
         self.message = message
         self.task = task
         self.plan = plan
-        self.model = try ModelFile.parameters(file.tensors, layout: model.layout, path: name)
-        preprocessing =
-            description.data == .null
-            ? nil : try Preprocessing(description.data, path: "\(name): sordino.data")
-        if let stated = message.schemaSHA256 {
-            let digest = try SHA256.text(of: Array(description.data.text().utf8))
-            guard digest == stated else {
-                throw UnusablePlan("the published model carries another schema than the assignment states")
-            }
-        }
-    }
-
-    /// A hostile shape must not overflow a product before its model is refused.
-    static func checkShape(_ shape: [Int]) throws {
-        var count = 1
-        for size in shape {
-            let (product, overflow) = count.multipliedReportingOverflow(by: size)
-            guard !overflow, product <= 1 << 31 else {
-                throw UnusablePlan("the published model's input shape is too large")
-            }
-            count = product
+        model = try ModelFile.parameters(
+            file.tensors, layout: plan.model.layout, path: "the published model")
+        preprocessing = resolved.preprocessing
+        if let stated = message.schemaSHA256, stated != resolved.schemaDigest {
+            throw UnusablePlan("the published model carries another schema than the assignment states")
         }
     }
 

@@ -5,7 +5,7 @@ package import Transport
 
 /// A model on its way into a file that is named by its SHA-256: a download goes on where it stopped, also after
 /// a restart, and nothing else than the announced bytes is ever taken for the model.
-package final class FileDownload: DownloadTarget {
+package final class FileDownload: ModelDownload {
     /// The file's path.
     package let path: String
     package let tag: String?

@@ -73,7 +73,7 @@ package final class ServerLink {
     /// Downloads a model into `target` and verifies its digest; begins anew once when the bytes are others.
     /// Throws ``ClientError``, a ``Failure``, or ``TrainerFailure`` when the server does not have it.
     package func download(
-        _ model: RoundOffer.ModelReference, into target: FileDownload
+        _ model: RoundOffer.ModelReference, into target: any ModelDownload
     ) throws -> SharedBuffer {
         for _ in 0..<2 {
             if !target.isComplete {

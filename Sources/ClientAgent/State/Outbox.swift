@@ -55,9 +55,9 @@ package struct Outbox: Sendable {
         try StateDirectory.names(in: folder).compactMap { try read("\(folder)/\($0)") }
     }
 
-    /// Forgets a report; one that is not there is fine.
+    /// Forgets a report; one that is not there is fine. After a crash it may be there again: the server knows its bytes.
     package func remove(run: String, round: Int) throws {
-        try AtomicFile.remove(try file(run: run, round: round))
+        try AtomicFile.remove(try file(run: run, round: round), durably: false)
     }
 
     private func file(run: String, round: Int) throws -> String {

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import FoundationEssentials
 package import Ledger
 internal import Operations
 
@@ -6,8 +7,10 @@ internal import Operations
 /// a round again, even when it was killed before the charge. Beside them stands what the ledgers had then, so that a
 /// ledger that lost lines is found.
 package struct RoundProgress: Sendable {
-    /// Version of the form that is written; version 1 had no ledgers.
-    private static let currentVersion = 2
+    /// Newest version of the form; version 1 had no ledgers, version 3 has minutes.
+    private static let currentVersion = 3
+    /// Rounds whose seconds are kept; of more within a day only the minutes are.
+    private static let exactRounds = 200
 
     /// Greatest round begun of each run.
     package private(set) var begun: [String: Int]
@@ -17,8 +20,10 @@ package struct RoundProgress: Sendable {
     package private(set) var version: Int?
     /// The run begun last.
     package private(set) var run: String?
-    /// When rounds were begun during the last day, in seconds since 1970.
+    /// When the last rounds of the last day were begun, in seconds since 1970.
     private var recent: [Int] = []
+    /// Numbers of rounds of the day before those, by the minute: seconds since 1970 divided by 60.
+    private var minutes: [Int: Int] = [:]
     private let path: String
 
     /// Reads the file, or begins anew where there is none. Throws a storage ``Failure`` when it is damaged or of a
@@ -61,6 +66,14 @@ package struct RoundProgress: Sendable {
         recent = try (root.list("recent") ?? []).compactMap { item in
             if case .integer(let second) = item { second } else { nil }
         }
+        if let counts = try root.section("recent_minutes") {
+            for key in counts.keys {
+                guard let minute = Int(key), (0...Int(Int32.max)).contains(minute) else {
+                    throw ConfigurationError(path: counts.path, problem: "names no minute: \(key)")
+                }
+                minutes[minute] = try counts.integer(key, in: 1...Int(Int32.max))
+            }
+        }
         if let runs = try root.section("ledgers") {
             for key in runs.keys {
                 guard let section = try runs.section(key) else { continue }
@@ -87,8 +100,11 @@ package struct RoundProgress: Sendable {
     }
 
     /// Rounds begun in the 24 hours before `now`, in seconds since 1970. A time in the future, as after a clock
-    /// was set back, counts too.
-    package func roundsWithinDay(before now: Int) -> Int { recent.count { $0 > now - 86_400 } }
+    /// was set back, counts too. Of many rounds those of the oldest minute may count a minute longer.
+    package func roundsWithinDay(before now: Int) -> Int {
+        let older = minutes.reduce(0) { $0 + (60 * $1.key + 59 > now - 86_400 ? $1.value : 0) }
+        return older + recent.count { $0 > now - 86_400 }
+    }
 
     /// Greatest round of `run` that was begun, 0 for none.
     package func lastRound(of run: String) -> Int { begun[run] ?? 0 }
@@ -103,7 +119,7 @@ package struct RoundProgress: Sendable {
         }
         var next = self
         next.begun[run] = round
-        next.recent = recent.filter { $0 > now - 86_400 } + [now]
+        next.remember(now)
         next.run = run
         try next.write(ledgers)
         self = next
@@ -111,7 +127,7 @@ package struct RoundProgress: Sendable {
 
     /// Records what the ledgers have now. Throws a storage ``Failure``.
     package mutating func bind(_ ledgers: [String: LedgerBinding]) throws {
-        guard version != Self.currentVersion || self.ledgers != ledgers else { return }
+        guard (version ?? 0) < 2 || self.ledgers != ledgers else { return }
         var next = self
         try next.write(ledgers)
         self = next
@@ -123,24 +139,39 @@ package struct RoundProgress: Sendable {
         self.run = self.run ?? run
     }
 
-    private mutating func write(_ bindings: [String: LedgerBinding]?) throws {
-        if let bindings { ledgers = bindings }
-        version = Self.currentVersion
-        var members: [String: JSONValue] = [
-            "version": .integer(Self.currentVersion), "begun": .object(begun.mapValues { .integer($0) }),
-            "recent": .array(recent.map { .integer($0) }), "ledgers": .object(ledgers.mapValues(Self.json)),
-        ]
-        if let run { members["run"] = .string(run) }
-        try AtomicFile.write(JSONValue.object(members).text() + "\n", to: path, mode: 0o600)
+    /// Counts a round begun at `now`, and forgets what is older than a day.
+    private mutating func remember(_ now: Int) {
+        recent = recent.filter { $0 > now - 86_400 } + [now]
+        minutes = minutes.filter { 60 * $0.key + 59 > now - 86_400 }
+        while recent.count > Self.exactRounds { minutes[max(0, recent.removeFirst()) / 60, default: 0] += 1 }
     }
 
-    private static func json(_ binding: LedgerBinding) -> JSONValue {
-        var members: [String: JSONValue] = [
-            "lines": .integer(binding.lines), "head": .string(binding.head),
-            "rounds": .integer(binding.rounds),
-        ]
-        if let opening = binding.opening { members["opening"] = .string(opening) }
-        if let charge = binding.charge { members["charge"] = .string(charge) }
-        return .object(members)
+    private mutating func write(_ bindings: [String: LedgerBinding]?) throws {
+        if let bindings { ledgers = bindings }
+        // Few rounds are written so that earlier programs can read them.
+        version = minutes.isEmpty ? 2 : Self.currentVersion
+        let form = Form(
+            version: minutes.isEmpty ? 2 : Self.currentVersion, run: run, begun: begun, recent: recent,
+            minutes: minutes.isEmpty
+                ? nil : Dictionary(uniqueKeysWithValues: minutes.map { (String($0.key), $0.value) }),
+            ledgers: ledgers)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        try AtomicFile.write(Array(try encoder.encode(form)) + [0x0A], to: path, mode: 0o600)
+    }
+
+    /// The file.
+    private struct Form: Encodable {
+        let version: Int
+        let run: String?
+        let begun: [String: Int]
+        let recent: [Int]
+        let minutes: [String: Int]?
+        let ledgers: [String: LedgerBinding]
+
+        private enum CodingKeys: String, CodingKey {
+            case version, run, begun, recent, ledgers
+            case minutes = "recent_minutes"
+        }
     }
 }

@@ -29,7 +29,7 @@ package struct LedgerFile: LedgerStore {
         try Self.bytes(at: file.path, followsLinks: followsLinks) ?? []
     }
 
-    package func append(_ bytes: [UInt8]) throws { try file.append(bytes) }
+    package func append(_ bytes: [UInt8], waits: Bool) throws { try file.append(bytes, waits: waits) }
 
     package func truncate(to count: Int) throws { try file.truncate(to: count) }
 

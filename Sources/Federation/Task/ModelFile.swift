@@ -12,6 +12,8 @@ package enum ModelFile {
     private static let lossKey = "sordino.loss"
     private static let dataKey = "sordino.data"
     private static let labelKey = "sordino.label"
+    /// The keys whose values ``description(_:path:)`` reads.
+    package static let descriptionKeys: Set = [modelKey, inputKey, lossKey, dataKey, labelKey]
 
     /// A loss as a training section writes it.
     package static func json(of loss: any Loss) -> JSONValue {

@@ -68,7 +68,7 @@ import Testing
         let before = bench.release.model
         try bench.collect()
         try bench.pass(.requireSum(round: 1, survivors: [0, 2]))
-        let closed = try #require(try state.round(1))
+        let closed = try #require(run.rounds.file)
         #expect(closed.state == .closed && closed.survivors == [0, 2])
         try bench.pass(.requireCharge(round: 1))
         #expect(run.ledger.isCharged(1) && !run.ledger.isSettled(1))
@@ -82,9 +82,13 @@ import Testing
         try bench.pass(.requireSettlement(round: 1, survivors: 2))
         #expect(run.ledger.isSettled(1) && run.ledger.released(1) == nil)
         try bench.pass(.requirePublication(round: 1))
-        let file = try #require(try state.round(1))
+        let file = try #require(run.rounds.file)
         #expect(file.state == .published && file.modelSHA256 == bench.release.model.digest)
-        #expect(run.ledger.released(1) == file.modelSHA256 && run.rounds.file == file)
+        #expect(run.ledger.released(1) == file.modelSHA256)
+        #expect(try state.round(1)?.state == .open, "the file is written with the books")
+        run.books.conclude(file, published: 1, charged: 1)
+        try run.books.book()
+        #expect(try state.round(1) == file)
         #expect(bench.release.model.round == 1 && bench.release.model.digest != before.digest)
         #expect(run.books.run.modelRound == 1 && run.books.run.modelSHA256 == file.modelSHA256)
         #expect(run.context.board.read { $0.shownRound } == 1)
@@ -94,8 +98,8 @@ import Testing
         #expect(abs(Double(moved) - Double(mean) / 2 / plan.codec.scale) < 1e-6)
     }
 
-    /// What was accepted is found again after a crash before the file says that it is in the sum.
-    @Test func reportsAreDurableBeforeTheRoundIsClosed() throws {
+    /// What was accepted is found again after a crash, from when anybody is told.
+    @Test func reportsAreDurableBeforeAnybodyIsTold() throws {
         let bench = try Bench()
         let run = bench.run
         try run.open()
@@ -115,8 +119,17 @@ import Testing
         }
         #expect(requests.allSatisfy { $0.status == nil })
         try bench.pass(.requireSum(round: 1, survivors: [0, 1, 2]))
+        #expect(requests.allSatisfy { $0.status == nil }, "nobody is told before it is durable")
+        #expect(try run.state.round(1)?.state == .open)
+        try bench.pass(.requireCharge(round: 1))
+        try bench.pass(.requireNoise(round: 1))
+        bench.reports.flushReceipts()
         #expect(requests.allSatisfy { $0.status == 202 })
-        #expect(try run.state.round(1)?.reports.count == 3)
+        // From now on the round is closed by its noisy sum.
+        let plan = run.context.plan
+        let closed = try run.state.closedRound(1, count: plan.report.count, bits: plan.codec.bits)
+        #expect(closed?.survivors == [0, 1, 2] && closed?.reports.count == 3 && closed?.state == .closed)
+        #expect(try run.state.round(1)?.state == .open)
     }
 
     /// Noise is drawn once: whatever fails after it was stored, the same bytes are used.
@@ -173,7 +186,7 @@ import Testing
         #expect(bench.desk.instant(of: step)?.seconds == clock.now + 75)
         clock.now += 75
         try bench.pass(step)
-        #expect(try bench.run.state.round(1)?.seconds == 75)
+        #expect(bench.run.rounds.file?.seconds == 75)
         #expect(bench.desk.instant(of: .finished(.allRounds)) == nil)
         bench.schedule.follow(clock.now + 10)
         #expect(try bench.desk.mustWait(for: .finished(.allRounds)))

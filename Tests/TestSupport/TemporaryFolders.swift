@@ -2,8 +2,8 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// Folders for what many tests of a process share: they go when the process ends, since no test knows that it was the last.
-enum TemporaryFolders {
+/// Folders of which no test knows that it was the last to use them: they go when the process ends.
+package enum TemporaryFolders {
     private static let paths = Mutex<[String]>([])
 
     /// Removes all folders when the process ends; made once.
@@ -16,7 +16,7 @@ enum TemporaryFolders {
     }()
 
     /// A new folder in the temporary one, whose name begins with `name`.
-    static func make(_ name: String) throws -> String {
+    package static func make(_ name: String) throws -> String {
         let path = NSTemporaryDirectory() + "\(name)-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         _ = removal

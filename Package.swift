@@ -52,7 +52,10 @@ let package = Package(
         library("Transport", ["HTTPWire", "COpenSSL", "Operations"]),
         library(
             "Federation",
-            ["Learning", "Privacy", "Encoding", "SecureAggregation", "Compute", "Messages", "Configuration"]),
+            [
+                "Learning", "Privacy", "Ledger", "Encoding", "SecureAggregation", "Cryptography", "Compute",
+                "Messages", "Operations", "Configuration",
+            ]),
         library(
             "Simulation",
             [
@@ -133,8 +136,8 @@ let package = Package(
         tests(
             "FederationTests",
             [
-                "Federation", "Learning", "Privacy", "Encoding", "SecureAggregation", "Compute", "Messages",
-                "Configuration",
+                "Federation", "Learning", "Privacy", "Ledger", "Encoding", "SecureAggregation",
+                "Cryptography", "Compute", "Messages", "Operations", "Configuration",
             ]),
         tests(
             "ClientAgentTests",

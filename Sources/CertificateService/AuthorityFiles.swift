@@ -112,8 +112,8 @@ final class FolderLock: Sendable {
 }
 
 extension Failure {
-    /// Runs `body`, turning what cryptography refuses into a failure that names `subject`: input with status 3,
-    /// an unknown token with 5, the rest an internal fault.
+    /// Runs `body`, turning what cryptography refuses into a failure that names `subject`, with the error's own status; an
+    /// authentication that fails is a token's here.
     package static func naming<Value>(
         _ subject: String, _ body: () throws -> Value
     ) throws(Failure) -> Value {
@@ -121,16 +121,14 @@ extension Failure {
             return try body()
         } catch let failure as Failure {
             throw failure
-        } catch let error as CryptographyError {
-            switch error {
-            case .invalidCertificate, .invalidKey, .tooLong, .wrongLength:
-                throw Failure(.invalidInput, "\(subject): \(error)")
-            case .authenticationFailed:
-                throw Failure(.network, "\(subject): unknown, used or expired")
-            default: throw Failure(.internalFault, "\(subject): \(error)")
-            }
         } catch {
-            throw Failure(wrapping: error)
+            let failure = Failure(wrapping: error)
+            switch error as? CryptographyError {
+            case .authenticationFailed?:
+                throw Failure(failure.exitCode, "\(subject): unknown, used or expired")
+            case let error?: throw Failure(failure.exitCode, "\(subject): \(error)")
+            case nil: throw failure
+            }
         }
     }
 }

@@ -158,7 +158,7 @@ package final class Agent {
             isExamined = true
             return true
         case .unsuitable(_, isNews: false): why = ""
-        case .unsuitable(let error, isNews: true): why = AgentFailure.describe(error).message
+        case .unsuitable(let error, isNews: true): why = Failure(wrapping: error).message
         case .tooManyTasks: why = "the server offered too many different tasks today"
         }
         if !why.isEmpty {

@@ -1,5 +1,3 @@
-package import Configuration
-
 /// Why a command ends without having done its work: one line for the user and the exit status.
 package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The exit status that the command ends with.
@@ -13,19 +11,17 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
-    /// A configuration or input error as a failure with exit status 3.
-    package init(_ error: ConfigurationError) {
-        self.init(.invalidInput, error.description)
-    }
-
-    /// Any error as a failure: a `Failure` as it is, a `ConfigurationError` with status 3, another with status 1.
+    /// Any error as a failure: a `Failure` as it is, an ``ExitCoded`` one as it says, another as an internal fault.
     package init(wrapping error: any Error) {
         switch error {
         case let failure as Failure: self = failure
-        case let configuration as ConfigurationError: self.init(configuration)
+        case let error as any ExitCoded where error.exitCode != .internalFault:
+            self.init(error.exitCode, error.sentence)
         default: self.init(.internalFault, "internal fault: \(error)")
         }
     }
 
     package var description: String { message }
 }
+
+extension Failure: ExitCoded {}

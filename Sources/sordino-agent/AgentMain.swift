@@ -23,7 +23,7 @@ enum AgentMain {
         do {
             exit(try run(Array(CommandLine.arguments.dropFirst())).rawValue)
         } catch {
-            let failure = AgentFailure.describe(error)
+            let failure = Failure(wrapping: error)
             Console.standardError.writeLine("sordino-agent: \(failure.message)")
             exit(failure.exitCode.rawValue)
         }

@@ -23,7 +23,7 @@ enum RunCommand {
             return try agent.run(untilFinished: options.flag("until-finished"))
         } catch {
             // In the log's own format, beside the exit status.
-            let failure = AgentFailure.describe(error)
+            let failure = Failure(wrapping: error)
             log.error(failure.message)
             return failure.exitCode
         }

@@ -23,12 +23,7 @@ enum AdminRequest {
         let request = ClientRequest(
             method, path, headers: ["Authorization": "Bearer \(token)"],
             body: method == .post ? .bytes([]) : .empty)
-        let response: ClientResponse
-        do {
-            response = try client.exchange(request)
-        } catch {
-            throw Failure(.network, "\(error)")
-        }
+        let response = try client.exchange(request)
         guard (200..<300).contains(response.status) else {
             throw Failure(
                 response.status == 401 || response.status == 403 ? .network : .invalidInput,
@@ -47,12 +42,8 @@ enum AdminRequest {
             throw options.usage("--server must be HOST:PORT, not \"\(text)\"")
         }
         let authority = try options.required("ca")
-        do {
-            let tls = try TLSContext(client: TLSClientConfiguration(trust: .authority(path: authority)))
-            return try HTTPClient(HTTPClientConfiguration(server: endpoint, tls: tls))
-        } catch {
-            throw Failure(.network, "\(error)")
-        }
+        let tls = try TLSContext(client: TLSClientConfiguration(trust: .authority(path: authority)))
+        return try HTTPClient(HTTPClientConfiguration(server: endpoint, tls: tls))
     }
 
     private static func token(_ options: Options) throws -> String {

@@ -56,7 +56,7 @@ enum SordinoMain {
         do {
             exit(try run(arguments).rawValue)
         } catch {
-            let failure = CommandFailure.describe(error)
+            let failure = Failure(wrapping: error)
             FileHandle.standardError.write(Data("sordino: \(failure.message)\n".utf8))
             exit(failure.exitCode.rawValue)
         }

@@ -18,7 +18,7 @@ import Transport
     enum Behaviour: CaseIterable { case prompt, slow, givesUp, silent }
 
     private static func roster(_ count: Int) throws -> String {
-        let path = NSTemporaryDirectory() + "sordino-roster-\(UUID().uuidString)"
+        let path = try TemporaryFolders.make("sordino-roster") + "/roster"
         try AtomicFile.write((0..<count).map { "agent-\($0)\n" }.joined(), to: path)
         return path
     }

@@ -161,7 +161,7 @@ import Transport
     @Test(arguments: [1.0, 1e6], [false, true]) func divergenceIsWarnedAbout(size: Double, isPrivate: Bool)
         throws
     {
-        let data = NSTemporaryDirectory() + "sordino-holdout-\(UUID().uuidString).csv"
+        let data = try TemporaryFolders.make("sordino-holdout") + "/rows.csv"
         try AtomicFile.write("1,0,0,0\n0,1,0,1\n0,0,1,1\n1,1,0,0\n", to: data)
         let privacy =
             "{mode:'local',clipping_norm:\(size * 10),noise_multiplier:1,target_delta:1e-5}"

@@ -32,7 +32,7 @@ import Transport
         do {
             return (.passes, try trouble.passing(error).why)
         } catch {
-            let failure = AgentFailure.describe(error)
+            let failure = Failure(wrapping: error)
             return (.ends(failure.exitCode), failure.message)
         }
     }

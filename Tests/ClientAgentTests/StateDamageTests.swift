@@ -77,7 +77,7 @@ import Testing
                     #expect(name.hasPrefix("outbox/") || isWhole, "\(name) \(damage): goes on")
                     table["\(kind) | \(damage.kind)", default: []].insert("goes on")
                 case .failure(let error):
-                    let failure = AgentFailure.describe(error)
+                    let failure = Failure(wrapping: error)
                     #expect(failure.exitCode == .storage, "\(name) \(damage): \(failure)")
                     #expect(failure.message.contains(folder), "\(name) \(damage): \(failure)")
                     table["\(kind) | \(damage.kind)", default: []].insert("refused")

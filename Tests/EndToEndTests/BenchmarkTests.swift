@@ -23,26 +23,26 @@ import Testing
             "baseline.json",
             """
             {"openblas_kernel": "\(kernel)", "processor_level": "\(processor)",
-             "figures": [\(figures.joined(separator: ", ")), {"name": "kernels/gone", "seconds": 1}]}
+             "figures": [\(figures.joined(separator: ", ")), {"name": "server/gone", "seconds": 1}]}
             """)
     }
 
     @Test func aBaselineOfThisLevelIsATableAndAFallIsOne() throws {
         let workspace = try Workspace()
         let saved = workspace.file("saved.json")
-        let first = try bench("kernels", "--repetitions", "1", "--save", saved, "--format", "json")
+        let first = try bench("server", "--repetitions", "1", "--save", saved, "--format", "json")
         #expect(first.status == 0, "\(first.errors)")
         let run = try first.json
         // A thousand times as slow before, and a thousand times as fast: no noise explains that.
         let slow = try bench(
-            "kernels", "--repetitions", "1", "--compare", stored(run, in: workspace, times: 1000))
+            "server", "--repetitions", "1", "--compare", stored(run, in: workspace, times: 1000))
         #expect(slow.status == 0, "\(slow.errors)")
         let table = slow.output.split(separator: "\n").drop { !$0.hasPrefix("figure") }
         #expect(table.count == 2 + (run["figures"]?.items?.count ?? 0))
         #expect(table.dropFirst().dropLast().allSatisfy { $0.contains("better") }, "\(slow.output)")
-        #expect(table.last?.contains("kernels/gone") == true && table.last?.contains("gone") == true)
+        #expect(table.last?.contains("server/gone") == true && table.last?.contains("gone") == true)
         let fast = try bench(
-            "kernels", "--repetitions", "1", "--compare", stored(run, in: workspace, times: 0.001))
+            "server", "--repetitions", "1", "--compare", stored(run, in: workspace, times: 0.001))
         #expect(fast.status == 1 && fast.output.contains("FELL") && fast.errors.contains("fell"))
     }
 

@@ -214,15 +214,15 @@ struct ReportStatementTests {
     func thinning(rounds: Int) {
         var report = ReportSamples.privateReport(rounds: rounds)
         report.rounds = (1...rounds).map { ReportSamples.record($0, of: rounds, every: 7) }
-        let shown = report.shownRecords
-        #expect(shown.count == min(rounds, SimulationReport.shownRounds))
+        let shown = RoundTable(report).shownRecords
+        #expect(shown.count == min(rounds, RoundTable.shownRounds))
         #expect(shown.first?.round == 1 && shown.last?.round == rounds)
         #expect(zip(shown, shown.dropFirst()).allSatisfy { $0.round < $1.round })
         // Where stretches are longer than the distance of evaluations, every row but the first is
         // an evaluated one.
-        if rounds / SimulationReport.shownRounds >= 7 {
+        if rounds / RoundTable.shownRounds >= 7 {
             #expect(shown.dropFirst().allSatisfy { $0.loss != nil })
         }
-        #expect(text(report).contains("rounds are shown") == (rounds > SimulationReport.shownRounds))
+        #expect(text(report).contains("rounds are shown") == (rounds > RoundTable.shownRounds))
     }
 }

@@ -67,11 +67,20 @@ package struct FolderSnapshot: Sendable {
                 atPath: "\(folder)/\(other)", withIntermediateDirectories: true)
         }
         for (name, data) in files {
-            let url = URL(fileURLWithPath: "\(folder)/\(name)")
+            let path = "\(folder)/\(name)"
             try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try data.write(to: url)
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            try Self.write(data, to: path)
         }
+    }
+
+    /// Foundation's own writing waits for the disk at each of thousands of small files.
+    private static func write(_ data: Data, to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
+        defer { close(descriptor) }
+        let count = data.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        guard count == data.count else { throw CocoaError(.fileWriteOutOfSpace) }
     }
 
     /// The damages that a file of this snapshot can suffer; `earlier` are snapshots before this one.
@@ -101,7 +110,7 @@ package struct FolderSnapshot: Sendable {
         let path = "\(folder)/\(name)"
         let data = files[name] ?? Data()
         unlink(path)
-        func write(_ data: Data) throws { try data.write(to: URL(fileURLWithPath: path)) }
+        func write(_ data: Data) throws { try Self.write(data, to: path) }
         switch damage {
         case .removed: break
         case .emptied: try write(Data())

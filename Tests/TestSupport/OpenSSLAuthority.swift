@@ -22,8 +22,7 @@ public final class OpenSSLAuthority: Sendable {
 
     /// Makes a folder with the authorities `authority` and `other`; `NAME.crt` and `NAME.key` are theirs.
     public init(folder name: String) throws {
-        directory = NSTemporaryDirectory() + "\(name)-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        directory = try TemporaryFolders.make(name)
         try Self.configuration.write(toFile: path("openssl.cnf"), atomically: true, encoding: .utf8)
         for authority in ["authority", "other"] { try makeAuthority(authority) }
     }

@@ -41,7 +41,8 @@ final class AdminRouter: HTTPHandler {
         case (.get, "", 0): return .respond(page("text/html; charset=utf-8", Dashboard.page))
         case (.get, "dashboard.js", 1):
             return .respond(page("text/javascript; charset=utf-8", Dashboard.script))
-        case (.get, "dashboard.css", 1): return .respond(page("text/css; charset=utf-8", Dashboard.style))
+        case (.get, "dashboard.css", 1):
+            return .respond(page("text/css; charset=utf-8", DashboardStyle.sheet))
         case (.get, "dashboard.svg", 1): return .respond(page("image/svg+xml", Dashboard.icon))
         case (.get, "healthz", 1): return .respond(probe(board.read { $0.isHealthy }))
         case (.get, "readyz", 1):

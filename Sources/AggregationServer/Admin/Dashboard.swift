@@ -63,5 +63,5 @@ enum Dashboard {
         """
 
     /// Its script.
-    static let script = drawing + control
+    static let script = DashboardDrawing.script + DashboardControl.script
 }

@@ -1,6 +1,7 @@
-extension Dashboard {
-    /// The half of the script that asks, shows and acts.
-    static let control = #"""
+/// The half of the dashboard's script that asks, shows and acts; it stands behind ``DashboardDrawing``, whose functions it calls.
+enum DashboardControl {
+    /// The text.
+    static let script = #"""
         const stages = [
           ["idle", "Waiting for agents"], ["collecting", "Collecting"], ["summing", "Summing"],
           ["charging", "Charging the ledger"], ["noising", "Noise"], ["settling", "Settling"],

@@ -1,7 +1,8 @@
-extension Dashboard {
-    /// The half of the script that draws: elements, tables, charts. Every received value reaches the page by
-    /// `textContent` or as a number, never as markup.
-    static let drawing = #"""
+/// The half of the dashboard's script that draws: elements, tables, charts. Every received value reaches the page by
+/// `textContent` or as a number, never as markup.
+enum DashboardDrawing {
+    /// The text, to stand before what uses it.
+    static let script = #"""
         "use strict";
         const byId = (id) => document.getElementById(id);
         const space = "http" + "://www.w3.org/2000/svg";

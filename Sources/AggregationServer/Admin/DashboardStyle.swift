@@ -1,6 +1,7 @@
-extension Dashboard {
-    /// The page's style: one column on a phone, cards beside each other on a screen, dark where the system is.
-    static let style = """
+/// The dashboard's style: one column on a phone, cards beside each other on a screen, dark where the system is.
+enum DashboardStyle {
+    /// The text.
+    static let sheet = """
         :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --ink: #17202a; --soft: #5b6672;
           --line: #dde2e7; --accent: #1f6f8b; --good: #2e7d4f; --warn: #a15c00; --bad: #b3261e; }
         @media (prefers-color-scheme: dark) { :root { --back: #12161b; --card: #1b2127; --ink: #e6eaee;

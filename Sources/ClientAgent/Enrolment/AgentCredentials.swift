@@ -82,7 +82,7 @@ struct AgentCredentials: Sendable {
             try AgentCertificate(files).verify(at: now)
             return nil
         } catch {
-            return AgentFailure.describe(error).message
+            return Failure(wrapping: error).message
         }
     }
 
@@ -99,8 +99,10 @@ struct AgentCredentials: Sendable {
 }
 
 /// The agent's own certificate does not count now; found before a connection was tried.
-struct OwnCertificateTrouble: Error {
+struct OwnCertificateTrouble: ExitCoded {
     let level: ExpiryLevel
     /// File, subject, dates and remedy.
     let sentence: String
+
+    var exitCode: ExitCode { .network }
 }

@@ -51,7 +51,7 @@ final class CertificateRenewal {
             log.error(
                 "the certificate could not be renewed",
                 [
-                    "error": .text(AgentFailure.describe(error).message),
+                    "error": .text(Failure(wrapping: error).message),
                     "until": .text(own.map { Expiry.text($0.notAfter) } ?? "unknown"),
                 ])
         }
@@ -74,7 +74,7 @@ final class CertificateRenewal {
         } catch {
             log.warning(
                 "certificate files cannot be taken up; the former stay in use",
-                ["error": .text(AgentFailure.describe(error).message)])
+                ["error": .text(Failure(wrapping: error).message)])
         }
     }
 

@@ -49,17 +49,9 @@ package struct Preflight {
         do {
             findings.append(PreflightFinding(subject: subject, problem: nil, detail: try body()))
         } catch {
-            let failure = Self.failure(error)
+            let failure = Failure(wrapping: error)
             findings.append(
                 PreflightFinding(subject: subject, problem: failure.exitCode, detail: failure.message))
-        }
-    }
-
-    private static func failure(_ error: any Error) -> Failure {
-        switch error {
-        case let error as ClientError: Failure(.network, error.description)
-        case let error as TLSError: Failure(.network, error.description)
-        default: AgentFailure.describe(error)
         }
     }
 

@@ -2,6 +2,7 @@ internal import Compute
 internal import Custody
 internal import Federation
 internal import Learning
+internal import Operations
 
 /// The part of a round that touches private data: training, and the report that is made of it.
 ///
@@ -71,8 +72,10 @@ package struct LocalWork {
 }
 
 /// A published model that nobody should train from.
-struct ModelOutOfBounds: Error, CustomStringConvertible {
+struct ModelOutOfBounds: ExitCoded, CustomStringConvertible {
     let limit: Double
+
+    var exitCode: ExitCode { .invalidInput }
 
     var description: String {
         "the published model has values that are not finite, or above policy.maximal_weight (\(limit)) in magnitude"

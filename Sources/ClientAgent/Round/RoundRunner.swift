@@ -170,6 +170,8 @@ package final class RoundRunner {
         } catch let refusal as PrivacyRefusal {
             return deny(.budget, "the task affords no round", detail: refusal.description)
         } catch let error as LedgerError {
+            // Nothing may be served on a ledger that is not sound, this round or another.
+            if case .unsound = error { throw error }
             return deny(.policy, "the agent's ledger refuses", detail: error.description)
         } catch {
             return deny(.other, "the plan is not one that the agent can follow", detail: Self.text(of: error))
@@ -385,7 +387,7 @@ package final class RoundRunner {
     }
 
     /// For the agent's own log only: paths and values of the data may stand in it.
-    private static func text(of error: any Error) -> String { AgentFailure.describe(error).message }
+    private static func text(of error: any Error) -> String { Failure(wrapping: error).message }
 
     private static func fields(_ run: String, _ round: Int) -> KeyValuePairs<String, Logger.Value> {
         ["run": .text(run), "round": .integer(round)]

@@ -8,14 +8,17 @@ package import Federation
 internal import Learning
 internal import Ledger
 package import Messages
+package import Operations
 internal import Privacy
 package import Transport
 
 /// A plan that the agent cannot follow: it contradicts itself, or this version does not know it.
-package struct UnusablePlan: Error, Equatable, Sendable, CustomStringConvertible {
+package struct UnusablePlan: ExitCoded, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) { self.description = description }
+
+    package var exitCode: ExitCode { .invalidInput }
 }
 
 /// The task of an assignment, read from its own text and nothing else that the server says of it.

@@ -1,6 +1,7 @@
 package import Compute
 package import Datasets
 package import Federation
+package import Operations
 
 /// What a trainer is given for one round.
 package struct TrainingJob {
@@ -35,18 +36,22 @@ package struct TrainingJob {
 }
 
 /// Why local training gave no update: nothing of the data is in the text.
-package struct TrainerFailure: Error, Equatable, Sendable, CustomStringConvertible {
+package struct TrainerFailure: ExitCoded, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) { self.description = description }
+
+    package var exitCode: ExitCode { .invalidInput }
 }
 
 /// A task that does not say what columns and classes mean: each site would number its own.
-package struct TaskWithoutSchema: Error, Equatable, CustomStringConvertible {
+package struct TaskWithoutSchema: ExitCoded, Equatable, CustomStringConvertible {
     package let description =
         "the server's task has no schema: it does not say what columns and classes mean, and sites could differ unseen"
 
     package init() {}
+
+    package var exitCode: ExitCode { .invalidInput }
 }
 
 /// Trains on the agent's private data.

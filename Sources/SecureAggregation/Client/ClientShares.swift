@@ -11,8 +11,10 @@ extension SecureAggregationClient {
     package func share(_ message: RosterMessage) throws(SecureAggregationError) -> SealedShares {
         try advance(.shares) { (round) throws(SecureAggregationError) in
             guard let keys = round.keys else { throw .wrongStep(expected: .keys, actual: .shares) }
-            let (roster, own) = try checkRoster(message)
-            let advertisements = try checkNeighbours(message, roster: roster, own: own)
+            let examination = RosterExamination(
+                binding: binding, policy: policy, member: member.identity, verifier: verifier)
+            let (roster, own) = try examination.roster(of: message)
+            let advertisements = try examination.neighbours(in: message, roster: roster, own: own)
             let agreed = try agree(keys, advertisements, roster: roster, own: own)
             round.neighbourhood = Neighbourhood(
                 roster: roster, own: own, advertisements: advertisements,
@@ -26,61 +28,6 @@ extension SecureAggregationClient {
         let maskSeed: SharedSecret
         let sealing: SharedSecret
         let opening: SharedSecret
-    }
-
-    private func checkRoster(
-        _ message: RosterMessage
-    ) throws(SecureAggregationError) -> (roster: Roster, own: Int) {
-        let minimum = max(binding.minimalSurvivors, policy.minimalSurvivors)
-        guard message.entries.count >= minimum else {
-            throw .tooFewMembers(actual: message.entries.count, minimum: minimum)
-        }
-        guard message.entries.count <= policy.maximalMembers else {
-            throw .tooManyMembers(actual: message.entries.count, maximum: policy.maximalMembers)
-        }
-        let roster = try Roster(entries: message.entries, binding: binding)
-        guard let own = roster.index(of: member.identity) else { throw .ownAbsence }
-        if let pinned = policy.pinnedMembers {
-            guard roster.entries.allSatisfy({ pinned.contains($0.identity) }) else { throw .unknownMember }
-        }
-        let parameters = roster.parameters
-        guard message.degree == parameters.degree, message.threshold == parameters.threshold else {
-            throw .graphMismatch(
-                "degree \(message.degree) and threshold \(message.threshold) instead of \(parameters.degree) "
-                    + "and \(parameters.threshold)")
-        }
-        guard parameters.isSecret(under: policy.assumptions) else {
-            throw .graphTooSparse(degree: parameters.degree, threshold: parameters.threshold)
-        }
-        return (roster, own)
-    }
-
-    private func checkNeighbours(
-        _ message: RosterMessage, roster: Roster, own: Int
-    ) throws(SecureAggregationError) -> [Int: Advertisement] {
-        let neighbours = roster.graph.neighbours(of: own)
-        guard neighbours.count == message.advertisements.count else {
-            throw .graphMismatch("\(message.advertisements.count) neighbours instead of \(neighbours.count)")
-        }
-        var result: [Int: Advertisement] = [:]
-        var publicKeys: Set<KeyAgreement.PublicKey> = []
-        for (neighbour, advertisement) in zip(neighbours, message.advertisements) {
-            let entry = roster.entries[neighbour]
-            let digest = try cryptographic { () throws(CryptographyError) in
-                try SHA256.hash(advertisement.encoded())
-            }
-            guard digest == entry.advertisementDigest else {
-                throw .graphMismatch("the advertisement of member \(neighbour) is not the roster's")
-            }
-            guard advertisement.isSigned(by: entry.identity, binding: binding, verifier: verifier) else {
-                throw .invalidSignature(member: neighbour)
-            }
-            guard publicKeys.insert(advertisement.encryptionKey).inserted,
-                publicKeys.insert(advertisement.maskKey).inserted
-            else { throw .graphMismatch("member \(neighbour) repeats another's key") }
-            result[neighbour] = advertisement
-        }
-        return result
     }
 
     private func agree(

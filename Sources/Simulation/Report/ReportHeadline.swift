@@ -2,9 +2,25 @@ internal import Federation
 internal import Reporting
 
 /// The top of the report: what was run, how it ended, what must be known before any number is believed.
-extension SimulationReport {
-    /// Title, sentence, notices and tiles.
-    var headline: HTML {
+struct ReportHeadline {
+    private let summary: SimulationSummary
+    private let rounds: [RoundRecord]
+    /// Number of clients of the federation.
+    private let population: Int
+    private let targetEpsilon: Double?
+    private let isClassification: Bool
+
+    /// The headline of `report`.
+    init(_ report: SimulationReport) {
+        summary = report.summary
+        rounds = report.rounds
+        population = report.distribution.population
+        targetEpsilon = report.targetEpsilon
+        isClassification = report.isClassification
+    }
+
+    /// Title, sentence, notices and tiles, as a `header` element.
+    var html: HTML {
         """
         <header>
         <p class="kicker">Simulated federation</p>
@@ -19,7 +35,7 @@ extension SimulationReport {
     }
 
     private var whatWasRun: String {
-        let clients = Readable.count(distribution.population, "client")
+        let clients = Readable.count(population, "client")
         let published = summary.roundsCompleted == 1 ? "one shared model" : "a shared model"
         let reported = rounds.filter { $0.abandoned == nil }.map(\.clientsReported).sorted()
         let cohort =
@@ -46,7 +62,7 @@ extension SimulationReport {
 
                 """
         }
-        if isWithoutPrivacy {
+        if summary.isWithoutPrivacy {
             notices += """
                 <aside class="notice warning"><p><b>Nothing is private in this run.</b> No noise was added, \
                 and the server sees every client’s exact update. Each released model may reveal what single \
@@ -123,7 +139,7 @@ extension SimulationReport {
         guard let epsilon = summary.epsilon, epsilon.isFinite else {
             return Tile(
                 name: "ε of the released models", value: "unbounded",
-                detail: isWithoutPrivacy ? "nothing is private" : "no bound holds", kind: " main")
+                detail: summary.isWithoutPrivacy ? "nothing is private" : "no bound holds", kind: " main")
         }
         var detail = "at δ = \(Readable.probability(summary.delta))"
         if let adjacency = summary.adjacency { detail += ", \(adjacency)" }

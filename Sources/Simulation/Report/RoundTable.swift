@@ -1,12 +1,21 @@
 internal import Reporting
 
 /// The figures of each round, as far as a page can hold them.
-extension SimulationReport {
+struct RoundTable: ReportSection {
+    private let rounds: [RoundRecord]
+    private let isClassification: Bool
+
+    /// The table of `report`.
+    init(_ report: SimulationReport) {
+        rounds = report.rounds
+        isClassification = report.isClassification
+    }
+
     /// Most rows of the table; beyond, `rounds.jsonl` has them.
     static let shownRounds = 200
 
     /// The table, with a note where it was thinned.
-    var roundsSection: HTML {
+    var html: HTML {
         let shown = shownRecords
         let note: HTML =
             shown.count < rounds.count

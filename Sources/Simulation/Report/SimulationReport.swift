@@ -52,15 +52,9 @@ package struct SimulationReport: Sendable {
         <style>\(ReportStyle.sheet)</style>
         </head>
         <body>
-        \(headline)
+        \(ReportHeadline(self).html)
         <main>
-        \(baselinesSection)
-        \(chartsSection)
-        \(distributionSection)
-        \(roundsSection)
-        \(privacySection)
-        \(reproductionSection)
-        </main>
+        \(sections.map { "\($0.html)\n" as HTML })</main>
         <footer><p>Sordino \(summary.version). This page holds everything it needs; it loads nothing and \
         runs no \
         script.</p></footer>
@@ -70,25 +64,29 @@ package struct SimulationReport: Sendable {
         """
     }
 
+    /// What stands between headline and foot, in the order of the page.
+    private var sections: [any ReportSection] {
+        [
+            BaselineComparison(self), RoundCurves(self), DataSkew(distribution: distribution),
+            RoundTable(self),
+            PrivacyStatement(self), Reproduction(self),
+        ]
+    }
+
     /// True where any round or the summary has a hold-out accuracy.
     var isClassification: Bool {
         summary.finalAccuracy != nil || summary.bestAccuracy != nil || rounds.contains { $0.accuracy != nil }
     }
 
+}
+
+/// A part of the page under a heading of its own, which needs to know nothing of the others.
+protocol ReportSection {
+    /// One `section` element.
+    var html: HTML { get }
+}
+
+extension SimulationSummary {
     /// True where nobody adds noise.
-    var isWithoutPrivacy: Bool {
-        summary.privacyMode == PrivacyMode.none.rawValue
-    }
-
-    /// First to last round number of the records; 1...1 for a run without any.
-    var roundSpan: ClosedRange<Int> {
-        let numbers = rounds.map(\.round) + diagnostics.map(\.round)
-        guard let first = numbers.min(), let last = numbers.max() else { return 1...1 }
-        return first...last
-    }
-
-    /// Numbers of the rounds that released nothing.
-    var abandonedRounds: [Int] {
-        rounds.filter { $0.abandoned != nil }.map(\.round)
-    }
+    var isWithoutPrivacy: Bool { privacyMode == PrivacyMode.none.rawValue }
 }

@@ -1,7 +1,8 @@
 package import HTTPWire
+package import Operations
 
 /// Why a request has no usable answer.
-package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum ClientError: ExitCoded, Sendable, Equatable, CustomStringConvertible {
     /// The network or the other process failed; another attempt may succeed.
     case network(String)
     /// Nothing moved for too long while doing this; another attempt may succeed.
@@ -27,6 +28,11 @@ package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     case rejected(String)
     /// `HTTPClient.cancel` was called.
     case cancelled
+
+    /// The network's but for a stop that was asked for.
+    package var exitCode: ExitCode { self == .cancelled ? .interrupted : .network }
+
+    package var sentence: String { self == .cancelled ? "interrupted" : description }
 
     /// One line for a log or a person.
     package var description: String {
@@ -55,4 +61,15 @@ package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
         default: false
         }
     }
+}
+
+extension HTTPRefusal: ExitCoded {
+    /// What the other side sent.
+    package var exitCode: ExitCode { .network }
+    package var sentence: String { "not acceptable HTTP: \(reason)" }
+}
+
+extension HTTPFieldError: ExitCoded {
+    /// What this program meant to send.
+    package var exitCode: ExitCode { .internalFault }
 }

@@ -1,76 +1,27 @@
 internal import HTTPWire
 
 /// One client's connection on its loop: handshake, then requests one at a time. This file holds its life,
-/// `Connection+Input` reading and dispatch, `Connection+Output` answering.
+/// `Connection+Requests` how they are read and answered.
 final class Connection {
-    /// What is going on. At most one request is in the works.
-    enum Phase {
-        case handshake
-        /// Waiting for, or in the middle of, a head.
-        case head
-        /// Reading a body into the sink.
-        case body(any BodySink)
-        /// The handler has the request.
-        case answer
-        /// A complete response is being sent.
-        case send
-        /// A response of unknown length is being sent; `finished` when its end is queued.
-        case stream(ResponseStream, finished: Bool)
-        /// Everything was said; what the peer still sends is thrown away until it closes, so that the kernel
-        /// does not answer it with a reset that destroys the response on its way.
-        case linger
-        case closed
-    }
-
-    /// What is known of the request in the works.
-    struct Exchange {
-        let number: UInt64
-        let claim: AnswerClaim
-        /// Kept while the body is read, since a sink need not keep it to answer.
-        var responder: Responder?
-        let method: HTTPMethod
-        let path: String
-        var keepsAlive: Bool
-        let startedAt: UInt64
-        /// What logs call the request.
-        let id: RequestID
-        var bytesIn = 0
-        var reserved = 0
-    }
-
     /// The loop that owns this connection.
     unowned let loop: EventLoop
-    /// The loop's name for it.
-    let key: UInt64
-    /// The TLS session on the socket.
-    let session: TLSSession
-    /// Numeric address of the client.
-    let address: String
-    private let descriptor: Int32
-
     /// What is going on.
-    var phase = Phase.handshake
+    var phase = ConnectionPhase.handshake
+    /// The way to the peer.
+    var socket: ConnectionSocket
+    /// Who the peer is.
+    var peer: ConnectionPeer
     /// Reads one request after another.
-    var parser: HTTPRequestParser
-    /// A head without body whose end the parser has not confirmed yet.
-    var pendingHead: HTTPRequestHead?
+    var reader: RequestReader
     /// The request in the works, if any.
     var exchange: Exchange?
     /// What waits to be sent.
-    var output = OutputQueue()
-    /// Identity by certificate, after the handshake.
-    var peer: PeerIdentity?
-    /// What the peer is counted under, once admitted.
-    var peerKey: String?
-    private var lastNumber: UInt64 = 0
-    /// Bytes moved in the current window of a body or response.
-    var windowBytes = 0
-    /// Bytes thrown away while lingering.
-    var lingeredBytes = 0
+    var output = ResponseOutput()
+    /// How long the peer or handler may take.
+    var deadline = ConnectionDeadline()
+    /// Requests so far.
+    var requestCount: UInt64 = 0
     private let startedAt = MonotonicClock.microseconds()
-    private var deadline = UInt64.max
-    private var armedTick = UInt64.max
-    private var interest: EventQueue.Readiness = [.read, .peerClosed]
 
     /// What the loops share.
     var shared: ServerShared { loop.shared }
@@ -78,13 +29,11 @@ final class Connection {
     var timeouts: ServerTimeouts { loop.shared.configuration.timeouts }
 
     /// A connection on an accepted socket, which it closes.
-    init(loop: EventLoop, key: UInt64, descriptor: Int32, session: TLSSession, address: String) {
+    init(loop: EventLoop, socket: ConnectionSocket, address: String) {
         self.loop = loop
-        self.key = key
-        self.descriptor = descriptor
-        self.session = session
-        self.address = address
-        parser = HTTPRequestParser(limits: loop.shared.configuration.limits)
+        self.socket = socket
+        peer = ConnectionPeer(address: address)
+        reader = RequestReader(limits: loop.shared.configuration.limits)
     }
 
     /// Begins the handshake.
@@ -102,36 +51,30 @@ final class Connection {
         case .stream:
             if !output.isEmpty { flush() }
             if case .stream = phase, readiness != .write { readInput() }
-        case .linger: discardInput(from: descriptor)
+        case .linger: if socket.discardInput(into: loop.readBuffer) { close() }
         case .closed: break
         }
         updateInterest()
     }
 
     private func continueHandshake() {
+        let session = socket.session
         switch session.handshake() {
         case .done:
-            peer = session.peer
-            let peerKey = peer?.fingerprintText ?? address
-            shared.observe(
-                .handshake(
-                    address: address, peer: peer?.fingerprintText, resumed: session.isResumed,
-                    microseconds: MonotonicClock.microseconds() - startedAt))
-            guard shared.admitPeer(peerKey) else {
-                shared.observe(.turnedAway(address: address, reason: "too many connections of one peer"))
+            let duration = MonotonicClock.microseconds() - startedAt
+            guard peer.admit(by: session, after: duration, to: shared) else {
                 session.shutdown()
                 return close()
             }
-            self.peerKey = peerKey
             expectHead()
             readInput()
-        case .wantsRead: setInterest([.read, .peerClosed])
-        case .wantsWrite: setInterest([.write, .peerClosed])
+        case .wantsRead: socket.watch(for: [.read, .peerClosed])
+        case .wantsWrite: socket.watch(for: [.write, .peerClosed])
         case .closed:
-            shared.observe(.handshakeFailed(address: address, reason: "closed by the client"))
+            shared.observe(.handshakeFailed(address: peer.address, reason: "closed by the client"))
             close()
         case .failed(let fault):
-            shared.observe(.handshakeFailed(address: address, reason: fault.serverText))
+            shared.observe(.handshakeFailed(address: peer.address, reason: fault.serverText))
             // The alert that tells the client why must not be lost to a reset.
             beginLinger(afterFailure: true)
         }
@@ -144,92 +87,45 @@ final class Connection {
         setDeadline(loop.now + timeouts.idle)
     }
 
-    /// A number for the next request of this connection.
-    func nextNumber() -> UInt64 {
-        lastNumber += 1
-        return lastNumber
-    }
-
     // MARK: Interest and deadlines
 
-    /// Watches the socket for what the phase needs. Input is not watched while a response is sent, or a client
-    /// that sends without reading would keep the loop spinning.
+    /// Watches the socket for what the phase needs.
     func updateInterest() {
-        switch phase {
-        case .handshake, .closed: break
-        case .head, .body, .answer, .stream:
-            setInterest(output.isEmpty ? [.read, .peerClosed] : [.read, .write, .peerClosed])
-        case .send: setInterest(.write)
-        case .linger: setInterest([.read, .peerClosed])
-        }
+        if let interest = phase.interest(hasOutput: !output.isEmpty) { socket.watch(for: interest) }
     }
 
-    private func setInterest(_ wanted: EventQueue.Readiness) {
-        guard wanted != interest else { return }
-        interest = wanted
-        loop.queue.change(descriptor, key: key, for: wanted)
-    }
+    /// Sets when the phase has taken too long, unless it is set anew before.
+    func setDeadline(_ time: UInt64) { deadline.set(time, of: socket.key, in: loop) }
 
-    /// Sets when `timedOut` is to be called, unless it is set anew before.
-    func setDeadline(_ time: UInt64) {
-        deadline = time
-        let tick = time / TimerWheel.tick
-        if time != .max, tick < armedTick { armedTick = loop.arm(key, at: time) }
-    }
-
-    /// An entry of the wheel fired: it may be stale, early, or the deadline.
+    /// An entry of the wheel fired.
     func timerFired(_ tick: UInt64) {
-        guard tick == armedTick else { return }
-        armedTick = .max
-        if loop.now >= deadline {
-            deadline = .max
-            timedOut()
-            updateInterest()
-        } else if deadline != .max {
-            armedTick = loop.arm(key, at: deadline)
-        }
+        guard deadline.isOver(atTick: tick, of: socket.key, in: loop) else { return }
+        timedOut()
+        updateInterest()
     }
 
     private func timedOut() {
-        switch phase {
-        case .handshake: giveUp("handshake")
-        case .head where parser.isIdle: giveUp("idle")
-        case .head:
-            shared.observe(.timedOut(address: address, phase: "head"))
-            refuse(.text(408, "the request head took too long"))
-        case .body:
-            guard movedEnough() else {
-                shared.observe(.timedOut(address: address, phase: "body"))
-                return refuse(.text(408, "the body came too slowly"))
-            }
-        case .answer:
-            shared.observe(.timedOut(address: address, phase: "answer"))
+        let hasMoved = deadline.windowBytes >= timeouts.minimumBytes
+        switch phase.overdue(isIdle: reader.isIdle, hasOutput: !output.isEmpty, hasMoved: hasMoved) {
+        case .giveUp(let observed):
+            shared.observe(.timedOut(address: peer.address, phase: observed))
+            close()
+        case .refuse(let observed, let response):
+            shared.observe(.timedOut(address: peer.address, phase: observed))
+            refuse(response)
+        case .answerInstead(let response):
+            shared.observe(.timedOut(address: peer.address, phase: "answer"))
             exchange?.keepsAlive = false
-            if let number = exchange?.number, exchange?.claim.take() == true {
-                respond(number, .text(504, "the answer took too long"))
-            }
-        case .send: if !movedEnough() { giveUp("response") }
-        case .stream: if !output.isEmpty, !movedEnough() { giveUp("response") }
-        case .linger: close()
-        case .closed: break
+            if let exchange, exchange.takeAnswer() { respond(exchange.number, response) }
+        case .goOn: beginWindow()
+        case .close: close()
+        case .nothing: break
         }
-    }
-
-    private func giveUp(_ phase: String) {
-        shared.observe(.timedOut(address: address, phase: phase))
-        close()
-    }
-
-    /// Whether the ending window saw enough bytes; begins the next one.
-    private func movedEnough() -> Bool {
-        guard windowBytes >= timeouts.minimumBytes else { return false }
-        beginWindow()
-        return true
     }
 
     /// Begins a window in which enough bytes must move.
     func beginWindow() {
-        windowBytes = 0
+        deadline.windowBytes = 0
         setDeadline(loop.now + timeouts.window)
     }
 
@@ -239,8 +135,8 @@ final class Connection {
     func drain() {
         switch phase {
         case .handshake: close()
-        case .head where parser.isIdle:
-            session.shutdown()
+        case .head where reader.isIdle:
+            socket.session.shutdown()
             close()
         case .stream(let stream, false):
             stream.disconnect()
@@ -250,18 +146,10 @@ final class Connection {
     }
 
     /// Ends the request in the works without an answer: its sink, responder and reservation.
-    func abandonExchange() {
-        if case .body(let sink) = phase { sink.abandon() }
-        if case .stream(let stream, _) = phase { stream.disconnect() }
-        exchange?.claim.disconnect()
-        releaseReservation()
-    }
-
-    /// Gives the reserved body bytes back.
-    func releaseReservation() {
-        guard let reserved = exchange?.reserved, reserved > 0 else { return }
-        shared.releaseBody(reserved)
-        exchange?.reserved = 0
+    private func abandonExchange() {
+        phase.abandon()
+        exchange?.disconnect()
+        exchange?.release(to: shared)
     }
 
     /// Closes the socket and forgets the connection.
@@ -270,18 +158,17 @@ final class Connection {
         abandonExchange()
         phase = .closed
         exchange = nil
-        output = OutputQueue()
-        if let peerKey { shared.dismissPeer(peerKey) }
-        loop.queue.remove(descriptor)
-        Socket.close(descriptor)
-        loop.release(key)
+        output = ResponseOutput()
+        peer.dismiss(from: shared)
+        socket.close()
+        loop.release(socket.key)
     }
 
     /// Says that nothing more will be sent, and waits for the peer to close.
     func beginLinger(afterFailure: Bool = false) {
         phase = .linger
-        if !afterFailure { session.shutdown() }
-        Socket.endOutput(descriptor)
+        if !afterFailure { socket.session.shutdown() }
+        socket.endOutput()
         setDeadline(loop.now + timeouts.linger)
     }
 }

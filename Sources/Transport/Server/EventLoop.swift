@@ -128,8 +128,8 @@ final class EventLoop {
         do {
             let session = try TLSSession(serverOn: descriptor, context: shared.tls.current)
             try queue.add(descriptor, key: key, for: [.read, .peerClosed])
-            let connection = Connection(
-                loop: self, key: key, descriptor: descriptor, session: session, address: address)
+            let socket = ConnectionSocket(descriptor, session: session, key: key, queue: queue)
+            let connection = Connection(loop: self, socket: socket, address: address)
             connections[slot] = connection
             connection.start()
         } catch {

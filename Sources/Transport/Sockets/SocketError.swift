@@ -1,7 +1,8 @@
 internal import Glibc
+package import Operations
 
 /// A system call that failed.
-package struct SocketError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct SocketError: ExitCoded, Sendable, Equatable, CustomStringConvertible {
     /// What was attempted, for a person.
     package let operation: String
     /// The system's `errno`.
@@ -18,6 +19,8 @@ package struct SocketError: Error, Sendable, Equatable, CustomStringConvertible 
         self.operation = operation
         self.code = code
     }
+
+    package var exitCode: ExitCode { .network }
 
     /// "cannot <operation>: <system's text>".
     package var description: String { "cannot \(operation): \(Self.text(code))" }

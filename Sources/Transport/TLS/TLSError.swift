@@ -1,7 +1,8 @@
 internal import COpenSSL
+package import Operations
 
 /// Why a TLS context could not be made or a session not be held.
-package enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum TLSError: ExitCoded, Sendable, Equatable, CustomStringConvertible {
     /// A file cannot be read.
     case unreadable(path: String, reason: String)
     /// A private key can be read by others than its owner. `mode` holds the permission bits.
@@ -12,6 +13,8 @@ package enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case keyMismatch(certificate: String, key: String)
     /// OpenSSL refused a setting or ran out of memory.
     case failed(doing: String, reason: String)
+
+    package var exitCode: ExitCode { .network }
 
     /// One line: what, where, how to mend.
     package var description: String {

@@ -1,7 +1,7 @@
 internal import Reporting
 
 /// The comparison that gives a result its meaning: the same work without privacy, and without federation.
-extension SimulationReport {
+struct BaselineComparison: ReportSection {
     /// One run of the comparison.
     struct ComparedRun: Equatable {
         var name: String
@@ -12,11 +12,20 @@ extension SimulationReport {
         var style: Int
     }
 
+    private let summary: SimulationSummary
+    private let isClassification: Bool
+
+    /// The comparison that `report` shows.
+    init(_ report: SimulationReport) {
+        summary = report.summary
+        isClassification = report.isClassification
+    }
+
     /// This run first, then the baselines as the summary has them.
-    var comparedRuns: [ComparedRun] {
+    var runs: [ComparedRun] {
         let own = ComparedRun(
             name: "This federation",
-            detail: isWithoutPrivacy ? "without privacy" : "\(summary.privacyMode) privacy",
+            detail: summary.isWithoutPrivacy ? "without privacy" : "\(summary.privacyMode) privacy",
             accuracy: summary.finalAccuracy, loss: summary.finalLoss, style: 1)
         return [own]
             + summary.baselines.enumerated().map { index, baseline in
@@ -38,7 +47,7 @@ extension SimulationReport {
     }
 
     /// Table of the compared runs with bars; a sentence where there is nothing to compare with.
-    var baselinesSection: HTML {
+    var html: HTML {
         guard !summary.baselines.isEmpty else {
             return """
                 <section id="baselines"><h2>Beside the baselines</h2>
@@ -55,7 +64,7 @@ extension SimulationReport {
             <th scope="col" class="number">Difference</th>\(second)\
             <th scope="col" class="bar"><span class="hidden">\(measure) as a bar</span></th></tr></thead>
             <tbody>
-            \(comparedRuns.map(row))
+            \(runs.map(row))
             </tbody></table></div>
             <p class="note">\(isClassification ? "Higher" : "Lower") is better; differences are to this \
             federation. All runs are measured on the same hold-out at their end.</p></section>
@@ -76,7 +85,7 @@ extension SimulationReport {
     }
 
     private func bar(_ value: Double?) -> HTML {
-        let losses = comparedRuns.compactMap(\.loss).filter(Axis.canDraw)
+        let losses = runs.compactMap(\.loss).filter(Axis.canDraw)
         let scale = isClassification ? 1 : (losses.max() ?? 1)
         guard let value, Axis.canDraw(value), value >= 0, scale > 0 else { return "" }
         return """
@@ -87,7 +96,7 @@ extension SimulationReport {
     }
 
     private func difference(_ run: ComparedRun) -> String {
-        guard run != comparedRuns.first else { return "" }
+        guard run != runs.first else { return "" }
         if isClassification {
             guard let own = summary.finalAccuracy, let other = run.accuracy else { return Readable.absent }
             return Readable.points(other - own)

@@ -1,10 +1,38 @@
 internal import Reporting
 
 /// The curves over rounds.
-extension SimulationReport {
+struct RoundCurves: ReportSection {
+    private let summary: SimulationSummary
+    private let rounds: [RoundRecord]
+    private let diagnostics: [RoundDiagnostics]
+    private let targetEpsilon: Double?
+    private let isClassification: Bool
+    /// Runs whose results are drawn as lines across.
+    private let baselines: ArraySlice<BaselineComparison.ComparedRun>
+
+    /// The curves of `report`.
+    init(_ report: SimulationReport) {
+        summary = report.summary
+        rounds = report.rounds
+        diagnostics = report.diagnostics
+        targetEpsilon = report.targetEpsilon
+        isClassification = report.isClassification
+        baselines = BaselineComparison(report).runs.dropFirst()
+    }
+
+    /// First to last round number of the records; 1...1 for a run without any.
+    private var span: ClosedRange<Int> {
+        let numbers = rounds.map(\.round) + diagnostics.map(\.round)
+        guard let first = numbers.min(), let last = numbers.max() else { return 1...1 }
+        return first...last
+    }
+
+    /// Numbers of the rounds that released nothing.
+    private var abandonedRounds: [Int] { rounds.filter { $0.abandoned != nil }.map(\.round) }
+
     /// All charts, in pairs on a wide page.
-    var chartsSection: HTML {
-        let span = roundSpan
+    var html: HTML {
+        let span = span
         return """
             <section id="rounds-charts"><h2>Over the rounds</h2>
             \(stretchNote)
@@ -45,8 +73,10 @@ extension SimulationReport {
             ])
     }
 
-    private func references(_ value: KeyPath<ComparedRun, Double?>) -> [LineChart.Reference] {
-        comparedRuns.dropFirst().compactMap { run in
+    private func references(_ value: KeyPath<BaselineComparison.ComparedRun, Double?>) -> [LineChart
+        .Reference]
+    {
+        baselines.compactMap { run in
             run[keyPath: value].map {
                 LineChart.Reference(name: run.name.lowercased(), value: $0, style: run.style)
             }
@@ -69,7 +99,7 @@ extension SimulationReport {
             ],
             references: targetEpsilon.map { [.init(name: "budget", value: $0, style: 2)] } ?? [],
             includesZero: true,
-            emptyReason: isWithoutPrivacy
+            emptyReason: summary.isWithoutPrivacy
                 ? "No noise was added, so that no ε bounds what the models reveal."
                 : "No finite ε was recorded.")
     }

@@ -2,9 +2,20 @@ internal import Configuration
 internal import Reporting
 
 /// The configuration in full and the way back to the same model.
-extension SimulationReport {
+struct Reproduction: ReportSection {
+    private let summary: SimulationSummary
+    private let command: String
+    private let resolvedScenario: String
+
+    /// The way back to `report`'s run.
+    init(_ report: SimulationReport) {
+        summary = report.summary
+        command = report.command
+        resolvedScenario = report.resolvedScenario
+    }
+
     /// Command, version, seed, and the resolved scenario.
-    var reproductionSection: HTML {
+    var html: HTML {
         """
         <section id="reproduce"><h2>To run it again</h2>
         <pre><code>\(command)</code></pre>

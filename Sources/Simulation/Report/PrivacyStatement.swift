@@ -2,9 +2,18 @@ internal import Federation
 internal import Reporting
 
 /// What the run's privacy statement says, on what it rests, and what it leaves out.
-extension SimulationReport {
+struct PrivacyStatement: ReportSection {
+    private let summary: SimulationSummary
+    private let targetEpsilon: Double?
+
+    /// The statement about `report`'s run.
+    init(_ report: SimulationReport) {
+        summary = report.summary
+        targetEpsilon = report.targetEpsilon
+    }
+
     /// The facts as a table, then what ε covers and what it does not.
-    var privacySection: HTML {
+    var html: HTML {
         """
         <section id="privacy"><h2>What the privacy statement means</h2>
         <div class="scroll" tabindex="0" role="region" aria-label="Privacy of this run">
@@ -32,7 +41,7 @@ extension SimulationReport {
             Fact(name: "Who adds the noise", text: mode?.noiseAdder ?? Readable.absent),
             Fact(name: "Who must be trusted", text: mode?.trusted ?? Readable.absent),
         ]
-        guard !isWithoutPrivacy else { return facts }
+        guard !summary.isWithoutPrivacy else { return facts }
         facts += [
             Fact(name: "Unit of privacy", text: "the client, with all its examples"),
             Fact(name: "Adjacency", text: adjacencyInWords),
@@ -118,7 +127,7 @@ extension SimulationReport {
     }
 
     private var coverage: HTML {
-        guard !isWithoutPrivacy else {
+        guard !summary.isWithoutPrivacy else {
             return """
                 <p><b>What ε covers.</b> Nothing: without noise there is no ε. Ask for <code>central</code>, \
                 <code>local</code> or <code>distributed</code> privacy in the task’s <code>privacy</code> \

@@ -1,9 +1,11 @@
 internal import Reporting
 
 /// How the clients' data lie: label skew and sizes.
-extension SimulationReport {
+struct DataSkew: ReportSection {
+    let distribution: ClientDistribution
+
     /// Heat map of classes, where there are classes, and histogram of sizes.
-    var distributionSection: HTML {
+    var html: HTML {
         let heatMap = classHeatMap?.html ?? ""
         return """
             <section id="clients-data"><h2>The clients’ data</h2>

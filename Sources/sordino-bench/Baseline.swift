@@ -62,7 +62,7 @@ struct RunLevel: Equatable, CustomStringConvertible {
 
     /// This run's.
     static let current = RunLevel(
-        processor: VectorLevel.ofProcessor.rawValue, kernel: BLAS.kernelName)
+        processor: VectorLevel.current.rawValue, kernel: BLAS.kernelName)
 
     var description: String { "\(processor) with OpenBLAS for \(products)" }
 }

@@ -142,7 +142,7 @@ enum Report {
         }
         return JSONValue.object([
             "openblas_kernel": .string(BLAS.kernelName),
-            "processor_level": .string(VectorLevel.ofProcessor.rawValue), "figures": .array(items),
+            "processor_level": .string(VectorLevel.current.rawValue), "figures": .array(items),
         ]).text(indented: true)
     }
 }

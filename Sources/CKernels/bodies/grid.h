@@ -1,7 +1,6 @@
 // Between floating-point updates and the integers of a report.
-#include "kernels.h"
 
-VERSIONED void sordino_add_rounded(uint64_t *restrict sum, const float *restrict x, double factor, size_t n) {
+VERSIONED void level_add_rounded(uint64_t *restrict sum, const float *restrict x, double factor, size_t n) {
     for (size_t i = 0; i < n; i++) sum[i] += (uint64_t)(int64_t)__builtin_rint((double)x[i] * factor);
 }
 
@@ -14,7 +13,7 @@ INLINE void add_square(sordino_squares *sum, int32_t x) {
     sum->high += square >> 31;
 }
 
-VERSIONED sordino_squares sordino_round_to_nearest(int32_t *restrict out, const float *restrict x, double factor,
+VERSIONED sordino_squares level_round_to_nearest(int32_t *restrict out, const float *restrict x, double factor,
                                                    size_t n) {
     sordino_squares sum = {0, 0};
     for (size_t i = 0; i < n; i++) {
@@ -25,7 +24,7 @@ VERSIONED sordino_squares sordino_round_to_nearest(int32_t *restrict out, const 
     return sum;
 }
 
-VERSIONED double sordino_add_nearest(uint32_t *restrict sum, const float *restrict x, double factor, size_t n) {
+VERSIONED double level_add_nearest(uint32_t *restrict sum, const float *restrict x, double factor, size_t n) {
 #pragma clang fp reassociate(on)
     double squares = 0;
     for (size_t i = 0; i < n; i++) {
@@ -36,7 +35,7 @@ VERSIONED double sordino_add_nearest(uint32_t *restrict sum, const float *restri
     return squares;
 }
 
-VERSIONED sordino_squares sordino_round_randomly(int32_t *restrict out, const float *restrict x, double factor,
+VERSIONED sordino_squares level_round_randomly(int32_t *restrict out, const float *restrict x, double factor,
                                                  const uint32_t *restrict coins, size_t n) {
     sordino_squares sum = {0, 0};
     for (size_t i = 0; i < n; i++) {
@@ -51,11 +50,11 @@ VERSIONED sordino_squares sordino_round_randomly(int32_t *restrict out, const fl
     return sum;
 }
 
-VERSIONED void sordino_add_integers(uint32_t *restrict sum, const int32_t *restrict x, size_t n) {
+VERSIONED void level_add_integers(uint32_t *restrict sum, const int32_t *restrict x, size_t n) {
     for (size_t i = 0; i < n; i++) sum[i] += (uint32_t)x[i];
 }
 
-VERSIONED void sordino_add_noise_on_grid(float *restrict sum, const int64_t *restrict noise, double scale, size_t n) {
+VERSIONED void level_add_noise_on_grid(float *restrict sum, const int64_t *restrict noise, double scale, size_t n) {
     const double step = 1 / scale;
     for (size_t i = 0; i < n; i++) {
         const double scaled = (double)sum[i] * scale;

@@ -1,0 +1,7 @@
+// The least that the architecture has (SSE2 on x86-64), and no products: those are OpenBLAS's.
+#define TARGET
+#define TABLE sordino_portable_kernels
+
+#include "kernels.h"
+
+#include "bodies.h"

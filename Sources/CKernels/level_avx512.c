@@ -7,6 +7,8 @@
 #define TABLE sordino_avx512_kernels
 #define HAS_WIDE_CONVERSIONS
 
+#define MORE_SUMS
+
 #include "kernels.h"
 
 #include "lanes_avx512.h"

@@ -4,6 +4,8 @@
 #define TABLE sordino_neon_kernels
 #define HAS_WIDE_CONVERSIONS
 
+#define MORE_SUMS
+
 #include "kernels.h"
 
 #include "lanes_neon.h"

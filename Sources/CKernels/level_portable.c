@@ -2,6 +2,8 @@
 #define TARGET
 #define TABLE sordino_portable_kernels
 
+#define MORE_SUMS
+
 #include "kernels.h"
 
 #include "bodies.h"

@@ -1,8 +1,48 @@
 // Between floating-point updates and the integers of a report.
 
+#ifndef HAS_WIDE_CONVERSIONS
+// The bits of a bound as a float, finite: infinities are above every bound.
+INLINE uint32_t greatest_magnitude(double bound) {
+    const uint32_t bits = bits_of_float((float)bound);
+    return bits < 0x7F800000u ? bits : 0x7F7FFFFFu;
+}
+#endif
+
+#ifdef HAS_WIDE_CONVERSIONS
 VERSIONED void level_add_rounded(uint64_t *restrict sum, const float *restrict x, double factor, size_t n) {
     for (size_t i = 0; i < n; i++) sum[i] += (uint64_t)(int64_t)__builtin_rint((double)x[i] * factor);
 }
+#else
+// Without an instruction from numbers to integers of 64 bits the compiler goes through scalars. Below 2^51, adding
+// 1.5 * 2^52 rounds in the same way, ties to even, and leaves the integer in the low bits. Blocks with a value that is
+// too large for that take the long way.
+VERSIONED void level_add_rounded(uint64_t *restrict sum, const float *restrict x, double factor, size_t n) {
+    enum { block = 1024 };
+    const double magic = 0x1.8p52;
+    const uint64_t offset = bits_of_double(magic);
+    const uint32_t largest = greatest_magnitude(0x1p50 / __builtin_fabs(factor));
+    for (size_t start = 0; start < n; start += block) {
+        const size_t end = n - start < block ? n : start + block;
+        // Bits of magnitudes are in their order, and those of NaN above all.
+        uint32_t greatest = 0;
+        for (size_t i = start; i < end; i++) {
+            const uint32_t magnitude = bits_of_float(x[i]) & 0x7FFFFFFFu;
+            greatest = magnitude > greatest ? magnitude : greatest;
+        }
+        if (greatest <= largest) {
+            for (size_t i = start; i < end; i++) {
+                // Two statements: a fused multiply-add would round once where the definition rounds twice.
+                const double value = (double)x[i] * factor;
+                sum[i] += bits_of_double(value + magic) - offset;
+            }
+        } else {
+            for (size_t i = start; i < end; i++) {
+                sum[i] += (uint64_t)(int64_t)__builtin_rint((double)x[i] * factor);
+            }
+        }
+    }
+}
+#endif
 
 // Adds a square to the sum. Split at bit 31, not 32: there the compiler takes a detour over 32-bit lanes that
 // takes twice the time.
@@ -54,13 +94,46 @@ VERSIONED void level_add_integers(uint32_t *restrict sum, const int32_t *restric
     for (size_t i = 0; i < n; i++) sum[i] += (uint32_t)x[i];
 }
 
+// One value as the interface defines it.
+INLINE float noisy_on_grid(float value, int64_t noise, double scale, double step) {
+    const double scaled = (double)value * scale;
+    const int fits = __builtin_fabs(scaled) < 0x1p53;
+    const int64_t cell = (int64_t)__builtin_round(fits ? scaled : 0.0);
+    const float noisy = (float)((double)(int64_t)((uint64_t)cell + (uint64_t)noise) * step);
+    return fits ? noisy : __builtin_nanf("");
+}
+
+#ifdef HAS_WIDE_CONVERSIONS
 VERSIONED void level_add_noise_on_grid(float *restrict sum, const int64_t *restrict noise, double scale, size_t n) {
     const double step = 1 / scale;
-    for (size_t i = 0; i < n; i++) {
-        const double scaled = (double)sum[i] * scale;
-        const int fits = __builtin_fabs(scaled) < 0x1p53;
-        const int64_t cell = (int64_t)__builtin_round(fits ? scaled : 0.0);
-        const float noisy = (float)((double)(int64_t)((uint64_t)cell + (uint64_t)noise[i]) * step);
-        sum[i] = fits ? noisy : __builtin_nanf("");
+    for (size_t i = 0; i < n; i++) sum[i] = noisy_on_grid(sum[i], noise[i], scale, step);
+}
+#else
+// As in `level_add_rounded`: where cells and noise lie below 2^51 their sums are exact in floating point.
+VERSIONED void level_add_noise_on_grid(float *restrict sum, const int64_t *restrict noise, double scale, size_t n) {
+    enum { block = 256 };
+    const double step = 1 / scale;
+    const double magic = 0x1.8p52;
+    const uint64_t offset = bits_of_double(magic);
+    const uint32_t largest = greatest_magnitude(0x1p50 / scale);
+    for (size_t start = 0; start < n; start += block) {
+        const size_t end = n - start < block ? n : start + block;
+        uint32_t greatest = 0;
+        // A bit above the 50th for each noise that is not within -2^50 ..< 2^50.
+        uint64_t beyond = 0;
+        for (size_t i = start; i < end; i++) {
+            const uint32_t magnitude = bits_of_float(sum[i]) & 0x7FFFFFFFu;
+            greatest = magnitude > greatest ? magnitude : greatest;
+            beyond |= (uint64_t)noise[i] + ((uint64_t)1 << 50);
+        }
+        if (greatest <= largest && beyond >> 51 == 0) {
+            for (size_t i = start; i < end; i++) {
+                const double cell = __builtin_round((double)sum[i] * scale);
+                sum[i] = (float)((cell + (double_from_bits((uint64_t)noise[i] + offset) - magic)) * step);
+            }
+        } else {
+            for (size_t i = start; i < end; i++) sum[i] = noisy_on_grid(sum[i], noise[i], scale, step);
+        }
     }
 }
+#endif

@@ -89,7 +89,7 @@ VERSIONED void level_subtract(float *restrict x, const float *restrict y, size_t
 VERSIONED double level_square_norm(const float *x, size_t n) {
 #pragma clang fp reassociate(on)
     double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    MORE_SUMS for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
     return sum;
 }
 

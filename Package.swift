@@ -32,12 +32,12 @@ let package = Package(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
         library("Messages"),
-        library("Privacy"),
+        library("Privacy", ["CKernels"]),
         library("Ledger", ["Privacy"]),
         library("Configuration"),
         library("Reporting"),
         library("HTTPWire"),
-        // The kernels that need instructions Swift cannot choose at run time; only Compute imports it.
+        // The kernels that need instructions Swift cannot choose at run time; only Compute and Privacy import it.
         .target(name: "CKernels"),
         library("Compute", ["COpenBLAS", "CKernels"]),
         library("Cryptography", ["COpenSSL"]),

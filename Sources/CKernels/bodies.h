@@ -5,6 +5,7 @@
 #include "bodies/activations.h"
 #include "bodies/grid.h"
 #include "bodies/products.h"
+#include "bodies/sampler.h"
 #include "bodies/vectors.h"
 
 #ifndef HAS_PRODUCTS

@@ -61,4 +61,6 @@ KERNEL(sordino_squares, round_randomly, (int32_t *out, const float *x, double fa
        n), (out, x, factor, coins, n))
 KERNEL(void, add_noise_on_grid, (float *sum, const int64_t *noise, double scale, size_t n), (sum, noise, scale, n))
 KERNEL(void, add_integers, (uint32_t *sum, const int32_t *x, size_t n), (sum, x, n))
+KERNEL(size_t, draw_strips, (int64_t *noise, const uint64_t *words, size_t count, const sordino_strips *strips),
+       (noise, words, count, strips))
 #undef KERNEL

@@ -1,4 +1,4 @@
-// Vectors of 8 floats for products.h. The 16 registers hold a tile of four rows by three vectors, a line of the other
+// Vectors of 8 floats for products.h, and of 4 words for sampler.h. The 16 registers hold a tile of four rows by three vectors, a line of the other
 // operand and a factor: 12 sums are what two units with a latency of four need, and more. Tiles of 6 x 2 took 1.1
 // times as long for the weights' gradient of ten rows on a Zen 5 core.
 #include <immintrin.h>
@@ -46,3 +46,5 @@ INLINE void store_quad(float *place, quad value, int count) {
     if (count == 4) *(__m128_u *)place = value;
     else for (int i = 0; i < count; i++) place[i] = value[i];
 }
+
+#include "draws_avx2.h"

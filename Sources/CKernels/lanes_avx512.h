@@ -1,4 +1,4 @@
-// Vectors of 16 floats for products.h. The 32 registers hold a tile of six rows by four vectors, a line of the other
+// Vectors of 16 floats for products.h, and of 4 words for sampler.h. The 32 registers hold a tile of six rows by four vectors, a line of the other
 // operand and a factor.
 #include <immintrin.h>
 
@@ -42,3 +42,5 @@ INLINE quad load_quad(const float *place, int count) { return _mm_maskz_loadu_ps
 INLINE void store_quad(float *place, quad value, int count) {
     _mm_mask_storeu_ps(place, (__mmask8)((1u << count) - 1), value);
 }
+
+#include "draws_avx2.h"

@@ -1,4 +1,4 @@
-// Vectors of 4 floats for products.h. The 32 registers hold a tile of six rows by four vectors, a line of the other
+// Vectors of 4 floats for products.h, and of 2 words for sampler.h. The 32 registers hold a tile of six rows by four vectors, a line of the other
 // operand and a factor.
 #define HAS_PRODUCTS
 #define PARTS_ARE_FREE 0
@@ -45,3 +45,23 @@ INLINE void store_quad(float *place, quad value, int count) {
     if (count == 4) *(unaligned_vector *)place = value;
     else for (int i = 0; i < count; i++) place[i] = value[i];
 }
+
+// MARK: Two draws for sampler.h
+
+#define HAS_DRAWS
+enum { draw_lanes = 2 };
+typedef uint64_t draws __attribute__((vector_size(16)));
+typedef int64_t signed_draws __attribute__((vector_size(16)));
+typedef draws unaligned_draws __attribute__((aligned(8)));
+
+INLINE draws load_draws(const uint64_t *words, int stride) { return (draws){words[0], words[stride]}; }
+INLINE void look_up(const sordino_strips *strips, const uint64_t *words, int stride, draws *entry, draws *sure) {
+    const draws first = *(const unaligned_draws *)(strips->columns + 2 * (words[0] >> 54));
+    const draws second = *(const unaligned_draws *)(strips->columns + 2 * (words[stride] >> 54));
+    *entry = __builtin_shufflevector(first, second, 0, 2);
+    *sure = __builtin_shufflevector(first, second, 1, 3);
+}
+INLINE draws where_below(signed_draws a, signed_draws b) { return (draws)(a < b); }
+INLINE draws choose(draws mask, draws a, draws b) { return (a & mask) | (b & ~mask); }
+INLINE void store_draws(int64_t *noise, draws values) { *(unaligned_draws *)noise = values; }
+INLINE uint32_t lanes_of(draws mask) { return (uint32_t)((mask[0] & 1) | (mask[1] & 2)); }

@@ -322,6 +322,50 @@ static void compare_products(const sordino_kernels *k, size_t rows, size_t input
     }
 }
 
+/// A draw as the interface defines it; false where it is not accepted at once.
+static int draw(int64_t *noise, const uint64_t *words, const sordino_strips *strips) {
+    const uint64_t *pair = strips->columns + 2 * (words[0] >> 54);
+    const int is_own = (words[0] >> 30 & 0xFFFFFF) < (pair[0] & 0xFFFFFFFF);
+    const uint64_t strip = is_own ? words[0] >> 54 : pair[0] >> 32;
+    const uint64_t bound = is_own ? pair[1] & 0xFFFFFFFF : pair[1] >> 32, spare = words[0] & 0x1FFFFFFF;
+    const uint32_t bits = strips->cell_bits;
+    const uint64_t offset = bits > 17 ? words[1] >> (64 - bits) : spare & (((uint64_t)1 << bits) - 1);
+    const uint64_t cell = (strip << bits) + offset + strips->half;
+    const int64_t magnitude = (int64_t)(cell >> strips->fraction_bits);
+    *noise = words[0] >> 29 & 1 ? -magnitude : magnitude;
+    return (bits > 17 ? spare : spare >> bits) < bound;
+}
+
+static void compare_draws(const sordino_kernels *k, size_t n) {
+    static uint64_t columns[2048], words[8192];
+    static int64_t noise[2][4096];
+    static const uint32_t bits[] = {0, 1, 14, 17, 18, 40};
+    for (size_t b = 0; b < sizeof bits / sizeof *bits; b++) {
+        const uint64_t whole = (uint64_t)1 << (bits[b] > 17 ? 29 : 29 - bits[b]);
+        for (size_t i = 0; i < 1024; i++) {
+            columns[2 * i] = (random_word() & 0x1FFFFFF) % 0x1000001 | (random_word() & 1023) << 32;
+            // Most bounds are those of strips in which nearly every draw is accepted.
+            const uint64_t own = i % 8 ? whole - whole / 512 : whole / 2, other = whole - random_word() % (whole / 64);
+            columns[2 * i + 1] = own | other << 32;
+        }
+        for (size_t i = 0; i < 2 * n; i++) words[i] = random_word();
+        const uint32_t fraction = bits[b] ? 1 : 0;
+        const sordino_strips strips = {columns, bits[b], fraction, fraction};
+        const size_t each = bits[b] > 17 ? 2 : 1;
+        for (size_t start = 0; start < n;) {
+            const size_t made = k->draw_strips(noise[0] + start, words + each * start, n - start, &strips);
+            size_t place = start;
+            while (place < n && draw(&noise[1][place], words + each * place, &strips)) place++;
+            if (made != place - start) differs("draw_strips, their number,", n, start, (double)made, (double)(place - start));
+            start = place + 1;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (!draw(&noise[1][i], words + each * i, &strips)) noise[0][i] = noise[1][i];
+        }
+        same("draw_strips", n, noise[0], noise[1], 8 * n);
+    }
+}
+
 static void compare(const sordino_kernels *k, const sordino_kernels *p) {
     static const size_t sizes[] = {0, 1, 7, 8, 9, 16, 17, 31, 33, 64, 255, 256, 257, 1000, 4095};
     static const size_t shapes[][3] = {{1, 1, 1},   {1, 17, 3},  {2, 5, 4},    {3, 64, 10}, {5, 15, 6},  {6, 16, 5},
@@ -333,6 +377,7 @@ static void compare(const sordino_kernels *k, const sordino_kernels *p) {
         compare_optimisers(k, p, sizes[i]);
         compare_words(k, p, sizes[i]);
         compare_grid(k, p, sizes[i]);
+        compare_draws(k, sizes[i]);
     }
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         compare_losses(k, p, shapes[i][0], shapes[i][1]);

@@ -145,6 +145,25 @@ void sordino_regularise(float *g, const float *w, const float *anchor, float l2,
 void sordino_philox(uint32_t *words, size_t blocks, uint32_t first_block, uint32_t purpose, uint32_t client,
                     uint32_t round, uint32_t key0, uint32_t key1);
 
+// MARK: Noise
+
+/// The table of a strip sampler (Privacy's StripTable says what it means), of 1024 columns.
+typedef struct {
+    /// Two words per column. Units below the low 32 bits of the first choose its own strip, others the strip in the high
+    /// 32. The second has the bounds below which a draw is accepted at once, in its own strip (low 32 bits) and in the other.
+    const uint64_t *columns;
+    /// Bits of a cell's number within its strip; where more than 17, a draw takes two words instead of one.
+    uint32_t cell_bits;
+    /// Cells are 2^-fraction_bits wide.
+    uint32_t fraction_bits;
+    /// Added to a cell before its fraction is cut off.
+    uint64_t half;
+} sordino_strips;
+
+/// Makes up to `count` draws, each from its one or two words, up to the first that is not accepted at once; returns how
+/// many there were. `words` holds those of `count` draws; what lies in `noise` beyond the draws made is undefined.
+size_t sordino_draw_strips(int64_t *noise, const uint64_t *words, size_t count, const sordino_strips *strips);
+
 // MARK: The integer grid
 
 /// sum += round(factor * x), ties to even, wrapping. Every |factor * x| must be below 2^63.

@@ -33,12 +33,12 @@ let package = Package(
 
         library("Notation"),
         library("Messages", ["Notation"]),
-        library("Privacy"),
+        library("Privacy", ["CKernels"]),
         library("Ledger", ["Privacy", "Notation"]),
         library("Configuration"),
         library("Reporting"),
         library("HTTPWire"),
-        // The kernels that need instructions Swift cannot choose at run time; only Compute imports it.
+        // The kernels that need instructions Swift cannot choose at run time; only Compute and Privacy import it.
         .target(name: "CKernels"),
         library("Compute", ["COpenBLAS", "CKernels"]),
         library("Cryptography", ["COpenSSL", "Notation"]),

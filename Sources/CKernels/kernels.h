@@ -1,4 +1,4 @@
-// How one source becomes several versions, and the arithmetic that the kernels share.
+// How one source becomes a form per level, and the arithmetic that the kernels share.
 #ifndef SORDINO_KERNELS_H
 #define SORDINO_KERNELS_H
 
@@ -6,27 +6,35 @@
 
 #include <string.h>
 
-// Three versions on x86-64, chosen by the loader (ifunc) from the CPU's features; one elsewhere.
+// A level is a set of instructions that the kernels are compiled for. The sources of bodies/ are included once by each
+// level_*.c, which sets TARGET; dispatch.c calls the forms of one of them. Clang takes the target by function: no
+// compiler flags, which a package may not give.
 // Measured on a Zen 5 core, AVX-512 against the baseline that Swift would compile for: Adam 7.6 times as fast,
 // activations with exponentials 7, gathering bytes 3.3, momentum 3.3, norms 5, rectifiers 2, softmax
 // cross-entropy of 128 x 10 1.7, Philox 1.5, row sums 1.4.
-// One under a sanitizer: the loader would call the choosing functions before the sanitizer's runtime stands.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define VERSIONED
-#endif
-#endif
-#if defined(VERSIONED)
-#elif defined(__x86_64__) && defined(__ELF__)
-#define VERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define VERSIONED
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
+#define VERSIONED static TARGET
+#define INLINE static inline __attribute__((always_inline)) TARGET
 
 INLINE float float_from_bits(uint32_t bits) {
     float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE uint32_t bits_of_float(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+INLINE uint64_t bits_of_double(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+INLINE double double_from_bits(uint64_t bits) {
+    double value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }

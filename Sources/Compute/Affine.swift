@@ -3,12 +3,12 @@ internal import CKernels
 /// The three products of a dense layer: y = x Wᵀ + b and its two gradients.
 ///
 /// x: [rows, inputs], W: [outputs, inputs] as PyTorch stores it, y: [rows, outputs]; all row-major and dense.
-/// Products of a federated client's size go to our own kernels where the processor has the instructions,
-/// large ones to OpenBLAS. Which one runs depends on the shape alone, so that results reproduce on a machine.
+/// Products of a federated client's size go to our own kernels at every level but the baseline, large ones to
+/// OpenBLAS. Which one runs depends on the shape and the level alone, so that results reproduce on a machine.
 package enum Affine {
     /// Multiplications from which on OpenBLAS takes over: its blocking for the caches then wins.
     static let largestSmallProduct = 1 << 25
-    private static let hasSmallKernels = sordino_has_wide_products() != 0
+    private static let hasSmallKernels = VectorLevel.current != .baseline
 
     private static func isSmall(_ rows: Int, _ inputs: Int, _ outputs: Int) -> Bool {
         hasSmallKernels && rows * inputs * outputs < largestSmallProduct

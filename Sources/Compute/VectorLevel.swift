@@ -1,21 +1,49 @@
+internal import CKernels
 internal import FoundationEssentials
 
-/// The widest vectors of x86-64 that a processor has or that code was written for.
+/// The vectors that code was written for: the level at which our own kernels run, or OpenBLAS's.
+///
+/// Integers, random words and noise are the same at every level. Floating-point sums are not: a model reproduces at
+/// one level, on any number of workers, and agrees with another level's to rounding.
 package enum VectorLevel: String, Sendable, CaseIterable {
     /// x86-64-v4.
     case avx512 = "AVX-512"
     /// x86-64-v3.
     case avx2 = "AVX2"
-    /// Neither of the two, or another processor.
+    /// AArch64's.
+    case neon = "NEON"
+    /// The least that the architecture has.
     case baseline = "baseline"
 
-    /// The level of a processor with these feature flags, as Linux names them.
-    init(flags: Set<String>) {
-        if flags.isSuperset(of: ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]) {
-            self = .avx512
-        } else {
-            self = flags.isSuperset(of: ["avx2", "fma"]) ? .avx2 : .baseline
+    /// The environment variable that names a level in place of the processor's highest.
+    package static let variable = "SORDINO_CPU_LEVEL"
+
+    /// The name of the level in that variable.
+    package var name: String {
+        switch self {
+        case .avx512: "v4"
+        case .avx2: "v3"
+        case .neon: "neon"
+        case .baseline: "portable"
         }
+    }
+
+    /// The level of our own kernels in this process: the highest of the processor, or that of the variable.
+    package static let current = VectorLevel(sordino_current_level())
+
+    /// Whether this processor can run the level's kernels.
+    package var isAvailable: Bool {
+        let number = sordino_level_named(name)
+        return number >= 0 && sordino_has_level(sordino_level(UInt32(number))) != 0
+    }
+
+    /// The level that `environment` names; nil where it names none. Throws where this processor has no such level.
+    static func requested(in environment: [String: String]) throws(VectorLevelError) -> VectorLevel? {
+        guard let name = environment[variable] else { return nil }
+        guard let level = allCases.first(where: { $0.name == name }), level.isAvailable else {
+            throw VectorLevelError(name: name)
+        }
+        return level
     }
 
     /// The level that OpenBLAS's kernel set of this name was written for; nil for a set that is not known here.
@@ -27,15 +55,25 @@ package enum VectorLevel: String, Sendable, CaseIterable {
         }
     }
 
-    /// This processor's.
-    package static let ofProcessor = VectorLevel(flags: processorFlags() ?? [])
+    private init(_ level: sordino_level) {
+        self =
+            switch level {
+            case sordino_level_avx512: .avx512
+            case sordino_level_avx2: .avx2
+            case sordino_level_neon: .neon
+            default: .baseline
+            }
+    }
+}
 
-    /// The first processor's feature flags, or nil where the system does not list any (not x86).
-    static func processorFlags() -> Set<String>? {
-        guard let data = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return nil }
-        let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first {
-            $0.hasPrefix("flags")
-        }
-        return line.map { Set($0.split(separator: " ").map(String.init)) }
+/// A level was asked for that this processor does not have.
+struct VectorLevelError: Error, CustomStringConvertible {
+    /// What the variable holds.
+    let name: String
+
+    var description: String {
+        let known = VectorLevel.allCases.filter(\.isAvailable).map(\.name).joined(separator: ", ")
+        return "the environment variable \(VectorLevel.variable) is \"\(name)\": "
+            + "this processor has \(known); leave it unset for the first"
     }
 }

@@ -8,7 +8,7 @@ struct Baseline {
     struct Entry {
         let amount: Double
         let measure: Measure
-        /// Multiples of its floor; nil where it has none.
+        /// Multiples of its floor, or of what it was held against; nil where there was nothing.
         let ratio: Double?
         let noise: Double
     }
@@ -35,13 +35,17 @@ struct Baseline {
         for (index, item) in (try section.list("figures") ?? []).enumerated() {
             let figure = try Section(item, path: "figures[\(index)]")
             let seconds = try figure.positive("seconds")
+            let ratio = try figure.positive("ratio")
+            if let ratio, ratio < Figure.rounding, try figure.string("floor") != nil {
+                throw figure.error("ratio", "is below 1: a figure below its floor is no baseline")
+            }
             guard let name = try figure.string("name"), let amount = try seconds ?? figure.positive("bytes")
             else {
                 throw figure.error("name", "and seconds or bytes must be there, as --save writes them")
             }
             entries[name] = Entry(
                 amount: amount, measure: seconds == nil ? .bytes : .seconds,
-                ratio: try figure.positive("ratio"), noise: try figure.nonNegative("noise") ?? 0)
+                ratio: ratio, noise: try figure.nonNegative("noise") ?? 0)
         }
         self.entries = entries
     }
@@ -49,7 +53,7 @@ struct Baseline {
 
 /// What decides how fast the same code runs, and what its floors are: figures of two levels say nothing of each other.
 struct RunLevel: Equatable, CustomStringConvertible {
-    /// The vectors that the processor has, which our own kernels use: ``VectorLevel``'s name.
+    /// The vectors that our own kernels use, the processor's or what was asked for: ``VectorLevel``'s name.
     let processor: String
     /// The vectors that OpenBLAS's kernel set was written for, which the floors of products stand on.
     let products: String
@@ -62,7 +66,7 @@ struct RunLevel: Equatable, CustomStringConvertible {
 
     /// This run's.
     static let current = RunLevel(
-        processor: VectorLevel.ofProcessor.rawValue, kernel: BLAS.kernelName)
+        processor: VectorLevel.current.rawValue, kernel: BLAS.kernelName)
 
     var description: String { "\(processor) with OpenBLAS for \(products)" }
 }

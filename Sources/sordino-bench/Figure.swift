@@ -19,44 +19,91 @@ enum Measure: String, Sendable {
     }
 }
 
+/// What a figure is held against.
+enum Yardstick: Sendable {
+    /// The least that the work can take, and what that is: a figure below it is a mistake of one of the two.
+    case floor(Double, String)
+    /// The floor of so many operations of matrix products, at the best rate of any kernel in the whole run.
+    case operations(Double)
+    /// Other work, and what that is, which this one may well be less than.
+    case reference(Double, String)
+
+    /// With the floor of operations at so many a second.
+    func settled(operationsPerSecond rate: Double) -> Yardstick {
+        guard case .operations(let count) = self else { return self }
+        return .floor(count / rate, "products at their best")
+    }
+}
+
 /// One measured figure beside the least that the work would need on the machine.
 struct Figure: Sendable {
     /// What was measured, such as `training/mlp-batch-10-sgd`.
     let name: String
     /// What one unit of work took: the median of the repetitions.
     let amount: Double
-    /// What `amount`, floor and goal count.
+    /// What `amount`, yardstick and goal count.
     let measure: Measure
     /// Half the distance between the quartiles over the median: how much the figure wavers in this run.
     let noise: Double
     /// What a unit is, such as `step`.
     let unit: String
-    /// The same work at the machine's own rate, or the data alone, and what that is.
-    let floor: (amount: Double, of: String)?
+    /// What it is held against; nil for nothing.
+    private(set) var yardstick: Yardstick?
     /// The most that counts as good, where a limit was set.
     var goal: Double?
     /// Further numbers of the same measurement, such as samples a second.
     var details: [(name: String, value: Double)] = []
 
-    /// How many times the floor the work takes.
-    var ratio: Double? { floor.map { amount / $0.amount } }
+    /// The yardstick's amount and what that is; nil where there is none or it has no amount yet.
+    var held: (amount: Double, against: String)? {
+        switch yardstick {
+        case .floor(let amount, let name), .reference(let amount, let name): (amount, name)
+        case .operations, nil: nil
+        }
+    }
+
+    /// How many times its yardstick the work takes.
+    var ratio: Double? { held.map { amount / $0.amount } }
+
+    /// `floor` or `reference`.
+    var yardstickName: String {
+        if case .reference = yardstick { "reference" } else { "floor" }
+    }
+
+    /// The fastest product is its own floor, but for the rounding of two divisions.
+    static let rounding = 1 - 1e-9
+
+    /// Whether it lies below what should be the least: it is not to be believed, and not stored.
+    var isBelowFloor: Bool {
+        guard case .floor(let least, _) = yardstick else { return false }
+        return amount < least * Self.rounding
+    }
+
+    /// With the floor of matrix products at so many operations a second.
+    func settled(operationsPerSecond rate: Double) -> Figure {
+        var figure = self
+        figure.yardstick = yardstick?.settled(operationsPerSecond: rate)
+        return figure
+    }
 
     /// A time.
     init(
-        name: String, seconds: Double, noise: Double, unit: String, floor: (Double, String)?,
+        name: String, seconds: Double, noise: Double, unit: String, _ yardstick: Yardstick?,
         goal: Double? = nil, details: [(name: String, value: Double)] = []
     ) {
         (self.name, amount, measure) = (name, seconds, .seconds)
-        (self.noise, self.unit, self.floor, self.goal, self.details) = (noise, unit, floor, goal, details)
+        (self.noise, self.unit, self.yardstick) = (noise, unit, yardstick)
+        (self.goal, self.details) = (goal, details)
     }
 
     /// A size.
     init(
-        name: String, bytes: Double, noise: Double, unit: String, floor: (Double, String)?,
+        name: String, bytes: Double, noise: Double, unit: String, _ yardstick: Yardstick?,
         goal: Double? = nil, details: [(name: String, value: Double)] = []
     ) {
         (self.name, amount, measure) = (name, bytes, .bytes)
-        (self.noise, self.unit, self.floor, self.goal, self.details) = (noise, unit, floor, goal, details)
+        (self.noise, self.unit, self.yardstick) = (noise, unit, yardstick)
+        (self.goal, self.details) = (goal, details)
     }
 }
 
@@ -109,32 +156,32 @@ enum Report {
             let measure = figure.measure
             line += measure.text(figure.amount) + "/\(figure.unit)"
             line += String(format: " ±%.0f%%", 100 * figure.noise)
-            if let floor = figure.floor, let ratio = figure.ratio {
-                line += "  floor \(measure.text(floor.amount)) (\(floor.of)), "
-                line += String(format: "%.2f x, %.0f%% reached", ratio, 100 / ratio)
+            if let held = figure.held, let ratio = figure.ratio {
+                line += "  \(figure.yardstickName) \(measure.text(held.amount)) (\(held.against)), "
+                line += String(format: "%.2f x", ratio)
             }
+            if figure.isBelowFloor { line += "  INVALID: below its floor" }
             if let goal = figure.goal {
                 line += "  goal \(measure.text(goal)): " + (figure.amount <= goal ? "met" : "missed")
             }
             for detail in figure.details { line += String(format: "  %@ %.4g", detail.name, detail.value) }
             return line
         }
-        return (["OpenBLAS kernel set: \(BLAS.kernelName)"] + lines).joined(separator: "\n")
+        return (["level: \(RunLevel.current) (\(BLAS.kernelName))"] + lines).joined(separator: "\n")
     }
 
-    /// The same as one JSON object.
+    /// The same as one JSON object, without the figures that are not to be believed.
     static func json(_ figures: [Figure]) -> String {
-        let items = figures.map { figure -> JSONValue in
+        let items = figures.filter { !$0.isBelowFloor }.map { figure -> JSONValue in
             var members: [String: JSONValue] = [
                 "name": .string(figure.name), figure.measure.rawValue: .number(figure.amount),
                 "unit": .string(figure.unit),
                 "noise": .number(figure.noise),
             ]
-            if let floor = figure.floor, let ratio = figure.ratio {
-                members["floor_\(figure.measure)"] = .number(floor.amount)
-                members["floor"] = .string(floor.of)
+            if let held = figure.held, let ratio = figure.ratio {
+                members["\(figure.yardstickName)_\(figure.measure)"] = .number(held.amount)
+                members[figure.yardstickName] = .string(held.against)
                 members["ratio"] = .number(ratio)
-                members["fraction"] = .number(1 / ratio)
             }
             if let goal = figure.goal { members["goal_\(figure.measure)"] = .number(goal) }
             for detail in figure.details { members[detail.name] = .number(detail.value) }
@@ -142,7 +189,7 @@ enum Report {
         }
         return JSONValue.object([
             "openblas_kernel": .string(BLAS.kernelName),
-            "processor_level": .string(VectorLevel.ofProcessor.rawValue), "figures": .array(items),
+            "processor_level": .string(VectorLevel.current.rawValue), "figures": .array(items),
         ]).text(indented: true)
     }
 }

@@ -4,27 +4,6 @@ import Foundation
 
 /// The machine's own rates, measured in the run that uses them.
 enum Machine {
-    /// Floating-point operations a second of a large `sgemm` on one thread.
-    static func matrixRate(_ stopwatch: Stopwatch) -> Double {
-        let size = 1024
-        let a = [Float](repeating: 0.5, count: size * size)
-        let b = [Float](repeating: 0.25, count: size * size)
-        var c = [Float](repeating: 0, count: size * size)
-        let seconds = stopwatch.best {
-            a.withUnsafeBufferPointer { a in
-                b.withUnsafeBufferPointer { b in
-                    c.withUnsafeMutableBufferPointer { c in
-                        guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else {
-                            return
-                        }
-                        BLAS.multiply(a, b, into: c, rows: size, columns: size, inner: size)
-                    }
-                }
-            }
-        }
-        return 2 * Double(size * size * size) / seconds
-    }
-
     /// Bytes a second of the AES-256-CTR keystream into a cached buffer.
     static func keystreamRate(_ stopwatch: Stopwatch) throws -> Double {
         var stream = try PseudorandomStream(key: SecretBytes.random(count: PseudorandomStream.keyByteCount))
@@ -50,16 +29,26 @@ enum Machine {
         return try stopwatch.best { _ = try own.sharedSecret(with: peer.publicKey) }
     }
 
-    /// Bytes a second, read and written together, of copying `byteCount` bytes.
+    /// Bytes a second, read and written together, over `byteCount` bytes in all: the better of copying one half to the
+    /// other and of adding a third to the rest.
     static func memoryRate(byteCount: Int, _ stopwatch: Stopwatch) -> Double {
-        let from = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
-        let into = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+        let half = byteCount / 2
+        let from = UnsafeMutableRawBufferPointer.allocate(byteCount: half, alignment: 64)
+        let into = UnsafeMutableRawBufferPointer.allocate(byteCount: half, alignment: 64)
         defer {
             from.deallocate()
             into.deallocate()
         }
         from.initializeMemory(as: UInt8.self, repeating: 1)
-        return 2 * Double(byteCount)
-            / stopwatch.best { into.copyMemory(from: UnsafeRawBufferPointer(from)) }
+        let copied = stopwatch.best { into.copyMemory(from: UnsafeRawBufferPointer(from)) }
+        let third = byteCount / 12
+        var sum = [UInt32](repeating: 0, count: 2 * third)
+        let terms = [Int32](repeating: 1, count: 2 * third)
+        let added = stopwatch.best {
+            sum.withUnsafeMutableBufferPointer { sum in
+                terms.withUnsafeBufferPointer { Kernels.add(to: sum, $0) }
+            }
+        }
+        return max(Double(2 * half) / copied, Double(24 * third) / added)
     }
 }

@@ -29,11 +29,11 @@ enum MemorySuite {
         return try [
             Figure(
                 name: "memory/simulated-client", bytes: client.seconds, noise: client.noise, unit: "client",
-                floor: (Double(4 * examplesPerClient), "row numbers of its examples"),
+                .reference(Double(4 * examplesPerClient), "row numbers of its examples"),
                 details: [("peak_rss_bytes_of_1000000", whole)]),
             Figure(
                 name: "memory/parameter-of-a-round", bytes: parameter.seconds, noise: parameter.noise,
-                unit: "parameter", floor: (4, "the parameter itself")),
+                unit: "parameter", .reference(4, "the parameter itself")),
         ] + [PrivacyMode.none, .central, .distributed].map(upload)
     }
 
@@ -42,7 +42,7 @@ enum MemorySuite {
         let plan = try BenchTask.perceptron(mode: mode)
         return Figure(
             name: "memory/upload-55050-\(mode.rawValue)", bytes: Double(plan.reportBytes), noise: 0,
-            unit: "upload", floor: (4 * Double(plan.dimension), "the update in floats"),
+            unit: "upload", .reference(4 * Double(plan.dimension), "the update in floats"),
             details: [("bits", Double(plan.codec.bits))])
     }
 

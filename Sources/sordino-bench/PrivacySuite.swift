@@ -33,7 +33,7 @@ enum PrivacySuite {
         let (seconds, spread) = try stopwatch.time { try mechanism.draw(into: noise, from: &source) }
         return Figure(
             name: "privacy/\(name)-sigma-\(Int(sigma))-1000000", seconds: seconds, noise: spread,
-            unit: "vector", floor: (byteCount / rate, "AES-CTR bytes"),
+            unit: "vector", .floor(byteCount / rate, "AES-CTR bytes"),
             goal: name == "discrete_gaussian" ? 0.10 : nil,
             details: [
                 ("ns_per_coordinate", 1e9 * seconds / Double(coordinates)),
@@ -54,7 +54,7 @@ enum PrivacySuite {
             var result = 0.0
             let (seconds, spread) = try stopwatch.time { result = try epsilon(events) }
             return Figure(
-                name: "privacy/\(name)", seconds: seconds, noise: spread, unit: "statement", floor: nil,
+                name: "privacy/\(name)", seconds: seconds, noise: spread, unit: "statement", nil,
                 goal: goal, details: [("epsilon", result)])
         }
         let gaussian = PrivacyEvent.Mechanism.gaussian(noiseMultiplier: 1)

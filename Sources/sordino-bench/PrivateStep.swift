@@ -8,8 +8,8 @@ import Simulation
 
 /// A DP-SGD step of the MLP 784-64-64-10 at batch 64.
 enum PrivateStep {
-    /// With secret Poisson batches and clipping, with the noise as well, and the noise alone. Floor of the steps:
-    /// the plain step at that batch; of the noise: the sampler by itself. All measured in turns.
+    /// With secret Poisson batches and clipping, with the noise as well, and the noise alone. Held against the plain
+    /// step at that batch, and the noise against the sampler by itself. All measured in turns.
     static func run(_ stopwatch: Stopwatch) throws -> [Figure] {
         let (batch, steps) = (64, 50)
         let plan = try BenchTask.perceptron(
@@ -59,11 +59,11 @@ enum PrivateStep {
             times[4].append(try once.time { try sampler.draw(into: drawn, from: &source) }.seconds)
         }
         let medians = times.map { Stopwatch.median(of: $0) }
-        let floor = (medians[0].seconds, "plain step")
+        let plainStep = Yardstick.reference(medians[0].seconds, "plain step")
         func figure(_ name: String, _ timing: (seconds: Double, noise: Double), goal: Double?) -> Figure {
             Figure(
                 name: "training/dp-sgd-batch-64-\(name)", seconds: timing.seconds, noise: timing.noise,
-                unit: "step", floor: floor, goal: goal)
+                unit: "step", plainStep, goal: goal)
         }
         let coordinates = Double(plan.dimension)
         return [
@@ -71,7 +71,7 @@ enum PrivateStep {
             figure("with-noise", medians[2], goal: nil),
             Figure(
                 name: "training/dp-sgd-noise-\(plan.dimension)", seconds: medians[3].seconds,
-                noise: medians[3].noise, unit: "step", floor: (medians[4].seconds, "the sampler alone"),
+                noise: medians[3].noise, unit: "step", .reference(medians[4].seconds, "the sampler alone"),
                 details: [
                     ("ns_per_coordinate", 1e9 * medians[3].seconds / coordinates),
                     ("sampler_ns_per_coordinate", 1e9 * medians[4].seconds / coordinates),

@@ -26,7 +26,7 @@ enum RoundSuite {
         let update = BenchTask.update(count: plan.dimension)
         let wordBytes = plan.codec.bits == 64 ? 8 : 4
         let bytes = plan.dimension * (4 + 2 * wordBytes)
-        let memory = Machine.memoryRate(byteCount: bytes / 2, stopwatch)
+        let memory = Machine.memoryRate(byteCount: bytes, stopwatch)
         let (seconds, spread) = try stopwatch.time {
             try update.withUnsafeBufferPointer { update in
                 _ = try pipeline.encode(
@@ -37,7 +37,7 @@ enum RoundSuite {
         }
         return Figure(
             name: "round/report-55050-\(mode.rawValue)", seconds: seconds, noise: spread, unit: "report",
-            floor: (Double(bytes) / memory, "memory stream"),
+            .floor(Double(bytes) / memory, "memory stream"),
             details: [
                 ("ns_per_coordinate", 1e9 * seconds / Double(plan.dimension)),
                 ("memory_gigabytes_per_second", memory / 1e9),

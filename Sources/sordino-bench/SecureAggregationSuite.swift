@@ -27,12 +27,11 @@ enum SecureAggregationSuite {
         let keystream: Double
         let agreement: Double
 
-        func floor(masks: Int, plan: TaskPlan, agreements: Int) -> (Double, String) {
+        func floor(masks: Int, plan: TaskPlan, agreements: Int) -> Yardstick {
             let bytes = masks * plan.report.count * (plan.codec.bits <= 16 ? 2 : 4)
-            return (
+            return .floor(
                 Double(bytes) / keystream + Double(agreements) * agreement,
-                "AES-CTR bytes + X25519 operations"
-            )
+                "AES-CTR bytes + X25519 operations")
         }
     }
 
@@ -60,14 +59,14 @@ enum SecureAggregationSuite {
                 name: "secagg/agent-100x1000000", seconds: agent.seconds, noise: agent.noise,
                 unit: "round CPU",
                 // Two key pairs and two agreements with every neighbour.
-                floor: rates.floor(
+                rates.floor(
                     masks: last.agentMasks, plan: plan, agreements: 2 + 2 * last.degree),
                 goal: 0.25, details: details(cohorts.map(\.agent))),
             Figure(
                 name: "secagg/server-100x1000000-10-dropped", seconds: server.seconds, noise: server.noise,
                 unit: "round CPU",
                 // Three to check each advertised pair of keys; one for every mask of a dropped member.
-                floor: rates.floor(
+                rates.floor(
                     masks: last.serverMasks, plan: plan,
                     agreements: 3 * clients + last.serverMasks - (clients - dropped)),
                 goal: 1.0, details: details(cohorts.map(\.server))),
@@ -113,12 +112,13 @@ enum SecureAggregationSuite {
         let name = "secagg/round-\(clients)x\(plan.dimension)"
         return [
             Figure(
-                name: name, seconds: used.seconds, noise: used.noise, unit: "round CPU", floor: floor,
+                name: name, seconds: used.seconds, noise: used.noise, unit: "round CPU", floor,
                 details: [("bits", Double(plan.codec.bits)), ("degree", Double(degree))]),
             // On a busy machine this says more about the others.
             Figure(
                 name: name + "-wall", seconds: elapsed.seconds, noise: elapsed.noise, unit: "round",
-                floor: (used.seconds / Double(threads), "its CPU time over \(threads) cores"), goal: goal),
+                .reference(used.seconds / Double(threads), "its CPU time over \(threads) cores"),
+                goal: goal),
         ]
     }
 

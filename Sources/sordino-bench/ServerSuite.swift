@@ -43,7 +43,7 @@ enum ServerSuite {
             processor.append((try number("/processor", of: probe) - opened) / Double(agents))
         }
         let cipher = try Machine.sealingRate(stopwatch)
-        let copy = Machine.memoryRate(byteCount: size, stopwatch) / 2
+        let copy = Machine.memoryRate(byteCount: 2 * size, stopwatch) / 2
         let floor = Double(size) / cipher + Double(size) / copy
         let (used, elapsed, opening) = (
             Stopwatch.median(of: processor), Stopwatch.median(of: wall), Stopwatch.median(of: handshakes)
@@ -51,7 +51,7 @@ enum ServerSuite {
         return [
             Figure(
                 name: "server/upload-4MB", seconds: used.seconds, noise: used.noise, unit: "upload CPU",
-                floor: (floor, "AES-GCM and a copy"),
+                .floor(floor, "AES-GCM and a copy"),
                 details: [
                     ("megabytes_per_core_second", 1e-6 * Double(size) / used.seconds),
                     ("aes_gcm_gigabytes_per_second", cipher / 1e9),
@@ -60,11 +60,11 @@ enum ServerSuite {
             // Sender and receiver share the cores.
             Figure(
                 name: "server/upload-4MB-wall", seconds: elapsed.seconds, noise: elapsed.noise,
-                unit: "upload", floor: (floor, "AES-GCM and a copy"),
+                unit: "upload", .floor(floor, "AES-GCM and a copy"),
                 details: [("megabytes_per_second", 1e-6 * Double(size) / elapsed.seconds)]),
             Figure(
                 name: "server/connection", seconds: opening.seconds, noise: opening.noise,
-                unit: "handshake CPU", floor: nil),
+                unit: "handshake CPU", nil),
         ]
     }
 

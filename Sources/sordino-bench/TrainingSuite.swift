@@ -39,8 +39,8 @@ enum TrainingSuite {
         let steps = 200
         var random = SeededGenerator(seed: 2, purpose: .dataOrder)
         let indices = (0..<(steps * options.batchSize)).map { _ in Int32(random.index(below: examples)) }
-        // The rate belongs to the same moment as the figure: the machine is shared.
-        let rate = Machine.matrixRate(stopwatch)
+        // Measured in the same moment as the figure: the machine is shared.
+        let rate = ProductRate.measure(stopwatch)
         let (seconds, noise) = try stopwatch.time {
             try parameters.withUnsafeBufferPointer { parameters in
                 try indices.withUnsafeBufferPointer { indices in
@@ -53,14 +53,14 @@ enum TrainingSuite {
         let perStep = seconds / Double(steps)
         return Figure(
             name: "training/mlp-batch-\(options.batchSize)-\(options.optimizerName)", seconds: perStep,
-            noise: noise, unit: "step", floor: (operations(model, options.batchSize) / rate, "sgemm rate"),
+            noise: noise, unit: "step", .operations(operations(model, options.batchSize)),
             details: [
-                ("samples_per_second", Double(options.batchSize) / perStep), ("sgemm_gflops", rate / 1e9),
+                ("samples_per_second", Double(options.batchSize) / perStep), ("product_gflops", rate / 1e9),
             ])
     }
 
-    /// A step with per-example clipping and no noise; its floor is the plain step at the same batch size,
-    /// measured alternately with it.
+    /// A step with per-example clipping and no noise, beside the plain step at the same batch size, measured
+    /// alternately with it.
     private static func privateStep(
         _ model: Model, _ options: TrainingOptions, _ data: Examples, _ stopwatch: Stopwatch
     ) throws -> Figure {
@@ -103,7 +103,7 @@ enum TrainingSuite {
         return Figure(
             name: "training/mlp-batch-\(options.batchSize)-clipped-per-example", seconds: median,
             noise: (sorted[sorted.count * 3 / 4] - sorted[sorted.count / 4]) / 2 / median, unit: "step",
-            floor: (times.map(\.plain).sorted()[times.count / 2], "plain step"))
+            .reference(times.map(\.plain).sorted()[times.count / 2], "plain step"))
     }
 
     /// Two operations for each multiplication with a weight: forward, weight gradient, and input gradient

@@ -105,29 +105,6 @@ import Testing
         for index in found.indices { #expect(abs(found[index] - 2 - 2 * expected[index]) < 1e-4) }
     }
 
-    @Test(
-        arguments: [
-            ("avx512f avx512bw avx512cd avx512dq avx512vl avx2 fma", "Haswell", "SkylakeX"),
-            ("avx512f avx512bw avx512cd avx512dq avx512vl avx2 fma", "Cooperlake", nil),
-            ("avx512f avx2 fma", "Haswell", nil), ("avx2 fma", "Prescott", "Haswell"),
-            ("avx2 fma", "Zen", nil),
-            ("sse2", "Prescott", nil),
-        ] as [(String, String, String?)])
-    func openBLASKernelIsCorrectedWhereItIsTooNarrow(flags: String, chosen: String, better: String?) {
-        let features = Set(flags.split(separator: " ").map(String.init))
-        #expect(OpenBLASKernel.betterKernel(flags: features, chosen: chosen) == better)
-    }
-
-    @Test func thisProcessorIsNoNarrowerThanTheKernelsChosenForIt() {
-        #expect(
-            VectorLevel(openBLASKernel: "SkylakeX") == .avx512 && VectorLevel(openBLASKernel: "Zen") == .avx2)
-        #expect(VectorLevel(openBLASKernel: "Nehalem") == nil)
-        #expect(VectorLevel(flags: ["sse2"]) == .baseline && VectorLevel(flags: ["avx2", "fma"]) == .avx2)
-        if VectorLevel(openBLASKernel: BLAS.kernelName) == .avx512 {
-            #expect(VectorLevel.ofProcessor == .avx512)
-        }
-    }
-
     /// Values between -1 and 1.
     private func numbers(_ count: Int, _ seed: UInt64) -> [Float] {
         var random = SeededGenerator(seed: seed, purpose: .test, client: count)

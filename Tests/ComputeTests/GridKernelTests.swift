@@ -54,6 +54,21 @@ import Testing
         #expect(squares >= exact && squares <= exact * (1 + Double(count) * 0x1p-51))
     }
 
+    /// Below and above what can be rounded by adding a large number, ties among them.
+    @Test(arguments: counts, [1, -1.5, 0x1p20, 0x1p36, 0x1p42])
+    func roundingOntoTheWideRingIsThatOfItsDefinition(count: Int, factor: Double) {
+        var values = values(count, scale: 4e4)
+        if count > 8 { values[count / 2] = 0x1.8p14 }
+        var sum = (0..<count).map { UInt64($0) &* 0x9E37_79B9_7F4A_7C15 }
+        let expected = zip(sum, values).map {
+            $0 &+ UInt64(bitPattern: Int64((Double($1) * factor).rounded(.toNearestOrEven)))
+        }
+        sum.withUnsafeMutableBufferPointer { sum in
+            values.withUnsafeBufferPointer { Kernels.addRounded(to: sum, $0, factor: factor) }
+        }
+        #expect(sum == expected)
+    }
+
     @Test func coinsDecideByTheFraction() {
         let values: [Float] = [0.25, 0.25, -0.25, -0.25]
         let quarter = UInt32(1) << 30
@@ -77,6 +92,23 @@ import Testing
         }
         let expected = zip(sum, noise).map { Float(Double(Int64((Double($0) * 64).rounded()) + $1) / 64) }
         #expect(found == expected)
+    }
+
+    /// On both sides of the bound below which sums are exact in floating point.
+    @Test(
+        arguments: [0x1p49, 0x1p50, 0x1p52] as [Float],
+        [0, -1, 1 << 49, -(1 << 50), 1 << 50, .max] as [Int64])
+    func largeNoiseAndLargeSumsWrapLikeIntegers(value: Float, noise: Int64) {
+        var found: [Float] = [value, -value, -0.25, 0.5]
+        let expected = found.map {
+            Float(Double(Int64(Double($0).rounded(.toNearestOrAwayFromZero)) &+ noise))
+        }
+        found.withUnsafeMutableBufferPointer { found in
+            [Int64](repeating: noise, count: 4).withUnsafeBufferPointer {
+                Kernels.addNoise(to: found, $0, scale: 1)
+            }
+        }
+        #expect(found.map(\.bitPattern) == expected.map(\.bitPattern))
     }
 
     @Test(arguments: [Float.infinity, -.infinity, .nan, 0x1p60]) func whatLeavesTheGridIsNoNumber(

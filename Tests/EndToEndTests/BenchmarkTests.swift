@@ -46,6 +46,33 @@ import Testing
         #expect(fast.status == 1 && fast.output.contains("FELL") && fast.errors.contains("fell"))
     }
 
+    /// A floor is what nothing can be below, whoever wrote the file.
+    @Test func aBaselineBelowItsFloorIsRefused() throws {
+        let workspace = try Workspace()
+        func file(_ yardstick: String) throws -> String {
+            try workspace.write(
+                "below.json",
+                """
+                {"openblas_kernel": "Haswell-2", "processor_level": "AVX2", "figures": [
+                  {"name": "kernels/a", "seconds": 1, "noise": 0, "ratio": 0.5, "\(yardstick)": "what it is"}]}
+                """)
+        }
+        let below = try bench("--compare", file("floor"))
+        #expect(below.status == 2 && below.errors.contains("figures[0]") && below.errors.contains("below 1"))
+        // Half of what is only a reference is no mistake: this one is refused for its level.
+        let half = try bench("--compare", file("reference"))
+        #expect(half.status == 2 && half.errors.contains("this run is of"), "\(half.errors)")
+    }
+
+    /// No product can be below its floor, since the floor is the fastest of them.
+    @Test func everyProductIsAtOrAboveItsFloor() throws {
+        let run = try bench("kernels", "--repetitions", "1", "--format", "json")
+        #expect(run.status == 0, "\(run.errors)")
+        let floors = try #require(try run.json["figures"]?.items).filter { $0["floor"] != nil }
+        #expect(floors.count == 18)
+        for figure in floors { #expect(try #require(figure["ratio"]?.number) > 0.999) }
+    }
+
     /// The files need not even have a figure: they are refused before anything is measured.
     @Test(arguments: [("AVX-1024", "Haswell"), ("AVX2", "Haswell-2")])
     func aBaselineOfAnotherLevelIsRefused(processor: String, kernel: String) throws {

@@ -1,8 +1,15 @@
 // Elementwise loops, row reductions and small matrix products for whatever vector unit the machine has.
 //
 // Why C: Swift compiles for the baseline of the architecture (SSE2 on x86-64) and cannot choose a wider
-// instruction set at run time. Each function here is compiled three times (AVX-512, AVX2, baseline; see
-// kernels.h) and the loader picks one by the CPU's features; on other architectures there is one version.
+// instruction set at run time. Each kernel here is compiled once for every level of the architecture (levels below)
+// and the form of one level is called.
+//
+// What is promised across levels and processors: kernels that yield integers, random words or bytes (Philox, the
+// integer grid) give the same bits everywhere. Elementwise kernels give the same bits wherever multiply-adds are fused,
+// which is at every level but x86-64's portable one. Sums over rows, norms, losses and `sordino_affine` add in an order
+// that belongs to the level, so that they agree across levels only to rounding. At one level every kernel gives the
+// same bits on every processor, and none of them knows how many threads there are.
+//
 // All matrices are row-major and dense; `n`, `rows`, `columns` count floats; no pointer may be null unless
 // said so; distinct arguments do not overlap unless said so.
 #ifndef SORDINO_CKERNELS_H
@@ -10,6 +17,28 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+// MARK: Levels
+
+/// Sets of instructions that the kernels are compiled for.
+typedef enum {
+    /// The architecture's least.
+    sordino_level_portable = 0,
+    /// AArch64's vectors.
+    sordino_level_neon = 1,
+    /// x86-64-v3.
+    sordino_level_avx2 = 2,
+    /// x86-64-v4.
+    sordino_level_avx512 = 3,
+} sordino_level;
+
+/// The level whose kernels run: the highest of this processor, or what SORDINO_CPU_LEVEL named when the program was
+/// loaded, where that is a level of this processor.
+sordino_level sordino_current_level(void);
+/// The number of a level from its name in that variable (portable, neon, v3, v4); -1 for another word.
+int sordino_level_named(const char *name);
+/// Whether this processor can run the kernels of a level.
+int sordino_has_level(sordino_level level);
 
 // MARK: Gathering a batch
 
@@ -48,8 +77,8 @@ void sordino_dropout(float *out, const float *in, uint32_t *words, uint32_t thre
 
 // MARK: Small matrix products
 
-/// Whether the two products below may be called on this processor.
-int sordino_has_wide_products(void);
+// Not at the portable level, where OpenBLAS does them all.
+
 /// c[i, j] = keep * c[i, j] + scale * sum over l of a(i, l) b[l, j], with a(i, l) = a[i * a_row + l * a_column],
 /// c of [rows, columns] and b of [inner, columns]. With keep 0 it does not matter what c held.
 void sordino_product(float *c, const float *a, size_t a_row, size_t a_column, const float *b, size_t rows,
@@ -115,6 +144,25 @@ void sordino_regularise(float *g, const float *w, const float *anchor, float l2,
 /// Philox4x32-10 blocks `first_block ..< first_block + blocks` (wrapping) of one stream, four words each.
 void sordino_philox(uint32_t *words, size_t blocks, uint32_t first_block, uint32_t purpose, uint32_t client,
                     uint32_t round, uint32_t key0, uint32_t key1);
+
+// MARK: Noise
+
+/// The table of a strip sampler (Privacy's StripTable says what it means), of 1024 columns.
+typedef struct {
+    /// Two words per column. Units below the low 32 bits of the first choose its own strip, others the strip in the high
+    /// 32. The second has the bounds below which a draw is accepted at once, in its own strip (low 32 bits) and in the other.
+    const uint64_t *columns;
+    /// Bits of a cell's number within its strip; where more than 17, a draw takes two words instead of one.
+    uint32_t cell_bits;
+    /// Cells are 2^-fraction_bits wide.
+    uint32_t fraction_bits;
+    /// Added to a cell before its fraction is cut off.
+    uint64_t half;
+} sordino_strips;
+
+/// Makes up to `count` draws, each from its one or two words, up to the first that is not accepted at once; returns how
+/// many there were. `words` holds those of `count` draws; what lies in `noise` beyond the draws made is undefined.
+size_t sordino_draw_strips(int64_t *noise, const uint64_t *words, size_t count, const sordino_strips *strips);
 
 // MARK: The integer grid
 

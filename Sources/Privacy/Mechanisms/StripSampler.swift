@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Glibc
 
 /// Draws from a `StripTable` by rejection, exactly.
@@ -7,7 +8,8 @@ internal import Glibc
 /// with bits that lie below the acceptance probability of the whole strip. The others evaluate the density
 /// in `Double` with its error bound, and the undecided ones (about one in 2^40 of them) are decided by
 /// `WideFraction` arithmetic with more digits of the same uniform number, until the comparison is certain.
-/// So the probabilities are exactly those of the density: no rounding enters them.
+/// So the probabilities are exactly those of the density: no rounding enters them. Draws that are accepted at once are
+/// made by a kernel, several side by side where the processor can; the words alone decide what they are.
 ///
 /// A draw is a function of a stream of words and nothing else. Where the words at hand run out the draw is
 /// begun again with the same words and more after them, which changes nothing.
@@ -76,59 +78,40 @@ struct StripSampler: Sendable {
         _ words: UnsafeBufferPointer<UInt64>, into noise: UnsafeMutableBufferPointer<Int64>,
         produced: inout Int
     ) -> Int {
-        let isWide = table.isWide
-        let wordsPerDraw = isWide ? 2 : 1
-        let cellBits = UInt64(table.cellBits)
-        let offsetMask = (UInt64(1) << cellBits) - 1
-        let spareMask = (UInt64(1) << UInt64(StripTable.spareBits)) - 1
-        let fractionBits = UInt64(table.fractionBits)
-        let half = table.support == .roundedReals ? UInt64(1) << (fractionBits - 1) : 0
-        let last = words.count - wordsPerDraw
+        let wordsPerDraw = table.isWide ? 2 : 1
+        guard let start = words.baseAddress, let place = noise.baseAddress else { return 0 }
         var cursor = 0
         var written = produced
-        table.aliases.withUnsafeBufferPointer { aliases in
-            table.surelyAccepted.withUnsafeBufferPointer { surelyAccepted in
-                while written < noise.count && cursor <= last {
-                    let word = words[cursor]
-                    let column = word &>> 54
-                    let entry = aliases[Int(column)]
-                    let unit = (word &>> 30) & 0xFF_FFFF
-                    let strip = Int(unit < entry & 0xFFFF_FFFF ? column : entry &>> 32)
-                    let spare = word & spareMask
-                    let offset: UInt64
-                    let acceptance: UInt64
-                    if isWide {
-                        offset = words[cursor + 1] &>> (64 &- cellBits)
-                        acceptance = spare
-                    } else {
-                        offset = spare & offsetMask
-                        acceptance = spare &>> cellBits
-                    }
-                    var cell = (UInt64(strip) &<< cellBits) &+ offset
-                    if acceptance >= UInt64(surelyAccepted[strip]) {
-                        let attempt = Attempt(strip: strip, cell: cell, acceptance: acceptance)
-                        var reader = WordReader(words: words, cursor: cursor + wordsPerDraw)
-                        switch resolve(attempt, &reader) {
-                        case .starved: return
-                        case .rejected:
-                            cursor = reader.cursor
-                            continue
-                        case .accepted(let position):
-                            cell = position
-                            cursor = reader.cursor
-                        }
-                    } else {
-                        cursor &+= wordsPerDraw
-                    }
-                    let magnitude = Int64(bitPattern: (cell &+ half) &>> fractionBits)
-                    let sign = Int64(bitPattern: (word &>> 29) & 1)
-                    noise[written] = (magnitude ^ (0 &- sign)) &+ sign
-                    written &+= 1
+        table.columns.withUnsafeBufferPointer { columns in
+            var strips = sordino_strips(
+                columns: columns.baseAddress, cell_bits: UInt32(table.cellBits),
+                fraction_bits: UInt32(table.fractionBits), half: half)
+            while written < noise.count {
+                let count = min(noise.count - written, (words.count - cursor) / wordsPerDraw)
+                guard count > 0 else { return }
+                let made = sordino_draw_strips(place + written, start + cursor, count, &strips)
+                written += made
+                cursor += made * wordsPerDraw
+                guard made < count else { continue }
+                var reader = WordReader(words: words, cursor: cursor + wordsPerDraw)
+                switch resolve(attempt(start + cursor), &reader) {
+                case .starved: return
+                case .rejected: cursor = reader.cursor
+                case .accepted(let cell):
+                    let magnitude = Int64(bitPattern: (cell &+ half) &>> UInt64(table.fractionBits))
+                    noise[written] = start[cursor] &>> 29 & 1 == 0 ? magnitude : 0 &- magnitude
+                    written += 1
+                    cursor = reader.cursor
                 }
             }
         }
         produced = written
         return cursor
+    }
+
+    /// Half a unit in cells, where cells are rounded to integers.
+    private var half: UInt64 {
+        table.support == .roundedReals ? UInt64(1) << UInt64(table.fractionBits - 1) : 0
     }
 }
 
@@ -178,6 +161,21 @@ extension StripSampler {
         let acceptance: UInt64
     }
 
+    /// What the first words of a draw choose; the kernel reads them in the same way.
+    private func attempt(_ words: UnsafePointer<UInt64>) -> Attempt {
+        let column = words[0] &>> 54
+        let entry = table.aliases[Int(column)]
+        let unit = (words[0] &>> 30) & 0xFF_FFFF
+        let strip = unit < entry & 0xFFFF_FFFF ? column : entry &>> 32
+        let spare = words[0] & ((1 << UInt64(StripTable.spareBits)) - 1)
+        let cellBits = UInt64(table.cellBits)
+        let offset =
+            table.isWide ? words[1] &>> (64 &- cellBits) : spare & ((1 &<< cellBits) &- 1)
+        return Attempt(
+            strip: Int(strip), cell: (strip &<< cellBits) &+ offset,
+            acceptance: table.isWide ? spare : spare &>> cellBits)
+    }
+
     private enum Resolution {
         case accepted(UInt64)
         case rejected
@@ -201,9 +199,9 @@ extension StripSampler {
         var cell: UInt64
         var weight: UInt64
         var shift: Int
-        /// Binary digits known of the uniform number and of the position within its cell, by 64.
-        var uniform: [UInt64]
-        var fraction: [UInt64]
+        /// The first 64 binary digits of the uniform number and of the position within its cell.
+        var uniform: UInt64
+        var fraction: UInt64 = 0
     }
 
     /// Decides an attempt, reading the words it needs.
@@ -225,22 +223,22 @@ extension StripSampler {
                     << UInt64(table.tailCellBits)
                     + offset,
                 weight: table.weights[table.tail],
-                shift: table.tailCellBits - table.cellBits + level + 1, uniform: [uniform], fraction: [])
+                shift: table.tailCellBits - table.cellBits + level + 1, uniform: uniform)
         } else {
             guard let word = reader.next() else { return .starved }
             let bits = UInt64(table.acceptanceBits)
             comparison = Comparison(
                 cell: attempt.cell, weight: table.weights[attempt.strip], shift: 0,
-                uniform: [attempt.acceptance << (64 - bits) | word >> bits], fraction: [])
+                uniform: attempt.acceptance << (64 - bits) | word >> bits)
         }
         if table.support == .roundedReals {
             guard let word = reader.next() else { return .starved }
-            comparison.fraction = [word]
+            comparison.fraction = word
         } else if comparison.cell == 0 {
             // Zero has both signs, so each counts half.
             comparison.shift -= 1
         }
-        guard let accepted = approximateDecision(comparison) ?? exactDecision(&comparison, &reader) else {
+        guard let accepted = approximateDecision(comparison) ?? exactDecision(comparison, &reader) else {
             return .starved
         }
         return accepted ? .accepted(comparison.cell) : .rejected
@@ -248,34 +246,36 @@ extension StripSampler {
 
     /// The comparison in `Double`; nil when the error bounds leave it open.
     private func approximateDecision(_ comparison: Comparison) -> Bool? {
-        let within = Double(comparison.fraction.first ?? 0) * 0x1p-64
-        let y = (Double(comparison.cell) + within) * exp2(Double(-table.fractionBits))
+        let within = Double(comparison.fraction) * 0x1p-64
+        let y = (Double(comparison.cell) + within) * table.cellWidth
         let exponent = table.density.exponent(at: y) - Double(comparison.shift) * 0x1.62e42fefa39efp-1
         let probability = Double(table.scale) / Double(comparison.weight) * exp(-exponent)
         let margin = 0x1p-45 + table.density.exponentError(at: y) + doubt
-        let uniform = Double(comparison.uniform[0]) * 0x1p-64
+        let uniform = Double(comparison.uniform) * 0x1p-64
         if uniform * (1 + 0x1p-50) + 0x1p-63 < probability * (1 - margin) { return true }
         if uniform * (1 - 0x1p-50) > probability * (1 + margin) { return false }
         return nil
     }
 
     /// The comparison with ever more digits, until it is certain; nil when the words run out.
-    private func exactDecision(_ comparison: inout Comparison, _ reader: inout WordReader) -> Bool? {
+    private func exactDecision(_ comparison: Comparison, _ reader: inout WordReader) -> Bool? {
+        var uniform = [comparison.uniform]
+        var fraction = table.support == .roundedReals ? [comparison.fraction] : []
         for limbs in 2... {
             guard let uniformWord = reader.next() else { return nil }
-            comparison.uniform.append(uniformWord)
+            uniform.append(uniformWord)
             if table.support == .roundedReals {
                 guard let word = reader.next() else { return nil }
-                comparison.fraction.append(word)
+                fraction.append(word)
             }
             // The position has `fractionBits` more digits than limbs hold behind the cell's point; what is
             // cut off moves the density by less than its stated error.
             let position = WideFraction(
-                integer: comparison.cell, fraction: comparison.fraction, fractionLimbs: limbs + 1
+                integer: comparison.cell, fraction: fraction, fractionLimbs: limbs + 1
             ).scaled(byPowerOfTwo: -table.fractionBits)
             var density = table.density.value(at: position).resized(fractionLimbs: limbs)
             density.multiply(by: table.scale)
-            var threshold = WideFraction(integer: 0, fraction: comparison.uniform, fractionLimbs: limbs)
+            var threshold = WideFraction(integer: 0, fraction: uniform, fractionLimbs: limbs)
             threshold.multiply(by: comparison.weight)
             // Scale and weight are at most 2^34, so both sides together are off by less than 2^(36+shift)
             // units of the last limb but one.

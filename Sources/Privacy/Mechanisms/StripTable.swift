@@ -42,6 +42,11 @@ struct StripTable: Sendable {
     let surelyAccepted: [UInt32]
     /// Per column: units below the low 32 bits choose the column's own strip, others the strip above them.
     let aliases: [UInt64]
+    /// Per column its alias and then, for its own strip and in the high 32 bits for the strip above, what is surely
+    /// accepted: the pair that a draw reads.
+    let columns: [UInt64]
+    /// Width of a cell.
+    let cellWidth: Double
 
     /// Whether an offset takes a word of its own.
     var isWide: Bool { cellBits > 17 }
@@ -93,7 +98,14 @@ struct StripTable: Sendable {
         }
         sure.append(0)
         surelyAccepted = sure
-        aliases = Self.aliasTable(of: weights)
+        let aliases = Self.aliasTable(of: weights)
+        self.aliases = aliases
+        columns = aliases.enumerated().flatMap { column, entry in
+            // A column without a strip of its own never chooses it.
+            let own = column < sure.count ? sure[column] : 0
+            return [entry, UInt64(own) | UInt64(sure[Int(entry >> 32)]) << 32]
+        }
+        cellWidth = exp2(-Double(fractionBits))
     }
 
     /// Alias table (Walker 1977, Vose 1991) in integers: the columns hold the weights exactly.

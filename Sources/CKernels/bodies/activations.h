@@ -1,45 +1,44 @@
 // Activations and the softmax cross-entropy, forward beside backward.
-#include "kernels.h"
 
 #include <math.h>
 
-VERSIONED void sordino_rectify(float *out, const float *in, float slope, size_t n) {
+VERSIONED void level_rectify(float *out, const float *in, float slope, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = in[i] > 0 ? in[i] : slope * in[i];
 }
 
-VERSIONED void sordino_rectify_backward(float *input_delta, const float *output_delta, const float *output,
+VERSIONED void level_rectify_backward(float *input_delta, const float *output_delta, const float *output,
                                         float slope, size_t n) {
     for (size_t i = 0; i < n; i++) {
         input_delta[i] = output[i] > 0 ? output_delta[i] : slope * output_delta[i];
     }
 }
 
-VERSIONED void sordino_sigmoid(float *out, const float *in, size_t n) {
+VERSIONED void level_sigmoid(float *out, const float *in, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = logistic(in[i]);
 }
 
-VERSIONED void sordino_sigmoid_backward(float *input_delta, const float *output_delta, const float *output,
+VERSIONED void level_sigmoid_backward(float *input_delta, const float *output_delta, const float *output,
                                         size_t n) {
     for (size_t i = 0; i < n; i++) input_delta[i] = output_delta[i] * output[i] * (1.0f - output[i]);
 }
 
-VERSIONED void sordino_tanh(float *out, const float *in, size_t n) {
+VERSIONED void level_tanh(float *out, const float *in, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = hyperbolic_tangent(in[i]);
 }
 
-VERSIONED void sordino_tanh_backward(float *input_delta, const float *output_delta, const float *output,
+VERSIONED void level_tanh_backward(float *input_delta, const float *output_delta, const float *output,
                                      size_t n) {
     for (size_t i = 0; i < n; i++) input_delta[i] = output_delta[i] * (1.0f - output[i] * output[i]);
 }
 
-VERSIONED void sordino_gelu(float *out, const float *in, size_t n) {
+VERSIONED void level_gelu(float *out, const float *in, size_t n) {
     for (size_t i = 0; i < n; i++) {
         float density;
         out[i] = in[i] * normal_distribution(in[i], &density);
     }
 }
 
-VERSIONED void sordino_gelu_backward(float *input_delta, const float *output_delta, const float *in, size_t n) {
+VERSIONED void level_gelu_backward(float *input_delta, const float *output_delta, const float *in, size_t n) {
     for (size_t i = 0; i < n; i++) {
         float density;
         const float distribution = normal_distribution(in[i], &density);
@@ -47,7 +46,7 @@ VERSIONED void sordino_gelu_backward(float *input_delta, const float *output_del
     }
 }
 
-VERSIONED void sordino_dropout(float *out, const float *in, uint32_t *words, uint32_t threshold, float keep,
+VERSIONED void level_dropout(float *out, const float *in, uint32_t *words, uint32_t threshold, float keep,
                                size_t n) {
     for (size_t i = 0; i < n; i++) {
         const float mask = words[i] < threshold ? 0.0f : keep;
@@ -72,7 +71,7 @@ INLINE void exponentials_of_rows(float *out, const float *in, size_t rows, size_
     for (size_t i = 0; i < rows * columns; i++) out[i] = exponential(out[i]);
 }
 
-VERSIONED void sordino_softmax(float *out, const float *in, size_t rows, size_t columns) {
+VERSIONED void level_softmax(float *out, const float *in, size_t rows, size_t columns) {
     exponentials_of_rows(out, in, rows, columns);
     for (size_t r = 0; r < rows; r++) {
         float sum = 0;
@@ -82,7 +81,7 @@ VERSIONED void sordino_softmax(float *out, const float *in, size_t rows, size_t 
     }
 }
 
-VERSIONED double sordino_softmax_cross_entropy(float *delta, const float *logits, const int32_t *labels,
+VERSIONED double level_softmax_cross_entropy(float *delta, const float *logits, const int32_t *labels,
                                                size_t rows, size_t columns, float scale) {
     double loss = 0;
     // The label's logit is read before `delta` overwrites it, for callers that pass one buffer for both.

@@ -1,7 +1,6 @@
 // Gathering, row and vector arithmetic, optimiser updates and bulk random words.
-#include "kernels.h"
 
-VERSIONED void sordino_gather_bytes(float *out, const uint8_t *table, const int32_t *indices, size_t rows,
+VERSIONED void level_gather_bytes(float *out, const uint8_t *table, const int32_t *indices, size_t rows,
                                     size_t columns, float scale) {
     for (size_t r = 0; r < rows; r++) {
         const uint8_t *restrict row = table + (size_t)indices[r] * columns;
@@ -10,27 +9,27 @@ VERSIONED void sordino_gather_bytes(float *out, const uint8_t *table, const int3
     }
 }
 
-void sordino_gather_floats(float *out, const float *table, const int32_t *indices, size_t rows, size_t columns) {
+VERSIONED void level_gather_floats(float *out, const float *table, const int32_t *indices, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {
         memcpy(out + r * columns, table + (size_t)indices[r] * columns, columns * sizeof(float));
     }
 }
 
-void sordino_prefetch(const void *table, const int32_t *indices, size_t rows, size_t row_bytes) {
+VERSIONED void level_prefetch(const void *table, const int32_t *indices, size_t rows, size_t row_bytes) {
     for (size_t r = 0; r < rows; r++) {
         const char *row = (const char *)table + (size_t)indices[r] * row_bytes;
         for (size_t byte = 0; byte < row_bytes; byte += 64) __builtin_prefetch(row + byte, 0, 2);
     }
 }
 
-VERSIONED void sordino_add_to_rows(float *z, const float *bias, size_t rows, size_t columns) {
+VERSIONED void level_add_to_rows(float *z, const float *bias, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {
         float *restrict row = z + r * columns;
         for (size_t c = 0; c < columns; c++) row[c] += bias[c];
     }
 }
 
-VERSIONED void sordino_sum_rows(float *out, const float *x, size_t rows, size_t columns, float scale, float keep) {
+VERSIONED void level_sum_rows(float *out, const float *x, size_t rows, size_t columns, float scale, float keep) {
     float sums[64];
     for (size_t start = 0; start < columns; start += 64) {
         const size_t width = columns - start < 64 ? columns - start : 64;
@@ -46,7 +45,7 @@ VERSIONED void sordino_sum_rows(float *out, const float *x, size_t rows, size_t 
     }
 }
 
-VERSIONED void sordino_scale_rows(float *x, const float *factors, size_t rows, size_t columns) {
+VERSIONED void level_scale_rows(float *x, const float *factors, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {
         const float factor = factors[r];
         float *row = x + r * columns;
@@ -62,7 +61,7 @@ INLINE float square_norm_of_row(const float *row, size_t columns) {
     return sum;
 }
 
-VERSIONED void sordino_add_outer_product_norms(float *out, const float *x, size_t x_columns, const float *y,
+VERSIONED void level_add_outer_product_norms(float *out, const float *x, size_t x_columns, const float *y,
                                                size_t y_columns, float offset, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         const float of_x = square_norm_of_row(x + r * x_columns, x_columns);
@@ -71,34 +70,34 @@ VERSIONED void sordino_add_outer_product_norms(float *out, const float *x, size_
     }
 }
 
-VERSIONED void sordino_multiply(float *out, const float *left, const float *right, size_t n) {
+VERSIONED void level_multiply(float *out, const float *left, const float *right, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = left[i] * right[i];
 }
 
-VERSIONED void sordino_add_scaled(float *y, const float *x, float a, size_t n) {
+VERSIONED void level_add_scaled(float *y, const float *x, float a, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
-VERSIONED void sordino_scale(float *x, float a, size_t n) {
+VERSIONED void level_scale(float *x, float a, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] *= a;
 }
 
-VERSIONED void sordino_subtract(float *restrict x, const float *restrict y, size_t n) {
+VERSIONED void level_subtract(float *restrict x, const float *restrict y, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] -= y[i];
 }
 
-VERSIONED double sordino_square_norm(const float *x, size_t n) {
+VERSIONED double level_square_norm(const float *x, size_t n) {
 #pragma clang fp reassociate(on)
     double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    MORE_SUMS for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
     return sum;
 }
 
-VERSIONED void sordino_sgd(float *w, const float *g, float rate, float decay, size_t n) {
+VERSIONED void level_sgd(float *w, const float *g, float rate, float decay, size_t n) {
     for (size_t i = 0; i < n; i++) w[i] -= rate * (g[i] + decay * w[i]);
 }
 
-VERSIONED void sordino_momentum(float *restrict w, const float *restrict g, float *restrict v, float rate,
+VERSIONED void level_momentum(float *restrict w, const float *restrict g, float *restrict v, float rate,
                                 float momentum, float decay, int nesterov, size_t n) {
     // Classical: the direction is v. Nesterov: g' + momentum * v.
     const float of_gradient = nesterov ? 1.0f : 0.0f;
@@ -110,7 +109,7 @@ VERSIONED void sordino_momentum(float *restrict w, const float *restrict g, floa
     }
 }
 
-VERSIONED void sordino_adam(float *restrict w, const float *restrict g, float *restrict m, float *restrict v,
+VERSIONED void level_adam(float *restrict w, const float *restrict g, float *restrict m, float *restrict v,
                             float rate_over_correction1, float beta1, float beta2, float sqrt_correction2,
                             float epsilon, float coupled_decay, float shrink, size_t n) {
     const float rest1 = 1.0f - beta1;
@@ -125,7 +124,7 @@ VERSIONED void sordino_adam(float *restrict w, const float *restrict g, float *r
     }
 }
 
-VERSIONED void sordino_rmsprop(float *restrict w, const float *restrict g, float *restrict v, float rate,
+VERSIONED void level_rmsprop(float *restrict w, const float *restrict g, float *restrict v, float rate,
                                float alpha, float epsilon, float decay, size_t n) {
     const float rest = 1.0f - alpha;
     for (size_t i = 0; i < n; i++) {
@@ -135,7 +134,7 @@ VERSIONED void sordino_rmsprop(float *restrict w, const float *restrict g, float
     }
 }
 
-VERSIONED void sordino_adagrad(float *restrict w, const float *restrict g, float *restrict v, float rate,
+VERSIONED void level_adagrad(float *restrict w, const float *restrict g, float *restrict v, float rate,
                                float epsilon, float decay, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const float gradient = g[i] + decay * w[i];
@@ -144,7 +143,7 @@ VERSIONED void sordino_adagrad(float *restrict w, const float *restrict g, float
     }
 }
 
-VERSIONED void sordino_regularise(float *restrict g, const float *restrict w, const float *restrict anchor,
+VERSIONED void level_regularise(float *restrict g, const float *restrict w, const float *restrict anchor,
                                   float l2, float l1, float proximal, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const float sign = w[i] > 0 ? 1.0f : (w[i] < 0 ? -1.0f : 0.0f);
@@ -155,7 +154,7 @@ VERSIONED void sordino_regularise(float *restrict g, const float *restrict w, co
 }
 
 // Sixteen blocks side by side: the lanes of a vector are blocks, so that no word crosses lanes.
-VERSIONED void sordino_philox(uint32_t *words, size_t blocks, uint32_t first_block, uint32_t purpose,
+VERSIONED void level_philox(uint32_t *words, size_t blocks, uint32_t first_block, uint32_t purpose,
                               uint32_t client, uint32_t round, uint32_t key0, uint32_t key1) {
     enum { width = 16 };
     for (size_t start = 0; start < blocks; start += width) {

@@ -1,0 +1,19 @@
+// All kernels in the form of one level: included by each level_*.c, after TARGET (the attribute of its functions),
+// TABLE (the name of its table) and what its vectors can do.
+#include "levels.h"
+
+#include "bodies/activations.h"
+#include "bodies/grid.h"
+#include "bodies/products.h"
+#include "bodies/sampler.h"
+#include "bodies/vectors.h"
+
+#ifndef HAS_PRODUCTS
+#define level_product 0
+#define level_affine 0
+#endif
+
+const sordino_kernels TABLE = {
+#define KERNEL(result, name, parameters, arguments) .name = level_##name,
+#include "kernel_list.h"
+};

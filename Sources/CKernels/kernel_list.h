@@ -1,0 +1,66 @@
+// Every kernel that has a form per level: KERNEL(result, name, parameters, arguments), included where KERNEL is defined.
+// What they promise is in include/CKernels.h.
+KERNEL(void, gather_bytes, (float *out, const uint8_t *table, const int32_t *indices, size_t rows, size_t columns,
+       float scale), (out, table, indices, rows, columns, scale))
+KERNEL(void, gather_floats, (float *out, const float *table, const int32_t *indices, size_t rows, size_t columns),
+       (out, table, indices, rows, columns))
+KERNEL(void, prefetch, (const void *table, const int32_t *indices, size_t rows, size_t row_bytes), (table, indices,
+       rows, row_bytes))
+KERNEL(void, rectify, (float *out, const float *in, float slope, size_t n), (out, in, slope, n))
+KERNEL(void, rectify_backward, (float *input_delta, const float *output_delta, const float *output, float slope,
+       size_t n), (input_delta, output_delta, output, slope, n))
+KERNEL(void, sigmoid, (float *out, const float *in, size_t n), (out, in, n))
+KERNEL(void, sigmoid_backward, (float *input_delta, const float *output_delta, const float *output, size_t n),
+       (input_delta, output_delta, output, n))
+KERNEL(void, tanh, (float *out, const float *in, size_t n), (out, in, n))
+KERNEL(void, tanh_backward, (float *input_delta, const float *output_delta, const float *output, size_t n),
+       (input_delta, output_delta, output, n))
+KERNEL(void, gelu, (float *out, const float *in, size_t n), (out, in, n))
+KERNEL(void, gelu_backward, (float *input_delta, const float *output_delta, const float *in, size_t n), (input_delta,
+       output_delta, in, n))
+KERNEL(void, softmax, (float *out, const float *in, size_t rows, size_t columns), (out, in, rows, columns))
+KERNEL(void, dropout, (float *out, const float *in, uint32_t *words, uint32_t threshold, float keep, size_t n), (out,
+       in, words, threshold, keep, n))
+KERNEL(void, product, (float *c, const float *a, size_t a_row, size_t a_column, const float *b, size_t rows, size_t
+       columns, size_t inner, float scale, float keep), (c, a, a_row, a_column, b, rows, columns, inner, scale, keep))
+KERNEL(void, affine, (float *y, const float *x, const float *w, const float *bias, size_t rows, size_t outputs, size_t
+       inputs), (y, x, w, bias, rows, outputs, inputs))
+KERNEL(double, softmax_cross_entropy, (float *delta, const float *logits, const int32_t *labels, size_t rows, size_t
+       columns, float scale), (delta, logits, labels, rows, columns, scale))
+KERNEL(void, add_to_rows, (float *z, const float *bias, size_t rows, size_t columns), (z, bias, rows, columns))
+KERNEL(void, sum_rows, (float *out, const float *x, size_t rows, size_t columns, float scale, float keep), (out, x,
+       rows, columns, scale, keep))
+KERNEL(void, scale_rows, (float *x, const float *factors, size_t rows, size_t columns), (x, factors, rows, columns))
+KERNEL(void, add_outer_product_norms, (float *out, const float *x, size_t x_columns, const float *y, size_t y_columns,
+       float offset, size_t rows), (out, x, x_columns, y, y_columns, offset, rows))
+KERNEL(void, multiply, (float *out, const float *left, const float *right, size_t n), (out, left, right, n))
+KERNEL(void, add_scaled, (float *y, const float *x, float a, size_t n), (y, x, a, n))
+KERNEL(void, scale, (float *x, float a, size_t n), (x, a, n))
+KERNEL(void, subtract, (float *x, const float *y, size_t n), (x, y, n))
+KERNEL(double, square_norm, (const float *x, size_t n), (x, n))
+KERNEL(void, sgd, (float *w, const float *g, float rate, float decay, size_t n), (w, g, rate, decay, n))
+KERNEL(void, momentum, (float *w, const float *g, float *v, float rate, float momentum, float decay, int nesterov,
+       size_t n), (w, g, v, rate, momentum, decay, nesterov, n))
+KERNEL(void, adam, (float *w, const float *g, float *m, float *v, float rate_over_correction1, float beta1, float
+       beta2, float sqrt_correction2, float epsilon, float coupled_decay, float shrink, size_t n), (w, g, m, v,
+       rate_over_correction1, beta1, beta2, sqrt_correction2, epsilon, coupled_decay, shrink, n))
+KERNEL(void, rmsprop, (float *w, const float *g, float *v, float rate, float alpha, float epsilon, float decay, size_t
+       n), (w, g, v, rate, alpha, epsilon, decay, n))
+KERNEL(void, adagrad, (float *w, const float *g, float *v, float rate, float epsilon, float decay, size_t n), (w, g,
+       v, rate, epsilon, decay, n))
+KERNEL(void, regularise, (float *g, const float *w, const float *anchor, float l2, float l1, float proximal, size_t
+       n), (g, w, anchor, l2, l1, proximal, n))
+KERNEL(void, philox, (uint32_t *words, size_t blocks, uint32_t first_block, uint32_t purpose, uint32_t client,
+       uint32_t round, uint32_t key0, uint32_t key1), (words, blocks, first_block, purpose, client, round, key0,
+       key1))
+KERNEL(void, add_rounded, (uint64_t *sum, const float *x, double factor, size_t n), (sum, x, factor, n))
+KERNEL(sordino_squares, round_to_nearest, (int32_t *out, const float *x, double factor, size_t n), (out, x, factor,
+       n))
+KERNEL(double, add_nearest, (uint32_t *sum, const float *x, double factor, size_t n), (sum, x, factor, n))
+KERNEL(sordino_squares, round_randomly, (int32_t *out, const float *x, double factor, const uint32_t *coins, size_t
+       n), (out, x, factor, coins, n))
+KERNEL(void, add_noise_on_grid, (float *sum, const int64_t *noise, double scale, size_t n), (sum, noise, scale, n))
+KERNEL(void, add_integers, (uint32_t *sum, const int32_t *x, size_t n), (sum, x, n))
+KERNEL(size_t, draw_strips, (int64_t *noise, const uint64_t *words, size_t count, const sordino_strips *strips),
+       (noise, words, count, strips))
+#undef KERNEL

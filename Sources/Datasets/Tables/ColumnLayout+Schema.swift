@@ -10,6 +10,10 @@ extension ColumnLayout {
         var labelName: String?
         /// Whether a label that is not named may be missing altogether.
         var isLabelOptional = true
+        /// Whether a row may lack its label, or have one that the model does not know.
+        var toleratesLabels = false
+        /// Whether rows are told apart by the group that the options name.
+        var readsGroups = false
 
         var columnCount: Int { schema.sourceColumnCount }
         var labelPlace: Int? { schema.labelPlace }
@@ -56,6 +60,15 @@ extension ColumnLayout {
             names: names, areNamed: areNamed, roles: roles, expectation: expectation, options: options,
             file: file)
         if let label { roles[label] = .label }
+        if expectation.readsGroups, let group = options.groupColumn {
+            let place = try group.resolve(among: names, file: file)
+            guard roles[place] == .ignored else {
+                throw ConfigurationError(
+                    path: file,
+                    problem: "column \"\(names[place])\" cannot be the group: the model was trained on it")
+            }
+            roles[place] = .group
+        }
         try self.init(
             names: names, roles: roles, features: features, labelPlace: label, options: options, file: file)
     }

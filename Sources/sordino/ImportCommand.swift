@@ -35,9 +35,13 @@ enum ImportCommand: Subcommand {
         let file = try PublishedModel.file(path)
         let meaning = try meaning(options)
         let preprocessing = meaning?.preprocessing
-        let outputs = preprocessing.map { max(1, $0.classNames.count) } ?? Self.outputs(file.tensors)
+        let shape = try inputShape(options, meaning)
+        let isTransposed = options.flag("transposed")
+        let outputs =
+            preprocessing.map { max(1, $0.classNames.count) }
+            ?? Self.outputs(file.tensors, isTransposed: isTransposed)
         let spec = try ModelSpec(ModelArgument.json(options), path: "model", outputs: outputs)
-        let model = try Model(spec, inputShape: inputShape(options, meaning))
+        let model = try Model(spec, inputShape: shape)
         let targets = targets(spec, preprocessing, outputs: model.outputCount)
         let loss =
             try options.string("loss").map { name in
@@ -47,7 +51,7 @@ enum ImportCommand: Subcommand {
         try LossCatalog.check(loss, model: model, targets: targets)
         let weights = try ForeignWeights(
             file, layout: model.layout,
-            rules: .init(matchesByShape: true, isTransposed: options.flag("transposed")), path: path)
+            rules: .init(matchesByShape: true, isTransposed: isTransposed), path: path)
         let description = ModelFile.Description(
             model: spec.json, inputShape: model.inputShape, loss: ModelFile.json(of: loss),
             data: preprocessing?.json ?? .null, label: meaning?.label)
@@ -98,10 +102,11 @@ enum ImportCommand: Subcommand {
 
     /// Number of outputs as the last of the matrices has it: the rows that are no other matrix's columns; nil where that
     /// does not tell.
-    private static func outputs(_ tensors: [SafeTensors.Tensor]) -> Int? {
-        let matrices = tensors.filter { $0.shape.count == 2 }
-        let columns = Set(matrices.map { $0.shape[1] })
-        let ends = Set(matrices.map { $0.shape[0] }.filter { !columns.contains($0) })
+    private static func outputs(_ tensors: [SafeTensors.Tensor], isTransposed: Bool) -> Int? {
+        let matrices = tensors.map(\.shape).filter { $0.count == 2 }.map { isTransposed ? $0.reversed() : $0 }
+        if matrices.count == 1 { return matrices[0][0] }
+        let columns = Set(matrices.map { $0[1] })
+        let ends = Set(matrices.map { $0[0] }.filter { !columns.contains($0) })
         return ends.count == 1 ? ends.first : nil
     }
 

@@ -23,6 +23,7 @@ struct TableReader {
     private var table = RawTable()
     private var labels: LabelCollector
     private var row = TableRow()
+    private var said: Set<String> = []
     /// Columns of the files that the model does not know and nobody ignored by name, in the order in which they came.
     private(set) var passedOver: [String] = []
     /// What should be thought about, one line each.
@@ -75,7 +76,8 @@ struct TableReader {
     ) throws {
         let arff = try ARFFFile(bytes, skipping: skipped, quote: options.syntax.quote, file: file)
         if arff.weightedCount > 0 {
-            warnings.append(
+            warn(
+                "weights",
                 "\(file): the weights of \(arff.weightedCount) rows are not used: every row counts once")
         }
         try arff.records.withUnsafeBufferPointer { records in
@@ -226,9 +228,10 @@ struct TableReader {
     private mutating func note(
         _ head: TableHead, _ layout: ColumnLayout, _ scanner: RecordScanner, file: String
     ) {
-        if let warning = head.warning(file: file) { warnings.append(warning) }
+        if let warning = head.warning(file: file) { warn("empty", warning) }
         if !head.areNamed, layoutSource.areNamed, expectation == nil {
-            warnings.append(
+            warn(
+                "names",
                 "\(file): its columns have no names; they are taken in the order of \(layoutSource.file)")
         }
         guard expectation == nil, layoutSource.file == file else { return }
@@ -243,6 +246,11 @@ struct TableReader {
                 "\(file): column \(place + 1) \(head.nameless.contains(place) ? "has no name" : "is called \(BadRows.show(head.names[place]))") and counts the rows, but is learnt from; ignore: [\(place)] leaves it out"
             )
         }
+    }
+
+    /// Says something of the first file that it holds of.
+    private mutating func warn(_ kind: String, _ warning: String) {
+        if said.insert(kind).inserted { warnings.append(warning) }
     }
 
     /// Whether a field counts up by one over the first rows.

@@ -64,6 +64,9 @@ import Testing
         Written(
             "an empty column in the middle", "a,,b,y\n1.5,,1.25,1\n2.5,,2.25,0\n3.5,,3.25,1\n", "label: 'y'"),
         Written(
+            "a spreadsheet's first line", "sep=;\r\na;b;y\r\n1.5;1.25;1\r\n2.5;2.25;0\r\n3.5;3.25;1\r\n",
+            "label: 'y'"),
+        Written(
             "an index without a name", ",a,b,y\n0,1.5,1.25,1\n1,2.5,2.25,0\n2,3.5,3.25,1\n",
             "label: 'y', ignore: [0]"),
     ]
@@ -335,6 +338,17 @@ import Testing
                 .rows(using: trained.preprocessing, .init(keep: ["idd"]))
         }
         #expect(failure?.problem.contains("did you mean \"id\"") == true)
+    }
+
+    @Test func onlyColumnsOfTheModelMustBeUnmistakable() throws {
+        let folder = try InputFolder()
+        try folder.write("train.csv", "a,y\n1,0\n3,1\n")
+        let trained = try folder.source("{format: 'csv', path: 'train.csv', label: 'y'}").load(seed: 1)
+        try folder.write("new.csv", "note,a,note\nx,1,z\n")
+        let source = try folder.source("{format: 'csv', path: 'new.csv'}")
+        #expect(try source.rows(using: trained.preprocessing).examples.numbers == [1])
+        try folder.write("new.csv", "a,a\n1,2\n")
+        #expect(throws: ConfigurationError.self) { try source.rows(using: trained.preprocessing) }
     }
 
     @Test(arguments: ["a,b,y\n1,2,\n3,4,\n", "a,b,y\n1,2,?\n3,4,9\n", "a,b,y\n1,2,1\n3,4,\n"])

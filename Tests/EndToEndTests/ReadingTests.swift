@@ -116,6 +116,34 @@ import Testing
         #expect(schema.status == 0 && schema.output.contains("\"columns\""))
     }
 
+    // MARK: Resuming
+
+    /// A run is bound to its data and to what a client is of them.
+    @Test(arguments: ["values", "clients"]) func changedDataAreRefusedByName(what: String) throws {
+        let workspace = try Workspace()
+        func table(_ scale: Int, clients: Int) -> String {
+            "a,who,y\n"
+                + (0..<60).map { "\($0 * scale),w\($0 * clients % 10),\($0 % 2)" }.joined(separator: "\n")
+                + "\n"
+        }
+        try workspace.write("t.csv", table(1, clients: 1))
+        let scenario = try workspace.write(
+            "s.json5",
+            """
+            { task: { name: "t", model: { preset: "logistic" }, training: { batch_size: 4, learning_rate: 0.001 }, rounds: 2,
+                cohort_size: 5, privacy: { mode: "none" } },
+              simulation: { data: { format: "csv", path: "t.csv", label: "y", group: "who" }, partition: { scheme: "natural" },
+                baselines: [] } }
+            """)
+        let run = ["simulate", scenario, "--quiet", "--out", workspace.file("o")]
+        try #require(try Sordino.run(run).status == 0)
+        #expect(try Sordino.run(run + ["--resume"]).status == 0)
+        // The same rows in the same order, but other people's.
+        try workspace.write("t.csv", what == "values" ? table(2, clients: 1) : table(1, clients: 3))
+        let changed = try Sordino.run(run + ["--resume"])
+        #expect(changed.status == 3 && changed.errors.contains("t.csv was changed"), "\(changed.errors)")
+    }
+
     // MARK: Weights of other programs
 
     /// A safetensors file of one tensor list, each value written in `kind`.

@@ -25,12 +25,13 @@ extension ColumnLayout {
     init(
         names: [String], areNamed: Bool, expectation: Expectation, options: TableOptions, file: String
     ) throws {
-        try Self.refuseRepeated(names, file: file)
         let schema = expectation.schema
+        let concerned = Set(schema.columns.map(\.name) + [expectation.labelName].compactMap(\.self))
+        try Self.refuseRepeated(names, concerned: concerned, file: file)
         var roles = [Role](repeating: .ignored, count: names.count)
         var features: [RawTable.Column] = []
         var counts = (numeric: 0, categorical: 0)
-        let places = Dictionary(uniqueKeysWithValues: zip(names, names.indices))
+        let places = Dictionary(zip(names, names.indices)) { first, _ in first }
         for column in schema.columns {
             guard let place = places[column.name] else {
                 throw Self.missing(column.name, among: names, areNamed: areNamed, file: file)

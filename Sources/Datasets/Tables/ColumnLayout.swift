@@ -87,10 +87,10 @@ struct ColumnLayout: Sendable {
         self.labelPlace = labelPlace
     }
 
-    /// Throws ``ConfigurationError`` where two columns have one name.
-    static func refuseRepeated(_ names: [String], file: String) throws {
-        guard let twice = Dictionary(grouping: names, by: \.self).filter({ $0.value.count > 1 }).keys.min()
-        else { return }
+    /// Throws ``ConfigurationError`` where two columns have one name; of `concerned` only where these are given.
+    static func refuseRepeated(_ names: [String], concerned: Set<String>? = nil, file: String) throws {
+        let repeated = Dictionary(grouping: names, by: \.self).filter { $0.value.count > 1 }.keys
+        guard let twice = repeated.filter({ concerned?.contains($0) ?? true }).min() else { return }
         throw ConfigurationError(path: file, problem: "names the column \(BadRows.show(twice)) twice")
     }
 

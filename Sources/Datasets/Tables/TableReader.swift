@@ -14,7 +14,7 @@ struct TableReader {
         var hasOtherFiles = false
     }
 
-    private let options: TableOptions
+    private var options: TableOptions
     private let wishes: Wishes
     /// The columns of the first file that named or numbered them.
     private var layout: ColumnLayout?
@@ -58,10 +58,16 @@ struct TableReader {
         let skipped = isTest ? options.skippedLines.test : options.skippedLines.train
         try bytes.withUnsafeBufferPointer { bytes in
             if options.format == .arff { return try readARFF(bytes, skipped: skipped, file: file) }
+            let stated = options.syntax.delimiter
+            defer { options.syntax.delimiter = stated }
+            var skipped = skipped
+            if skipped == 0, options.format == .csv, let delimiter = Self.spreadsheetDelimiter(bytes) {
+                (options.syntax.delimiter, skipped) = (delimiter, 1)
+            }
             do {
                 var scanner = RecordScanner(bytes, syntax: options.syntax)
                 for _ in 0..<skipped { _ = scanner.skipLine() }
-                try read(scanner, passedOver: skipped, file: file)
+                try read(scanner, passedOver: options.syntax.delimiter == stated ? skipped : 0, file: file)
             } catch let error as ConfigurationError {
                 throw SyntaxHint(bytes, options: options, skipped: skipped, isTest: isTest).explain(error)
             }
@@ -69,6 +75,15 @@ struct TableReader {
         guard table.rowCount > before else {
             throw ConfigurationError(path: file, problem: "holds no row that can be used")
         }
+    }
+
+    /// The delimiter that a spreadsheet's own first line states, as in `sep=;`; nil where there is no such line.
+    private static func spreadsheetDelimiter(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt8? {
+        var scanner = RecordScanner(bytes, syntax: RecordScanner.commas)
+        guard let line = scanner.skipLine(), line.count == 5, line.prefix(4).elementsEqual("sep=".utf8),
+            line[4] < 0x80, line[4] != UInt8(ascii: "\"")
+        else { return nil }
+        return line[4]
     }
 
     private mutating func readARFF(

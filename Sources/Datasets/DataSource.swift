@@ -41,44 +41,98 @@ package struct DataSource: Sendable {
     /// Reads, divides and preprocesses the data.
     ///
     /// `seed` decides the split unless the section has a seed of its own. Preprocessing is learnt from the training
-    /// rows, or taken as it is where given. Throws ``ConfigurationError`` naming the file, in one line.
-    package func load(seed: UInt64, preprocessing: Preprocessing? = nil) throws -> Dataset {
+    /// rows, or taken as it is where given. `keep` are columns of a table, by name or index, whose texts are kept.
+    /// Without `requiresLabel` a table may lack the label. Throws ``ConfigurationError`` naming the file, in one line.
+    package func load(
+        seed: UInt64, preprocessing: Preprocessing? = nil, keep: [String] = [], requiresLabel: Bool = true
+    ) throws -> Dataset {
         switch content {
         case .table(let options):
             let loader = TableLoader(options: options, split: split, folder: folder)
-            return try loader.load(seed: seed, preprocessing: preprocessing)
+            return try loader.load(
+                seed: seed, preprocessing: preprocessing, keep: keep.map(ColumnReference.init(key:)),
+                requiresLabel: requiresLabel)
         case .images(let options):
+            try Self.refuse(keep: keep, of: options)
             let loader = ImageLoader(options: options, split: split, folder: folder)
             return try loader.load(seed: seed, preprocessing: preprocessing)
         }
     }
 
+    /// What rows for a trained model are read for.
+    package struct Use: Sendable {
+        /// Of images the test pair, of a table with a test path that file.
+        package var testPart = false
+        /// Name of the label's column in training, where the section does not name one.
+        package var labelName: String?
+        /// Whether data without labels are refused.
+        package var requiresLabel = false
+        /// Whether labels that are missing or no class of the model's make a row without a label, not a bad one.
+        package var toleratesLabels = false
+        /// Columns whose texts are kept.
+        var keep: [ColumnReference] = []
+
+        /// `keep` are columns of a table, by name or index.
+        package init(
+            testPart: Bool = false, labelName: String? = nil, requiresLabel: Bool = false,
+            toleratesLabels: Bool = false, keep: [String] = []
+        ) {
+            self.testPart = testPart
+            self.labelName = labelName
+            self.requiresLabel = requiresLabel
+            self.toleratesLabels = toleratesLabels
+            self.keep = keep.map(ColumnReference.init(key:))
+        }
+    }
+
+    /// Rows for a trained model.
+    package struct Rows: Sendable {
+        package var examples: Examples
+        /// Columns that the model does not know and the section does not mention.
+        package var passedOver: [String] = []
+        /// What should be thought about, one line each.
+        package var warnings: [String] = []
+        /// Kept texts, row by row; empty where none were asked for.
+        package var kept: [[String]] = []
+
+        package init(
+            examples: Examples, passedOver: [String] = [], warnings: [String] = [], kept: [[String]] = []
+        ) {
+            self.examples = examples
+            self.passedOver = passedOver
+            self.warnings = warnings
+            self.kept = kept
+        }
+    }
+
     /// All rows as examples for a model that was trained with `preprocessing`, which says what columns and classes
     /// mean: columns are found by their names, in any order and among others, and labels by the names of the classes.
-    /// Held-out parts play no role: of images the training pair is read, or with `testPart` the test pair.
+    /// Held-out parts play no role: of images the training pair is read, or the test pair.
     ///
-    /// Labels are read where the file has them, in the column that the section names, or that was called `labelName` in
-    /// training; else the targets have width 0, or with `requiresLabel` the file is refused. `passedOver` are columns
-    /// that the model does not know and the section does not mention. Throws ``ConfigurationError``.
-    package func examples(
-        using preprocessing: Preprocessing, testPart: Bool = false, labelName: String? = nil,
-        requiresLabel: Bool = false
-    ) throws -> (examples: Examples, passedOver: [String]) {
+    /// Labels are read where the file has them, in the column that the section names, or that had that name in training;
+    /// else, or where not every row has one, the targets have width 0. Throws ``ConfigurationError``.
+    package func rows(using preprocessing: Preprocessing, _ use: Use = Use()) throws -> Rows {
         switch (content, preprocessing) {
         case (.table(let options), .table(let fitted)):
-            return try TableLoader(options: options, split: split, folder: folder)
-                .examples(
-                    using: fitted, testPart: testPart, labelName: labelName, requiresLabel: requiresLabel)
+            return try TableLoader(options: options, split: split, folder: folder).rows(using: fitted, use)
         case (.images(let options), .images):
+            try Self.refuse(keep: use.keep, of: options)
             let examples = try ImageLoader(options: options, split: split, folder: folder)
-                .examples(using: preprocessing, testPart: testPart)
-            return (examples, [])
+                .examples(using: preprocessing, testPart: use.testPart)
+            return Rows(examples: examples)
         case (.table(let options), .images):
             throw ConfigurationError(
                 path: options.path, problem: "is a table, but the model was trained on images")
         case (.images(let options), .table):
             throw ConfigurationError(
                 path: options.path, problem: "holds images, but the model was trained on a table")
+        }
+    }
+
+    private static func refuse<Column>(keep: [Column], of options: ImageOptions) throws {
+        guard keep.isEmpty else {
+            throw ConfigurationError(
+                path: options.path, problem: "holds images, which have no columns to keep")
         }
     }
 }

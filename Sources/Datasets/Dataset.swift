@@ -19,6 +19,10 @@ package struct Dataset: Sendable {
     package let preprocessing: Preprocessing
     /// Input rows that were left out, as the configuration allows.
     package let skippedRows: Int
+    /// What should be thought about, one line each: columns left out, an index among the features.
+    package var warnings: [String] = []
+    /// Texts of the columns that were to be kept, row by row; empty without such columns.
+    package var kept: (train: [[String]], test: [[String]]) = ([], [])
 
     /// What partitioners see of the training rows.
     package var partitionSubject: PartitionSubject {

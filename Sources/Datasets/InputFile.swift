@@ -38,6 +38,10 @@ enum InputFile {
     static func read(_ path: String) throws -> [UInt8] {
         let bytes = try readPlain(path)
         guard path.hasSuffix(".gz") || bytes.starts(with: [0x1F, 0x8B]) else { return bytes }
+        guard isRegular(path) else {
+            throw ConfigurationError(
+                path: path, problem: "is compressed, but no file: let gzip -dc decompress it on the way here")
+        }
         return try Gzip.decompress(path)
     }
 
@@ -58,27 +62,32 @@ enum InputFile {
     /// What a command line's `-` stands for.
     private static let standardInput = "/dev/stdin"
 
-    /// Everything that standard input holds, to its end.
-    private static func readStandardInput() throws -> [UInt8] {
+    private static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return path != standardInput && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// Everything that a stream holds, to its end.
+    private static func readStream(_ descriptor: Int32, _ name: String) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
-            let count = piece.withUnsafeMutableBytes { Glibc.read(STDIN_FILENO, $0.baseAddress, $0.count) }
+            let count = piece.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else {
                 throw ConfigurationError(
-                    path: "standard input", problem: "cannot be read: \(String(cString: strerror(errno)))")
+                    path: name, problem: "cannot be read: \(String(cString: strerror(errno)))")
             }
             if count == 0 { return bytes }
             bytes += piece[..<count]
             guard bytes.count <= sizeLimit else {
-                throw ConfigurationError(path: "standard input", problem: "is larger than \(sizeLimit) bytes")
+                throw ConfigurationError(path: name, problem: "is larger than \(sizeLimit) bytes")
             }
         }
     }
 
     private static func readPlain(_ path: String) throws -> [UInt8] {
-        if path == standardInput { return try readStandardInput() }
+        if path == standardInput { return try readStream(STDIN_FILENO, "standard input") }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw errno == ENOENT
@@ -86,7 +95,10 @@ enum InputFile {
         }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        let isKnown = fstat(descriptor, &status) == 0
+        // What another program writes into a pipe is a file as any other.
+        if isKnown, status.st_mode & S_IFMT == S_IFIFO { return try readStream(descriptor, path) }
+        guard isKnown, status.st_mode & S_IFMT == S_IFREG else {
             throw ConfigurationError(path: path, problem: "is not a regular file")
         }
         guard status.st_size <= sizeLimit else {

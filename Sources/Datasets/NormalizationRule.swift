@@ -38,6 +38,13 @@ enum NormalizationRule: Equatable, Sendable {
     }
 }
 
+/// The scale on which values to predict are learnt: learnt = (value - `center`) / `scale`.
+package struct TargetScale: Equatable, Sendable {
+    package let center: Double
+    /// Above 0.
+    package let scale: Double
+}
+
 /// What happens to a category that training did not know.
 enum UnknownCategory: String, CaseIterable, Sendable {
     /// It counts as no category: zeros in a one-hot code, -1 in an ordinal one.

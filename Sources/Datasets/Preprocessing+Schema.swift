@@ -15,6 +15,12 @@ extension Preprocessing {
         case .images(let center, let scale, _):
             guard center.isFinite, scale.isFinite else { throw refuse("center and scale must be numbers") }
         case .table(let table):
+            if let target = table.target, !(target.center.isFinite && target.scale.isFinite) {
+                throw refuse("target has a figure that is no number")
+            }
+            guard table.target == nil || table.classNames.isEmpty else {
+                throw refuse("has both classes and a target's scale")
+            }
             guard !table.columns.isEmpty else {
                 throw refuse(
                     "names no column: without the columns' names and order each site would have its own")

@@ -15,6 +15,11 @@ package enum Preprocessing: Equatable, Sendable {
         }
     }
 
+    /// The scale on which values to predict are learnt; nil where they are learnt as they are.
+    package var targetScale: TargetScale? {
+        if case .table(let table) = self { table.target } else { nil }
+    }
+
     /// As JSON, to be stored beside a published model.
     package var json: JSONValue {
         switch self {

@@ -7,10 +7,10 @@ package struct SafeTensorsError: Error, Equatable, CustomStringConvertible {
     init(_ description: String) { self.description = "safetensors: \(description)" }
 }
 
-/// A safetensors file: named `F32` tensors and string metadata.
+/// A safetensors file: named tensors and string metadata. `F32` is written; `F16`, `BF16`, and `F64` (rounded) are read
+/// too.
 ///
-/// Strict reader: sizes are checked before anything is allocated, tensors must tile the data exactly, and only
-/// `F32` (and `F64` from external trainers, narrowed) is accepted.
+/// Strict reader: sizes are checked before anything is allocated, and tensors must tile the data exactly.
 package struct SafeTensors: Equatable, Sendable {
     /// One tensor: row-major values.
     package struct Tensor: Equatable, Sendable {
@@ -29,6 +29,8 @@ package struct SafeTensors: Equatable, Sendable {
     package var tensors: [Tensor]
     /// The `__metadata__` object.
     package var metadata: [String: String]
+    /// Tensors of other types that reading passed over.
+    package var passedOver: [SafeTensorsContents.Passed] = []
 
     /// Largest header that is read, in bytes.
     package static let headerLimit = 16 << 20
@@ -72,25 +74,35 @@ package struct SafeTensors: Equatable, Sendable {
         return bytes
     }
 
-    /// Reads a whole file. Throws ``SafeTensorsError`` for anything but a well-formed one.
-    package init(decoding bytes: UnsafeRawBufferPointer) throws {
-        let contents = try SafeTensorsContents(decoding: bytes)
+    /// Reads a whole file. Throws ``SafeTensorsError`` for anything but a well-formed one, and for tensors of other types
+    /// unless these are passed over.
+    package init(decoding bytes: UnsafeRawBufferPointer, passesOverOthers: Bool = false) throws {
+        let contents = try SafeTensorsContents(decoding: bytes, passesOverOthers: passesOverOthers)
         tensors = contents.tensors.map { place in
             Tensor(
                 name: place.name, shape: place.shape,
-                values: Self.values(UnsafeRawBufferPointer(rebasing: bytes[place.bytes]), place.width))
+                values: Self.values(UnsafeRawBufferPointer(rebasing: bytes[place.bytes]), place.kind))
         }
         metadata = contents.metadata
+        passedOver = contents.passedOver
     }
 
-    private static func values(_ data: UnsafeRawBufferPointer, _ width: Int) -> [Float] {
-        let count = data.count / width
+    private static func values(
+        _ data: UnsafeRawBufferPointer, _ kind: SafeTensorsContents.Kind
+    ) -> [Float] {
+        let count = data.count / kind.width
         return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            for index in 0..<count {
-                buffer[index] =
-                    width == 4
-                    ? data.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
-                    : Float(data.loadUnaligned(fromByteOffset: index * 8, as: Double.self))
+            func fill<Stored>(_ type: Stored.Type, _ value: (Stored) -> Float) {
+                for index in 0..<count {
+                    let place = index * MemoryLayout<Stored>.size
+                    buffer[index] = value(data.loadUnaligned(fromByteOffset: place, as: Stored.self))
+                }
+            }
+            switch kind {
+            case .float32: fill(Float.self) { $0 }
+            case .float64: fill(Double.self) { Float($0) }
+            case .float16: fill(UInt16.self) { Float(Float16(bitPattern: $0)) }
+            case .brain16: fill(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
             }
             initialized = count
         }

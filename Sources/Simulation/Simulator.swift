@@ -23,6 +23,8 @@ package struct SimulationSetup: Sendable {
     package var noise: NoiseOrigin
     /// Whether reports are really masked, or their integers summed as they are (`--secagg`).
     package var masks = false
+    /// One unit of the targets that are learnt, in the unit of the data.
+    package var targetScale = 1.0
 
     /// A setup of these parts, without masks.
     package init(
@@ -71,6 +73,7 @@ package final class Simulator {
     package private(set) var watch: DivergenceWatch
     private let setup: SimulationSetup
     private let plan: TaskPlan
+    private let targetScale: Double
     private var engine: RoundEngine
     private let release: SimulatedRelease
     private let pool: WorkerPool<ClientWorker>
@@ -83,6 +86,7 @@ package final class Simulator {
     {
         self.setup = setup
         plan = setup.plan
+        targetScale = setup.targetScale
         watch = DivergenceWatch(setup)
         self.journal = journal
         let progress = progress ?? Progress(parameters: plan.model.initialParameters(seed: setup.seed))
@@ -302,6 +306,7 @@ package final class Simulator {
         let metrics = evaluator.evaluate(model.parameters)
         record.accuracy = metrics.accuracy
         record.loss = metrics.loss.isFinite ? metrics.loss : nil
+        record.take(metrics.inUnit(scale: targetScale))
         record.evaluationSeconds = began.secondsToNow
         if let target = configuration.targetAccuracy, let accuracy = metrics.accuracy, accuracy >= target,
             progress.finished == nil

@@ -25,7 +25,10 @@ enum EnrolCommand {
         }
         let proxy = try options.string("proxy").map { text throws(Failure) in
             guard let proxy = SocketEndpoint(text) else {
-                throw options.usage("--proxy must be host:port, not \"\(text)\"")
+                throw options.usage(
+                    text.contains("@")
+                        ? "--proxy must be host:port: names and passwords are not given to proxies here"
+                        : "--proxy must be host:port, not \"\(text)\"")
             }
             return proxy
         }

@@ -14,7 +14,11 @@ enum BackupCommand: Subcommand {
 
     static func run(_ options: Options) throws -> ExitCode {
         let path = try options.required("out")
-        let manifest = try Backup.make(of: options.operands[0], to: path)
+        guard case .file(let place, _) = try OutputFile.target(path) else {
+            throw Failure(
+                .storage, "\(path): is not a regular file, which a backup is written to whole or not at all")
+        }
+        let manifest = try Backup.make(of: options.operands[0], to: place)
         BackupText.write(
             manifest, "\(path): copied, the ledger's key included (keep the file secret)", options)
         return .done

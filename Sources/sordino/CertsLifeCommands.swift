@@ -43,7 +43,7 @@ enum CertsRenewCommand: Subcommand {
         let certificate = try store.renew(
             name: name, request, lifetimeDays: options.integer("days", in: 1...36_500))
         let path = options.string("out") ?? "\(name).crt"
-        try AtomicFile.write(certificate.pem(), to: path)
+        try OutputFile.write(certificate.pem(), to: path)
         var members = CertsArgument.json(certificate)
         members["certificate"] = .string(path)
         CertsArgument.write(

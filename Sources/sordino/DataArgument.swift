@@ -14,7 +14,8 @@ enum DataArgument {
     static let options: [OptionGrammar.Option] = [
         .value(
             "data", "DATA",
-            "A folder of IDX files, a CSV, scenario or server's file, or a data section in braces."), label,
+            "A folder of IDX files, a CSV, scenario or server's file, a data section in braces, or - (CSV from standard input)."
+        ), label,
     ]
 
     /// The data source that the options name.
@@ -38,7 +39,12 @@ enum DataArgument {
     ) throws -> (section: JSONValue, path: String, folder: String) {
         let here = FileManager.default.currentDirectoryPath
         if text.hasPrefix("{") {
-            return (try JSONValue(json5: text.utf8, source: "--data"), "--data", here)
+            let section = try JSONValue(json5: text.utf8, source: "--data")
+            guard case .object(var members) = section, members["path"] == .string("-") else {
+                return (section, "--data", here)
+            }
+            members["path"] = .string("/dev/stdin")
+            return (.object(members), "--data", here)
         }
         if text.hasSuffix(".json5") || text.hasSuffix(".json") {
             let document = try ConfigurationDocument(contentsOf: text)

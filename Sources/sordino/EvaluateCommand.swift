@@ -1,5 +1,6 @@
 internal import Compute
 internal import Configuration
+internal import Datasets
 internal import Learning
 internal import Operations
 
@@ -11,13 +12,14 @@ enum EvaluateCommand: Subcommand {
 
     static func run(_ options: Options) throws -> ExitCode {
         let published = try PublishedModel(options.required("model"))
-        let examples = try published.examples(options)
+        let examples = try published.rows(options).examples
         if case .values(_, width: 0) = examples.targets {
             throw Failure(.invalidInput, "the data have no label column to compare with; use sordino predict")
         }
         try LossCatalog.check(published.loss, model: published.model, targets: examples.targets)
         let metrics = Evaluator(model: published.model, loss: published.loss, keepsScores: true)
             .metrics(published.parameters.values, on: examples)
+            .inUnit(scale: published.preprocessing?.targetScale?.scale)
         if options.format == .json {
             StandardOutput.write(metrics.json.text(indented: true) + "\n")
         } else {

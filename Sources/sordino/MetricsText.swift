@@ -3,6 +3,21 @@ internal import Operations
 
 /// Metrics for reading.
 enum MetricsText {
+    /// The main figures in one line.
+    static func line(_ metrics: EvaluationMetrics) -> String {
+        var parts = ["loss \(Quantity.decimal(metrics.loss, places: 4))"]
+        if let accuracy = metrics.accuracy {
+            parts.append("accuracy \(Quantity.decimal(accuracy * 100, places: 2)) %")
+        }
+        if let error = metrics.meanAbsoluteError { parts.append("MAE \(Quantity.decimal(error, places: 4))") }
+        if let error = metrics.rootMeanSquaredError {
+            parts.append("RMSE \(Quantity.decimal(error, places: 4))")
+        }
+        if let share = metrics.rSquared { parts.append("R2 \(Quantity.decimal(share, places: 4))") }
+        return "labels of \(metrics.examples) rows: " + parts.joined(separator: ", ")
+    }
+
+    /// All figures, one a line.
     static func text(_ metrics: EvaluationMetrics) -> String {
         var lines: [(String, String)] = [("examples", String(metrics.examples))]
         func add(_ name: String, _ value: Double?, percent: Bool = false) {

@@ -30,19 +30,13 @@ struct PublishedModel {
 
     /// Reads a model file; throws for anything but a whole, finite model of ours.
     init(_ path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw Failure(.invalidInput, "\(path): no such file, or it cannot be read")
-        }
-        let file: SafeTensors
-        do {
-            file = try data.withUnsafeBytes { try SafeTensors(decoding: $0) }
-        } catch let error as SafeTensorsError {
-            throw Failure(.invalidInput, "\(path): \(error)")
-        }
+        let file = try Self.file(path)
         let description = try ModelFile.description(file, path: path)
         model = try Model(
             ModelSpec(description.model, path: "\(path): model"), inputShape: description.inputShape)
-        parameters = try ModelFile.parameters(file.tensors, layout: model.layout, path: path)
+        let weights = try ForeignWeights(file, layout: model.layout, path: path)
+        parameters = weights.parameters
+        Self.warnUnused(weights, path)
         let section = try Section(description.loss, path: "\(path): loss")
         guard let loss = try LossCatalog.loss(section) else { throw section.error("loss", "is missing") }
         self.loss = loss
@@ -57,42 +51,92 @@ struct PublishedModel {
         }
     }
 
-    /// The examples that `--data` names, preprocessed as the model was trained: all of them, or the part asked for
-    /// where the data section divides them, which it then does as in training.
-    func examples(_ options: Options) throws -> Examples {
+    /// Reads a safetensors file with its weights; tensors that are no real numbers are passed over. Throws a `Failure`.
+    static func file(_ path: String) throws -> SafeTensors {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw Failure(.invalidInput, "\(path): no such file, or it cannot be read")
+        }
+        do {
+            return try data.withUnsafeBytes { try SafeTensors(decoding: $0, passesOverOthers: true) }
+        } catch let error as SafeTensorsError {
+            throw Failure(.invalidInput, "\(path): \(error)")
+        }
+    }
+
+    /// Says which tensors of a file are no part of the model.
+    static func warnUnused(_ weights: ForeignWeights, _ path: String) {
+        guard !weights.unused.isEmpty else { return }
+        let names =
+            weights.unused.prefix(12).joined(separator: ", ") + (weights.unused.count > 12 ? ", …" : "")
+        Console.standardError.writeLine(
+            "warning: \(path): tensors that are no part of the model are left out: \(names)")
+    }
+
+    /// The rows that `--data` names, preprocessed as the model was trained: all of them, or the part asked for where the
+    /// data section divides them, which it then does as in training. For a prediction no row needs a label.
+    func rows(_ options: Options, forPrediction: Bool = false) throws -> DataSource.Rows {
         let name = try options.required("data")
+        let keep = forPrediction ? options.all("keep") : []
         let source = try DataArgument.source(name, options, defaultsToLast: preprocessing == nil)
         let part = try options.choice("part", among: ["train", "test"])
         guard case .object(let section) = source.configuration, section["split"] != nil else {
-            return try examples(of: source, testPart: part != "train")
+            return try rows(of: source, options, testPart: part != "train", keep: keep, forPrediction)
         }
-        let dataset = try source.load(seed: DataArgument.seed(options), preprocessing: preprocessing)
-        if part == "train" { return dataset.train }
-        if let test = dataset.test { return test }
+        let dataset = try source.load(
+            seed: DataArgument.seed(options), preprocessing: preprocessing, keep: keep)
+        Self.say(dataset.warnings)
+        if part == "train" { return .init(examples: dataset.train, kept: dataset.kept.train) }
+        if let test = dataset.test { return .init(examples: test, kept: dataset.kept.test) }
         guard part == nil else { throw Failure(.invalidInput, "the data's split has no test part") }
-        return try examples(of: source, testPart: false)
+        return try rows(of: source, options, testPart: false, keep: keep, forPrediction)
     }
 
-    private func examples(of source: DataSource, testPart: Bool) throws -> Examples {
+    private func rows(
+        of source: DataSource, _ options: Options, testPart: Bool, keep: [String], _ forPrediction: Bool
+    ) throws -> DataSource.Rows {
         guard let preprocessing else {
-            let dataset = try source.load(seed: 1)
-            let examples = testPart ? dataset.test ?? dataset.train : dataset.train
-            guard examples.featureCount == model.inputShape.reduce(1, *) else {
-                throw Failure(
-                    .invalidInput,
-                    "the data have \(examples.featureCount) features, the model takes \(model.inputShape.reduce(1, *))"
-                )
-            }
-            return examples
+            return try rowsAsTheyAre(source, options, testPart: testPart, keep: keep, forPrediction)
         }
-        let (examples, passedOver) = try source.examples(
-            using: preprocessing, testPart: testPart, labelName: labelName)
+        let rows = try source.rows(
+            using: preprocessing,
+            .init(testPart: testPart, labelName: labelName, toleratesLabels: forPrediction, keep: keep))
+        Self.say(rows.warnings)
+        let passedOver = rows.passedOver.filter { !keep.contains($0) }
         if !passedOver.isEmpty {
             let names = passedOver.prefix(12).joined(separator: ", ") + (passedOver.count > 12 ? ", …" : "")
-            Console.standardError.writeLine(
-                "warning: columns that the model does not know are left out: \(names)")
+            Self.say(["columns that the model does not know are left out: \(names)"])
         }
-        return examples
+        return rows
+    }
+
+    /// Rows for a model that does not say what its columns mean.
+    private func rowsAsTheyAre(
+        _ source: DataSource, _ options: Options, testPart: Bool, keep: [String], _ forPrediction: Bool
+    ) throws -> DataSource.Rows {
+        func load(_ source: DataSource, requiresLabel: Bool) throws -> DataSource.Rows {
+            let dataset = try source.load(seed: 1, keep: keep, requiresLabel: requiresLabel)
+            Self.say(dataset.warnings)
+            let isTest = testPart && dataset.test != nil
+            return .init(
+                examples: isTest ? dataset.test ?? dataset.train : dataset.train,
+                kept: isTest ? dataset.kept.test : dataset.kept.train)
+        }
+        let wanted = model.inputShape.reduce(1, *)
+        let rows = try load(source, requiresLabel: true)
+        if rows.examples.featureCount == wanted { return rows }
+        if forPrediction, options.string("label") == nil, rows.examples.featureCount == wanted - 1 {
+            // The last column is one more feature, not the label.
+            let name = try options.required("data")
+            let unlabelled = try DataArgument.source(name, options, defaultsToLast: false)
+            let rows = try load(unlabelled, requiresLabel: false)
+            if rows.examples.featureCount == wanted { return rows }
+        }
+        throw Failure(
+            .invalidInput, "the data have \(rows.examples.featureCount) features, the model takes \(wanted)")
+    }
+
+    private static func say(_ warnings: [String]) {
+        for warning in warnings { Console.standardError.writeLine("warning: \(warning)") }
     }
 
     /// Names of the classes; numbers where the model does not say them, none where it predicts values.
@@ -100,6 +144,12 @@ struct PublishedModel {
         if let preprocessing { return preprocessing.classNames }
         guard type(of: loss).link != .identity else { return [] }
         return (0..<max(2, model.outputCount)).map { "\($0)" }
+    }
+
+    /// Predicted values in the unit of the data, where training learnt them on a scale of their own.
+    func inUnit(_ values: [Float]) -> [Float] {
+        guard let scale = preprocessing?.targetScale else { return values }
+        return values.map { Float(Double($0) * scale.scale + scale.center) }
     }
 
     /// Whether the outputs stand for classes.

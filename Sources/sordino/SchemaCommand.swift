@@ -29,13 +29,11 @@ enum SchemaCommand: Subcommand {
         let source = try DataArgument.source(name, options, assignments: options.all("set"))
         let dataset = try source.load(seed: DataArgument.seed(name, options))
         try dataset.preprocessing.checkCompleteness(path: name)
-        for warning in warnings(source) { Console.standardError.writeLine("warning: \(warning)") }
-        let text = dataset.preprocessing.json.text(indented: true) + "\n"
-        if let path = options.string("out") {
-            try AtomicFile.write(text, to: path)
-        } else {
-            StandardOutput.write(text)
+        for warning in dataset.warnings + warnings(source) {
+            Console.standardError.writeLine("warning: \(warning)")
         }
+        let text = dataset.preprocessing.json.text(indented: true) + "\n"
+        try OutputFile.write(text, to: options.string("out") ?? "-")
         return .done
     }
 
@@ -47,7 +45,9 @@ enum SchemaCommand: Subcommand {
                 "the classes are those that this file happens to hold; where another site has more, name all under classes"
             )
         }
-        let fitted = ["standardize", "min_max"].contains { section["normalize"] == .string($0) }
+        let fitted = ["standardize", "min_max"].contains {
+            section["normalize"] == .string($0) || section["normalize_label"] == .string($0)
+        }
         if fitted || section["normalize_columns"] != nil
             || ["mean", "median"].contains(where: { section["on_missing"] == .string($0) })
         {

@@ -21,6 +21,7 @@ enum SordinoMain {
         (["predict"], PredictCommand.self),
         (["check"], CheckCommand.self),
         (["schema"], SchemaCommand.self),
+        (["import"], ImportCommand.self),
         (["privacy", "epsilon"], PrivacyEpsilonCommand.self),
         (["privacy", "calibrate"], PrivacyCalibrateCommand.self),
         (["privacy", "sample"], PrivacySampleCommand.self),

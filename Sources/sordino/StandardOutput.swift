@@ -7,8 +7,11 @@ internal import Operations
 enum StandardOutput {
     /// Writes text as it is. A reader that has gone away, as `head` does, ends the command quietly; any other
     /// failure to write ends it with the storage code.
-    static func write(_ text: String) {
-        var rest = Array(text.utf8)[...]
+    static func write(_ text: String) { write(Array(text.utf8)) }
+
+    /// Writes bytes as they are; see ``write(_:)-(String)``.
+    static func write(_ bytes: [UInt8]) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
             if written > 0 {

@@ -15,9 +15,20 @@ enum SummaryText {
             lines.append(("test accuracy", "\(percent(accuracy))\(best)"))
         }
         if let loss = summary.finalLoss { lines.append(("test loss", Quantity.decimal(loss, places: 4))) }
+        if let error = summary.finalRMSE {
+            let others = [
+                summary.finalMAE.map { "MAE \(Quantity.decimal($0, places: 4))" },
+                summary.finalR2.map { "R2 \(Quantity.decimal($0, places: 4))" },
+            ].compactMap(\.self)
+            lines.append(
+                ("test RMSE", ([Quantity.decimal(error, places: 4)] + others).joined(separator: ", ")))
+        }
         for baseline in summary.baselines {
             let figure =
-                baseline.accuracy.map(percent) ?? baseline.loss.map { Quantity.decimal($0, places: 4) } ?? "-"
+                baseline.accuracy.map(percent) ?? baseline.rmse.map {
+                    "RMSE \(Quantity.decimal($0, places: 4))"
+                }
+                ?? baseline.loss.map { Quantity.decimal($0, places: 4) } ?? "-"
             lines.append((baseline.name == "central" ? "central training" : "without privacy", figure))
         }
         lines.append(contentsOf: privacy(summary))

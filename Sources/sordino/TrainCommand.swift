@@ -41,6 +41,7 @@ enum TrainCommand: Subcommand {
         let source = try DataArgument.source(options)
         let specification = try ModelArgument.json(options)
         let dataset = try source.load(seed: seed)
+        for warning in dataset.warnings { Console.standardError.writeLine("warning: \(warning)") }
         let model = try model(specification, dataset)
         let loss = training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
@@ -68,9 +69,15 @@ enum TrainCommand: Subcommand {
             model: model.spec.json, inputShape: model.inputShape, loss: ModelFile.json(of: loss),
             data: dataset.preprocessing.json, label: dataset.labelName)
         let file = ModelFile.encode(result.parameters, description)
-        if let path = options.string("out") { try AtomicFile.write(file, to: path) }
+        let path = options.string("out")
+        if let path { try OutputFile.write(file, to: path) }
         let metrics = dataset.test.map {
             Evaluator(model: model, loss: loss, keepsScores: true).metrics(result.parameters.values, on: $0)
+                .inUnit(scale: dataset.preprocessing.targetScale?.scale)
+        }
+        // Where the model itself goes to standard output, nothing else does.
+        if let path, try OutputFile.target(path) == .standardOutput {
+            return Signals.interruptionRequested ? .interrupted : .done
         }
         report(
             options, metrics, epochs: result.epochs, seconds: seconds, examples: dataset.train.count,

@@ -58,7 +58,8 @@ import Testing
         let json = try JSONValue(json5: data.preprocessing.json.text().utf8, source: "test")
         let again = try Preprocessing(json)
         #expect(again == data.preprocessing)
-        let examples = try folder.source("{format: 'idx', path: '.'}").examples(using: again, testPart: true)
+        let examples = try folder.source("{format: 'idx', path: '.'}")
+            .rows(using: again, .init(testPart: true))
             .examples
         #expect(examples.numbers == data.test?.numbers)
     }

@@ -98,7 +98,7 @@ import Testing
     func proportionsHaveDirichletMoments(alpha: Double) {
         var generator = SeededGenerator(seed: 5, purpose: .test)
         let draws = (0..<4000).map { _ in
-            DirichletPartitioner.proportions(count: 4, alpha: alpha, using: &generator)
+            DirichletPartitioner.proportions(shapes: Array(repeating: alpha, count: 4), using: &generator)
         }
         #expect(draws.allSatisfy { abs($0.reduce(0, +) - 1) < 1e-9 && $0.allSatisfy { $0 >= 0 } })
         let mean = draws.map { $0[0] }.reduce(0, +) / 4000

@@ -18,7 +18,7 @@ import Testing
         let again = try Preprocessing(json)
         #expect(again == data.preprocessing)
         let source = try folder.source("{format: 'csv', path: 't.csv', \(keys)}")
-        let examples = try source.examples(using: again).examples
+        let examples = try source.rows(using: again).examples
         #expect(examples.numbers == data.train.numbers)
         #expect(examples.classes == data.train.classes)
         #expect(try source.load(seed: 9, preprocessing: again).train.numbers == data.train.numbers)
@@ -29,13 +29,13 @@ import Testing
         let data = try folder.load(text, keys)
         let source = try folder.source("{format: 'csv', path: 't.csv', \(keys)}")
         try folder.write("t.csv", "x,colour,size\n1,green,s\n")
-        let unlabelled = try source.examples(using: data.preprocessing).examples
+        let unlabelled = try source.rows(using: data.preprocessing).examples
         #expect(unlabelled.count == 1 && unlabelled.values.isEmpty && unlabelled.classes.isEmpty)
         #expect(Array(unlabelled.numbers[2..<4]) == [0, 0], "an unknown colour is no colour")
         try folder.write("t.csv", "x,colour,size,y\n1,red,s,yes\n")
-        #expect(try source.examples(using: data.preprocessing).examples.classes == [1])
+        #expect(try source.rows(using: data.preprocessing).examples.classes == [1])
         try folder.write("t.csv", "x,colour,y\n1,red,yes\n")
-        #expect(throws: ConfigurationError.self) { try source.examples(using: data.preprocessing).examples }
+        #expect(throws: ConfigurationError.self) { try source.rows(using: data.preprocessing).examples }
     }
 
     @Test func filesWithoutNamesMayLeaveOutTheLabel() throws {
@@ -43,10 +43,10 @@ import Testing
         let data = try folder.load("1,a,5\n2,b,6\n", "label: 1")
         let source = try folder.source("{format: 'csv', path: 't.csv', label: 1}")
         try folder.write("t.csv", "3,7\n4,8\n")
-        #expect(try source.examples(using: data.preprocessing).examples.numbers == [3, 7, 4, 8])
+        #expect(try source.rows(using: data.preprocessing).examples.numbers == [3, 7, 4, 8])
         try folder.write("t.csv", "3,7\n4,x\n")
         let failure = #expect(throws: ConfigurationError.self) {
-            try source.examples(using: data.preprocessing).examples
+            try source.rows(using: data.preprocessing).examples
         }
         #expect(failure?.problem.contains("line 2, column 2 (2): \"x\"") == true)
     }
@@ -58,7 +58,7 @@ import Testing
         let source = try folder.source("{format: 'csv', path: 't.csv', \(keys)}")
         try folder.write("t.csv", "c,0\n")
         let failure = #expect(throws: ConfigurationError.self) {
-            try source.examples(using: data.preprocessing).examples
+            try source.rows(using: data.preprocessing).examples
         }
         #expect(failure?.problem.contains("the category \"c\"") == true)
     }

@@ -19,7 +19,8 @@ import Testing
         let folder = try InputFolder()
         try folder.write("t.csv", text)
         let source = try folder.source("{format: 'csv', path: 't.csv', \(keys)}")
-        let (examples, passedOver) = try source.examples(using: schema(), requiresLabel: requiresLabel)
+        let rows = try source.rows(using: schema(), .init(requiresLabel: requiresLabel))
+        let (examples, passedOver) = (rows.examples, rows.passedOver)
         return (examples.numbers, examples.classes, passedOver)
     }
 

@@ -146,7 +146,7 @@ extension Examples {
         let table = try folder.source("{format: 'table', path: 't.txt', label: 2}").load(seed: 1)
         #expect(table.train.numbers == [1, 2, 3, 4])
         let arff =
-            "% note\n@relation r\n@ATTRIBUTE \"a b\" numeric\n@attribute c\n@attribute 'k' {x,y}\n@DATA\n% c\n1,'x',0\n2,'y',1\n"
+            "% note\n@relation r\n@ATTRIBUTE \"a b\" numeric\n@attribute c {x,y}\n@attribute 'k'\n@DATA\n% c\n1,'x',0\n2,'y',1\n"
         try folder.write("t.arff", arff)
         let data = try folder.source(
             "{format: 'arff', path: 't.arff', label: 'k', categorical: {c: 'one_hot'}}"

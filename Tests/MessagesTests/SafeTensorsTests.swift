@@ -68,7 +68,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "[]", "{\"a\":1}", "{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}",
+        "[]", "{\"a\":1}", "{\"a\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+        "{\"a\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}",
@@ -81,6 +82,30 @@ import Testing
     ])
     func refusesMalformedHeaders(header: String) {
         #expect(throws: SafeTensorsError.self) { try read(file(header: header, data: [0, 0, 0, 0])) }
+    }
+
+    /// 1, -2, 0.5 and the largest half: exact in every type.
+    @Test(
+        arguments: [
+            ("F16", [0x00, 0x3C, 0x00, 0xC0, 0x00, 0x38, 0xFF, 0x7B], 65504),
+            ("BF16", [0x80, 0x3F, 0x00, 0xC0, 0x00, 0x3F, 0x7F, 0x47], 65280),
+        ] as [(String, [UInt8], Float)])
+    func halvesAreRead(kind: String, data: [UInt8], last: Float) throws {
+        let bytes = file(
+            header: "{\"a\":{\"dtype\":\"\(kind)\",\"shape\":[2,2],\"data_offsets\":[0,8]}}", data: data)
+        let tensor = try read(bytes).tensors[0]
+        #expect(tensor.values == [1, -2, 0.5, last] && tensor.shape == [2, 2])
+    }
+
+    @Test func otherTypesArePassedOverWhereAskedFor() throws {
+        let bytes = file(
+            header:
+                "{\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
+            data: [UInt8](repeating: 0, count: 12))
+        #expect(throws: SafeTensorsError.self) { try read(bytes) }
+        let found = try bytes.withUnsafeBytes { try SafeTensors(decoding: $0, passesOverOthers: true) }
+        #expect(found.tensors.map(\.name) == ["a"])
+        #expect(found.passedOver == [.init(name: "n", type: "I64")])
     }
 
     @Test func refusesAnAbsurdHeaderLength() {

@@ -82,7 +82,7 @@ extension Expiry {
 extension ServerSetup {
     /// What an operator should think about before serving, one line each.
     var warnings: [String] {
-        var warnings = plan.warnings
+        var warnings = dataWarnings + plan.warnings
         if configuration.adminTokens == nil {
             warnings.append("server.admin_tokens is missing: nobody can see or steer the run")
         }

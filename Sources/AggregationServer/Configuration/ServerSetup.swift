@@ -23,6 +23,8 @@ package struct ServerSetup: Sendable {
     /// A loss on the hold-out above which training has diverged: a thousand times that of a model that knows nothing.
     /// Infinite where there is no hold-out.
     let divergedLoss: Double
+    /// What should be thought about in the server's own data, one line each.
+    let dataWarnings: [String]
 
     /// Loads the data and resolves the plan. Throws for the first thing that is not right.
     package init(_ configuration: ServerConfiguration) throws {
@@ -30,6 +32,7 @@ package struct ServerSetup: Sendable {
         let data = try ServerData(configuration)
         let model = try Model(configuration.task.model, inputShape: data.inputShape)
         loss = try data.loss(configuration.task, model)
+        dataWarnings = data.warnings
         plan = try TaskPlan(configuration.task, model: model, population: configuration.population)
         taskText = Self.resolved(configuration.taskSection, plan).text()
         taskDigest = try SHA256.text(of: Array(taskText.utf8))
@@ -84,6 +87,7 @@ private struct ServerData {
     let holdout: Examples?
     let preprocessing: JSONValue
     var labelName: String?
+    private(set) var warnings: [String] = []
     private let targets: Examples.Targets?
 
     init(_ configuration: ServerConfiguration) throws {
@@ -111,6 +115,7 @@ private struct ServerData {
         targets = dataset.train.targets
         preprocessing = dataset.preprocessing.json
         labelName = dataset.labelName
+        warnings = dataset.warnings
     }
 
     func loss(_ task: TaskConfiguration, _ model: Model) throws -> any Loss {

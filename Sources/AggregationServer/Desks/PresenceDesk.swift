@@ -36,6 +36,8 @@ final class PresenceDesk {
     private let roundEpsilons: (released: Double, server: Double?)
     private var held: [UInt64: HeldCheckIn] = [:]
     private var nextHold: UInt64 = 0
+    /// Each agent's newest check-in that was held, and how often another was held still when it came.
+    private var newest: [Int: (hold: UInt64, doubled: Int)] = [:]
     /// Since when the run has been finished here, and the agents that have been told.
     private var finishedAt: Double?
     private var toldFinished: Set<Int> = []
@@ -119,12 +121,30 @@ final class PresenceDesk {
         }
         nextHold += 1
         let hold = nextHold
+        noteDouble(client, hold)
         held[hold] = HeldCheckIn(
             client: client, lastRound: lastRound, responder: responder,
             expires: context.now + Double(request.waitSeconds))
         responder.onDisconnect { [gone] in gone(hold) }
         showHeld()
     }
+
+    /// Says once when check-ins of one agent wait beside each other again and again. A line that broke leaves one behind
+    /// for a while; two hosts with one certificate do so for good.
+    private func noteDouble(_ client: Int, _ hold: UInt64) {
+        let before = newest[client]
+        let isDoubled = before.map { held[$0.hold] != nil } ?? false
+        let doubled = (before?.doubled ?? 0) + (isDoubled ? 1 : 0)
+        newest[client] = (hold, doubled)
+        guard isDoubled, doubled == Self.doublesSaid else { return }
+        context.log.warning(
+            "an agent checks in twice at a time: is its certificate on two hosts? Each round then counts one of them only;"
+                + " give every host a certificate of its own",
+            ["agent": .text(roster.name(of: client) ?? "\(client)")])
+    }
+
+    /// Doubled check-ins after which it is said.
+    private static let doublesSaid = 3
 
     /// The agent's place in the roster; nil when it was turned away.
     private func place(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) -> Int? {

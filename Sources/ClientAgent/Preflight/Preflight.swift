@@ -153,6 +153,7 @@ package struct Preflight {
         let dataset = try source.load(seed: 0)
         let skipped = dataset.skippedRows > 0 ? ", \(dataset.skippedRows) rows left out" : ""
         return "\(dataset.train.count) examples of \(dataset.train.featureCount) features\(skipped)"
+            + dataset.warnings.map { "; \($0)" }.joined()
     }
 
     private func conditions() throws -> String {

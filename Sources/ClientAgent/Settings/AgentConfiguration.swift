@@ -55,7 +55,12 @@ package struct AgentConfiguration: Sendable {
         server = try ServerURL.endpoint(root, "server")
         proxy = try root.string("proxy").map { text in
             guard let proxy = SocketEndpoint(text) else {
-                throw root.error("proxy", "must be \"host:port\", not \"\(text)\"")
+                // A password in it is not repeated.
+                throw root.error(
+                    "proxy",
+                    text.contains("@")
+                        ? "must be \"host:port\": names and passwords are not given to proxies here"
+                        : "must be \"host:port\", not \"\(text)\"")
             }
             return proxy
         }

@@ -15,6 +15,7 @@ package final class BuiltInTrainer: RoundTrainer {
     /// The owner's log.
     private let log: Logger?
     private var saidPassedOver: [String] = []
+    private var saidWarnings: Set<String> = []
     private var loaded: (preprocessing: Preprocessing?, examples: Examples, indices: [Int32])?
     /// The buffers of one task, by the task's digest.
     private var prepared: (task: String, work: ClientTraining)?
@@ -82,12 +83,16 @@ package final class BuiltInTrainer: RoundTrainer {
         if let loaded, loaded.preprocessing == job.preprocessing { return (loaded.examples, loaded.indices) }
         loaded = nil
         guard let schema = job.preprocessing else { throw TaskWithoutSchema() }
-        let (examples, passedOver) = try source.examples(using: schema, requiresLabel: true)
+        let rows = try source.rows(using: schema, .init(requiresLabel: true))
+        let (examples, passedOver) = (rows.examples, rows.passedOver)
         if !passedOver.isEmpty, passedOver != saidPassedOver {
             saidPassedOver = passedOver
             log?.info(
                 "columns that the task does not know are left out",
                 ["columns": .text(passedOver.prefix(20).joined(separator: ", "))])
+        }
+        for warning in rows.warnings where saidWarnings.insert(warning).inserted {
+            log?.warning("\(warning)")
         }
         let indices = Array(0..<Int32(examples.count))
         loaded = (job.preprocessing, examples, indices)

@@ -8,7 +8,7 @@ struct ImageLoader {
     let split: Split
     let folder: String
 
-    /// See ``DataSource/load(seed:preprocessing:)``.
+    /// See ``DataSource/load(seed:preprocessing:keep:requiresLabel:)``.
     func load(seed: UInt64, preprocessing: Preprocessing?) throws -> Dataset {
         let files = try trainFiles()
         let table = try ImageTable(images: files.images, labels: files.labels)
@@ -18,7 +18,10 @@ struct ImageLoader {
             throw ConfigurationError(
                 path: files.images, problem: "has a test part of its own, so split.test must go")
         }
-        let parts = try split.parts(count: table.count, labels: table.labels, seed: seed, path: files.images)
+        let natural = try naturalGroups(count: table.count)
+        let parts = try split.parts(
+            count: table.count, labels: table.labels, groups: natural?.numbers, seed: seed, path: files.images
+        )
         let names = options.classNames ?? preprocessing?.classNames ?? Self.classNames(table)
         try table.checkLabels(below: names.count, file: files.labels)
         if let testTable, let testFiles {
@@ -38,7 +41,8 @@ struct ImageLoader {
             try testTable.map { try examples($0, Array(0..<Int32($0.count))) } ?? examples(table, parts.test)
         // With a test part of its own, a fold that is held out validates.
         let held = testTable == nil ? parts.validation : (parts.validation + parts.test).sorted()
-        let (groups, groupNames) = try groups(count: table.count, rows: parts.train)
+        let (groups, groupNames) = Dataset.compact(
+            groups: natural?.numbers ?? [], names: natural?.names ?? [], rows: parts.train)
         return Dataset(
             train: train, validation: try examples(table, held), test: test, classNames: names,
             featureNames: [],
@@ -46,7 +50,7 @@ struct ImageLoader {
             preprocessing: .images(center: center, scale: scale, classNames: names), skippedRows: 0)
     }
 
-    /// See ``DataSource/examples(using:testPart:)``.
+    /// See ``DataSource/rows(using:_:)``.
     func examples(using preprocessing: Preprocessing, testPart: Bool) throws -> Examples {
         var files = try trainFiles()
         if testPart, let test = try testFiles(trainImages: files.images) { files = test }
@@ -129,8 +133,9 @@ struct ImageLoader {
         }
     }
 
-    private func groups(count: Int, rows: [Int32]) throws -> (groups: [Int32], names: [String]) {
-        guard let wanted = options.groups else { return ([], []) }
+    /// The natural client of each training image and the clients' names; nil where the options name none.
+    private func naturalGroups(count: Int) throws -> (numbers: [Int32], names: [String])? {
+        guard let wanted = options.groups else { return nil }
         let path = InputFile.resolve(wanted.path, folder: folder)
         guard let found = existing(path) else { throw InputFile.missing(path) }
         let file = try IDXFile(contentsOf: found)
@@ -148,6 +153,6 @@ struct ImageLoader {
         }
         var names = RawTable.Vocabulary()
         let numbers = file.column(wanted.column).map { names.number(of: "\($0)") }
-        return Dataset.compact(groups: numbers, names: names.texts, rows: rows)
+        return (numbers, names.texts)
     }
 }

@@ -2,8 +2,12 @@ internal import Compute
 package import Configuration
 internal import Glibc
 
-/// Label skew: every client draws its own class proportions p ~ Dir(alpha) (Hsu, Qi and Brown 2019, section 3) and
-/// then its rows class by class with these odds. Client sizes stay equal to within one row.
+/// Label skew: every client draws its own class proportions around the shares that the classes have in the data (Hsu, Qi
+/// and Brown 2019, section 3: q ~ Dir(a p) for prior shares p) and then its rows class by class with these odds. Client
+/// sizes stay equal to within one row.
+///
+/// `alpha` is stated for a class of average share: of K classes one with share p has the parameter `alpha` K p, so that
+/// a = `alpha` K, and balanced classes have `alpha` each.
 ///
 /// Without replacement a class that is used up drops out and the others' odds are renormalised.
 package struct DirichletPartitioner: Partitioner {
@@ -32,10 +36,11 @@ package struct DirichletPartitioner: Partitioner {
         var generator = SeededGenerator(seed: seed, purpose: .partition)
         var pools = ClassPools(labels: labels, classCount: subject.classCount)
         pools.shuffle(using: &generator)
+        let shapes = Self.shapes(labels: labels, classCount: subject.classCount, alpha: alpha)
         var rows: [Int32] = []
         rows.reserveCapacity(sizes.reduce(0, +))
         for size in sizes {
-            let odds = Self.proportions(count: subject.classCount, alpha: alpha, using: &generator)
+            let odds = Self.proportions(shapes: shapes, using: &generator)
             for _ in 0..<size {
                 let chosen = pools.chooseClass(odds: odds, using: &generator)
                 rows.append(
@@ -45,10 +50,19 @@ package struct DirichletPartitioner: Partitioner {
         return Partition(rows: rows, sizes: sizes)
     }
 
-    /// A draw from the symmetric Dirichlet distribution: gamma variates, normalised in logarithms so that a small
-    /// alpha does not underflow to no proportion at all.
-    static func proportions(count: Int, alpha: Double, using generator: inout SeededGenerator) -> [Double] {
-        let logs = (0..<count).map { _ in logGamma(shape: alpha, using: &generator) }
+    /// The parameter of each class: `alpha` times its share among the rows, over the average share. 0 for a class
+    /// without rows.
+    static func shapes(labels: [Int32], classCount: Int, alpha: Double) -> [Double] {
+        var counts = [Int](repeating: 0, count: classCount)
+        for label in labels { counts[Int(label)] += 1 }
+        // Balanced classes have exactly `alpha`: a quotient of equal numbers is 1.
+        return counts.map { alpha * (Double($0 * classCount) / Double(labels.count)) }
+    }
+
+    /// A draw from the Dirichlet distribution with these parameters: gamma variates, normalised in logarithms so that a
+    /// small parameter does not underflow to no proportion at all. A parameter of 0 has proportion 0.
+    static func proportions(shapes: [Double], using generator: inout SeededGenerator) -> [Double] {
+        let logs = shapes.map { $0 > 0 ? logGamma(shape: $0, using: &generator) : -.infinity }
         let largest = logs.max() ?? 0
         let weights = logs.map { exp($0 - largest) }
         let total = weights.reduce(0, +)

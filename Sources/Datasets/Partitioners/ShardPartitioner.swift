@@ -4,7 +4,7 @@ package import Configuration
 /// The pathological label skew of McMahan et al. 2017 (section 3): rows sorted by class, cut into equal shards,
 /// `shards_per_client` of them dealt to each client, so that most clients know only that many classes.
 ///
-/// With replacement each client draws from that many different classes instead.
+/// With replacement each client draws from that many different classes instead, a class the more often the larger it is.
 package struct ShardPartitioner: Partitioner {
     private let shardsPerClient: Int
     private let sizes: ClientSizes
@@ -53,12 +53,34 @@ package struct ShardPartitioner: Partitioner {
         let pools = ClassPools(labels: labels, classCount: subject.classCount)
         let present = Set(labels).sorted().map { Int($0) }
         let wanted = min(shardsPerClient, present.count)
+        var counts = [Int](repeating: 0, count: subject.classCount)
+        for label in labels { counts[Int(label)] += 1 }
+        let isBalanced = present.allSatisfy { counts[$0] == counts[present[0]] }
         var rows: [Int32] = []
         rows.reserveCapacity(sizes.reduce(0, +))
         for size in sizes {
-            let classes = Array(present.shuffled(using: &generator)[..<wanted])
+            // Of balanced classes any choice is as likely as another.
+            let classes =
+                isBalanced
+                ? Array(present.shuffled(using: &generator)[..<wanted])
+                : Self.choose(wanted, of: present, counts: counts, using: &generator)
             for index in 0..<size { rows.append(pools.sample(classes[index % wanted], using: &generator)) }
         }
         return Partition(rows: rows, sizes: sizes)
+    }
+
+    /// Different classes, drawn one after the other by their numbers of rows, as shards of sorted rows would be met.
+    private static func choose(
+        _ wanted: Int, of present: [Int], counts: [Int], using generator: inout SeededGenerator
+    ) -> [Int] {
+        var left = present
+        return (0..<wanted).map { _ in
+            var place = generator.index(below: left.reduce(0) { $0 + counts[$1] })
+            let chosen = left.firstIndex { index in
+                place -= counts[index]
+                return place < 0
+            }
+            return left.remove(at: chosen ?? left.count - 1)
+        }
     }
 }

@@ -10,6 +10,10 @@ extension ColumnLayout {
         var labelName: String?
         /// Whether a label that is not named may be missing altogether.
         var isLabelOptional = true
+        /// Whether a row may lack its label, or have one that the model does not know.
+        var toleratesLabels = false
+        /// Whether rows are told apart by the group that the options name.
+        var readsGroups = false
 
         var columnCount: Int { schema.sourceColumnCount }
         var labelPlace: Int? { schema.labelPlace }
@@ -21,12 +25,13 @@ extension ColumnLayout {
     init(
         names: [String], areNamed: Bool, expectation: Expectation, options: TableOptions, file: String
     ) throws {
-        try Self.refuseRepeated(names, file: file)
         let schema = expectation.schema
+        let concerned = Set(schema.columns.map(\.name) + [expectation.labelName].compactMap(\.self))
+        try Self.refuseRepeated(names, concerned: concerned, file: file)
         var roles = [Role](repeating: .ignored, count: names.count)
         var features: [RawTable.Column] = []
         var counts = (numeric: 0, categorical: 0)
-        let places = Dictionary(uniqueKeysWithValues: zip(names, names.indices))
+        let places = Dictionary(zip(names, names.indices)) { first, _ in first }
         for column in schema.columns {
             guard let place = places[column.name] else {
                 throw Self.missing(column.name, among: names, areNamed: areNamed, file: file)
@@ -56,6 +61,15 @@ extension ColumnLayout {
             names: names, areNamed: areNamed, roles: roles, expectation: expectation, options: options,
             file: file)
         if let label { roles[label] = .label }
+        if expectation.readsGroups, let group = options.groupColumn {
+            let place = try group.resolve(among: names, file: file)
+            guard roles[place] == .ignored else {
+                throw ConfigurationError(
+                    path: file,
+                    problem: "column \"\(names[place])\" cannot be the group: the model was trained on it")
+            }
+            roles[place] = .group
+        }
         try self.init(
             names: names, roles: roles, features: features, labelPlace: label, options: options, file: file)
     }

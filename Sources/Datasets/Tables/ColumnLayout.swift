@@ -23,8 +23,11 @@ struct ColumnLayout: Sendable {
     var numericCount: Int { features.count { if case .numeric = $0.kind { true } else { false } } }
     var categoricalCount: Int { features.count - numericCount }
 
-    /// Gives every column of `file` its part. Without `requiresLabel` the label column may be absent.
-    init(names: [String], options: TableOptions, requiresLabel: Bool, file: String) throws {
+    /// Gives every column of `file` its part. Without `requiresLabel` the label column may be absent. The columns at the
+    /// places `empty` have neither name nor value and no part.
+    init(
+        names: [String], options: TableOptions, requiresLabel: Bool, empty: Set<Int> = [], file: String
+    ) throws {
         try Self.refuseRepeated(names, file: file)
         let label = try Self.label(names: names, options: options, required: requiresLabel, file: file)
         var group: Int?
@@ -40,8 +43,9 @@ struct ColumnLayout: Sendable {
                 path: file,
                 problem: "column \"\(names[both])\" cannot be a feature: it is the label or the group")
         }
-        let isFeature = Set(chosen ?? Array(names.indices)).subtracting(ignored).subtracting(
-            [label, group].compactMap(\.self))
+        let isFeature = Set(chosen ?? Array(names.indices)).subtracting(ignored).subtracting(empty)
+            .subtracting(
+                [label, group].compactMap(\.self))
         var roles = [Role](repeating: .ignored, count: names.count)
         var features: [RawTable.Column] = []
         var counts = (numeric: 0, categorical: 0)
@@ -83,10 +87,10 @@ struct ColumnLayout: Sendable {
         self.labelPlace = labelPlace
     }
 
-    /// Throws ``ConfigurationError`` where two columns have one name.
-    static func refuseRepeated(_ names: [String], file: String) throws {
-        guard let twice = Dictionary(grouping: names, by: \.self).filter({ $0.value.count > 1 }).keys.min()
-        else { return }
+    /// Throws ``ConfigurationError`` where two columns have one name; of `concerned` only where these are given.
+    static func refuseRepeated(_ names: [String], concerned: Set<String>? = nil, file: String) throws {
+        let repeated = Dictionary(grouping: names, by: \.self).filter { $0.value.count > 1 }.keys
+        guard let twice = repeated.filter({ concerned?.contains($0) ?? true }).min() else { return }
         throw ConfigurationError(path: file, problem: "names the column \(BadRows.show(twice)) twice")
     }
 

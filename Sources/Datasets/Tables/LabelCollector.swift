@@ -5,9 +5,9 @@ struct LabelCollector {
     /// Without a stated task, more distinct whole numbers than this are values to predict, not classes.
     static let automaticClassLimit = 100
 
-    private let rule: LabelRule
+    private var rule: LabelRule
     private let task: TableOptions.Task?
-    private let fixed: [String: Int32]
+    private var fixed: [String: Int32] = [:]
     private var vocabulary = RawTable.Vocabulary()
     private var codes: [Int32] = []
     private var values: [Float] = []
@@ -19,11 +19,22 @@ struct LabelCollector {
     init(rule: LabelRule, task: TableOptions.Task?) {
         self.rule = rule
         self.task = task
-        if case .fixed(let names) = rule {
-            fixed = Dictionary(uniqueKeysWithValues: zip(names, names.indices.map { Int32($0) }))
-        } else {
-            fixed = [:]
+        if case .fixed(let names) = rule { fix(names) }
+    }
+
+    private mutating func fix(_ names: [String]) {
+        rule = .fixed(names)
+        fixed = Dictionary(zip(names, names.indices.map { Int32($0) })) { first, _ in first }
+    }
+
+    /// Takes classes that the file itself declares, in its order, unless the options say what labels mean, or labels
+    /// were read without such a declaration.
+    mutating func adopt(declared names: [String]) {
+        let names = names.map(LabelRule.canonical)
+        guard rule == .automatic, task != .regression, count == 0, Set(names).count == names.count else {
+            return
         }
+        fix(names)
     }
 
     /// Number of labels kept.

@@ -55,6 +55,8 @@ struct RawTable: Sendable {
     /// Natural client of each row, empty without `group`; names in the order in which they came.
     var groups: [Int32] = []
     var groupNames = Vocabulary()
+    /// Texts of the columns that are kept beside what is learnt: per column one a row.
+    var kept: [[String]] = []
     /// Rows left out because they were bad or, with `on_missing: "drop"`, incomplete.
     var skippedRows = 0
 }

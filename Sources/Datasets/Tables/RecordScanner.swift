@@ -20,10 +20,13 @@ struct RecordScanner {
         var quoted: Bool
     }
 
+    /// Comma-separated records as RFC 4180 has them.
+    static let commas = Syntax(delimiter: UInt8(ascii: ","), quote: UInt8(ascii: "\""), comment: nil)
+
     /// Most fields of one record.
     static let fieldLimit = 1 << 20
 
-    private let bytes: UnsafeBufferPointer<UInt8>
+    let bytes: UnsafeBufferPointer<UInt8>
     private let syntax: Syntax
     private var position: Int
     private var line = 1
@@ -76,6 +79,15 @@ struct RecordScanner {
     /// The bytes of a field as they stand, doubled quotes included.
     func raw(_ field: Field) -> UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(rebasing: bytes[field.start..<field.end])
+    }
+
+    /// The text of a field, doubled quotes made single; nil where it is not UTF-8.
+    func validText(_ field: Field) -> String? {
+        let raw = raw(field)
+        if raw.allSatisfy({ $0 < 0x80 }) || String(validating: raw, as: UTF8.self) != nil {
+            return text(field)
+        }
+        return nil
     }
 
     /// The text of a field, doubled quotes made single, invalid UTF-8 replaced.

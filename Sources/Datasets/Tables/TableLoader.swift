@@ -7,22 +7,27 @@ struct TableLoader {
     let split: Split
     let folder: String
 
-    /// See ``DataSource/load(seed:preprocessing:)``.
-    func load(seed: UInt64, preprocessing: Preprocessing?) throws -> Dataset {
+    /// See ``DataSource/load(seed:preprocessing:keep:requiresLabel:)``.
+    func load(
+        seed: UInt64, preprocessing: Preprocessing?, keep: [ColumnReference] = [], requiresLabel: Bool = true
+    ) throws -> Dataset {
         let file = InputFile.resolve(options.path, folder: folder)
         var options = options
-        var expectation: ColumnLayout.Expectation?
+        var wishes = TableReader.Wishes(requiresLabel: requiresLabel, keep: keep)
         if case .table(let schema)? = preprocessing {
             options.features = nil
             try Self.align(&options, with: schema, file: file)
-            expectation = ColumnLayout.Expectation(schema: schema, isLabelOptional: false)
+            wishes.expectation = ColumnLayout.Expectation(
+                schema: schema, isLabelOptional: false, readsGroups: true)
         }
-        var reader = TableReader(options: options, requiresLabel: true, expectation: expectation)
-        for name in try InputFile.expand(options.path, folder: folder) { try reader.read(file: name) }
+        let files = try InputFile.expand(options.path, folder: folder)
+        let testFiles = try options.testPath.map { try InputFile.expand($0, folder: folder) } ?? []
+        wishes.hasOtherFiles = files.count + testFiles.count > 1
+        var reader = TableReader(options: options, wishes: wishes)
+        for name in files { try reader.read(file: name) }
         let trainCount = reader.rowCount
-        if let testPath = options.testPath {
-            for name in try InputFile.expand(testPath, folder: folder) { try reader.read(file: name) }
-        }
+        for name in testFiles { try reader.read(file: name, isTest: true) }
+        let warnings = reader.warnings
         let table = try reader.finish()
         guard table.rowCount <= Int(Int32.max) else {
             throw ConfigurationError(path: file, problem: "has too many rows")
@@ -41,33 +46,49 @@ struct TableLoader {
         }
         let (groups, groupNames) = Dataset.compact(
             groups: table.groups, names: table.groupNames.texts, rows: parts.train)
-        return Dataset(
+        var dataset = Dataset(
             train: try fitted.transform(table, rows: parts.train, shape: options.shape, file: file),
             validation: try examples(parts.validation), test: try examples(parts.test),
             classNames: fitted.classNames, featureNames: fitted.featureNames, labelName: table.labelName,
             trainGroups: groups,
             groupNames: groupNames, preprocessing: .table(fitted), skippedRows: table.skippedRows)
+        dataset.warnings = warnings
+        dataset.kept.train = Self.kept(table, rows: parts.train)
+        dataset.kept.test = Self.kept(table, rows: parts.test)
+        return dataset
     }
 
-    /// See ``DataSource/examples(using:testPart:labelName:requiresLabel:)``.
-    func examples(
-        using schema: TablePreprocessing, testPart: Bool, labelName: String?, requiresLabel: Bool
-    ) throws -> (examples: Examples, passedOver: [String]) {
-        let path = testPart ? options.testPath ?? options.path : options.path
+    /// See ``DataSource/rows(using:_:)``.
+    func rows(using schema: TablePreprocessing, _ use: DataSource.Use) throws -> DataSource.Rows {
+        let path = use.testPart ? options.testPath ?? options.path : options.path
         let file = InputFile.resolve(path, folder: folder)
         var options = options
         options.features = nil
         if options.group == .file { options.group = nil }
         try Self.align(&options, with: schema, file: file)
         let expectation = ColumnLayout.Expectation(
-            schema: schema, labelName: labelName, isLabelOptional: !requiresLabel)
-        var reader = TableReader(options: options, requiresLabel: requiresLabel, expectation: expectation)
-        for name in try InputFile.expand(path, folder: folder) { try reader.read(file: name) }
-        let passedOver = reader.passedOver
+            schema: schema, labelName: use.labelName, isLabelOptional: !use.requiresLabel,
+            toleratesLabels: use.toleratesLabels)
+        let files = try InputFile.expand(path, folder: folder)
+        var reader = TableReader(
+            options: options,
+            wishes: .init(
+                requiresLabel: use.requiresLabel, expectation: expectation, keep: use.keep,
+                hasOtherFiles: files.count > 1))
+        for name in files { try reader.read(file: name, isTest: use.testPart && options.testPath != nil) }
+        let (passedOver, warnings) = (reader.passedOver, reader.warnings)
         let table = try reader.finish()
-        let examples = try schema.transform(
-            table, rows: Array(0..<Int32(table.rowCount)), shape: options.shape, file: file)
-        return (examples, passedOver)
+        let rows = Array(0..<Int32(table.rowCount))
+        let examples = try schema.transform(table, rows: rows, shape: options.shape, file: file)
+        return DataSource.Rows(
+            examples: examples, passedOver: passedOver, warnings: warnings, kept: Self.kept(table, rows: rows)
+        )
+    }
+
+    /// The kept texts of the chosen rows, row by row.
+    private static func kept(_ table: RawTable, rows: [Int32]) -> [[String]] {
+        guard !table.kept.isEmpty else { return [] }
+        return rows.map { row in table.kept.map { $0[Int(row)] } }
     }
 
     /// Makes labels and missing values mean what they meant in training: classes by their names and numbers there, never
@@ -104,8 +125,11 @@ struct TableLoader {
         guard options.testPath == nil || split.test == 0 else {
             throw ConfigurationError(path: options.path, problem: "has a test_path, so split.test must go")
         }
-        return try split.parts(count: trainCount, labels: labels, seed: seed, path: options.path)
-            .withTest(trainCount..<table.rowCount)
+        let groups = table.groups.isEmpty ? nil : Array(table.groups[..<trainCount])
+        return try split.parts(
+            count: trainCount, labels: labels, groups: groups, seed: seed, path: options.path
+        )
+        .withTest(trainCount..<table.rowCount)
     }
 
     private func check(_ table: RawTable, against fitted: TablePreprocessing, file: String) throws {

@@ -12,13 +12,16 @@ extension TableOptions {
         try readSyntax(section)
         try readColumns(section)
         try readMissing(section)
-        try readLabels(section)
         if let rule = section.value("normalize") {
             normalize = try NormalizationRule(rule, path: section.path + ".normalize")
+        }
+        if let rule = section.value("normalize_label") {
+            normalizeLabel = try NormalizationRule(rule, path: section.path + ".normalize_label")
         }
         normalizeColumn = try Self.members(section, "normalize_columns") {
             try NormalizationRule($0, path: $1)
         }
+        try readLabels(section)
         onBadRow = try section.choice("on_bad_row", of: OnBadRow.self) ?? .error
         shape = try Self.shape(section)
     }
@@ -45,20 +48,60 @@ extension TableOptions {
             syntax.delimiter = delimiter
         }
         if format != .table, let quote = try Self.byte(section, "quote") { syntax.quote = quote }
-        guard syntax.delimiter != syntax.quote || syntax.quote == nil else {
-            throw section.error("quote", "must differ from the delimiter")
+        if format != .arff, let comment = try Self.byte(section, "comment") { syntax.comment = comment }
+        let marks = [syntax.delimiter, syntax.quote, syntax.comment].compactMap(\.self)
+        guard Set(marks).count == marks.count else {
+            throw section.error(
+                syntax.comment == nil ? "quote" : "comment", "must differ from the delimiter and the quote")
         }
+        try readNumbers(section)
+        encoding = try TextEncoding.read(section) ?? .utf8
         header = format == .csv ? .automatic : .absent
         switch format == .arff ? nil : section.value("header") {
         case nil, .string("auto"): break
         case .bool(let present): header = present ? .present : .absent
         case let other?: throw section.error("header", "must be true, false or \"auto\", not \(other.text())")
         }
-        skipLines = try section.integer("skip_lines", in: 0...1_000_000) ?? 0
+        skippedLines = try Self.skippedLines(section)
         columnNames = try Self.strings(section, "column_names")
         if let names = columnNames, Set(names).count != names.count {
             throw section.error("column_names", "names a column twice")
         }
+    }
+
+    private mutating func readNumbers(_ section: Section) throws {
+        if let decimal = try section.string("decimal") {
+            guard decimal == "," || decimal == ".", let byte = decimal.utf8.first else {
+                throw section.error("decimal", "must be \".\" or \",\"")
+            }
+            numbers.decimal = byte
+        }
+        guard let mark = try Self.byte(section, "thousands") else { return }
+        let isOfNumbers = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(mark) || "+-eE".utf8.contains(mark)
+        guard mark != numbers.decimal, !isOfNumbers else {
+            throw section.error(
+                "thousands", "must be the character between groups of digits, other than decimal")
+        }
+        guard mark != UInt8(ascii: " ") || format != .table else {
+            throw section.error("thousands", "cannot be a blank, which ends a field of this format")
+        }
+        numbers.thousands = mark
+    }
+
+    /// A number for all files, or `{ train, test }`.
+    private static func skippedLines(_ section: Section) throws -> SkippedLines {
+        let range = 0...1_000_000
+        guard case .object? = section.value("skip_lines"), let parts = try section.section("skip_lines")
+        else {
+            let count = try section.integer("skip_lines", in: range) ?? 0
+            return SkippedLines(train: count, test: count)
+        }
+        let lines = SkippedLines(
+            train: try parts.integer("train", in: range) ?? 0,
+            test: try parts.integer("test", in: range) ?? 0,
+            isByPart: true)
+        try parts.finish()
+        return lines
     }
 
     private mutating func readColumns(_ section: Section) throws {
@@ -104,6 +147,9 @@ extension TableOptions {
         label = try section.value("label").map { try ColumnReference($0, path: section.path + ".label") }
         task = try section.choice("task", of: Task.self)
         labels = try LabelRule(section)
+        if normalizeLabel != .none, labels != .automatic || task == .classification {
+            throw section.error("normalize_label", "scales values to predict, but the labels are classes")
+        }
         if task == .regression && labels != .automatic {
             throw section.error(
                 "task", "is regression, so classes, label_map and label_threshold do not apply")

@@ -19,6 +19,13 @@ struct TableOptions: Sendable {
         /// The category's number; in the given order, or sorted where that is nil.
         case ordinal(order: [String]?)
     }
+    /// Lines to pass over at the start of each file of a part.
+    struct SkippedLines: Equatable, Sendable {
+        var train = 0
+        var test = 0
+        /// Whether both were said by name; one number for all files must not cost a file a row.
+        var isByPart = false
+    }
     /// Natural clients.
     enum Group: Equatable, Sendable {
         case file
@@ -30,8 +37,10 @@ struct TableOptions: Sendable {
     var testPath: String?
     var label: ColumnReference?
     var header = Header.automatic
-    var syntax = RecordScanner.Syntax(delimiter: UInt8(ascii: ","), quote: UInt8(ascii: "\""), comment: nil)
-    var skipLines = 0
+    var syntax = RecordScanner.commas
+    var encoding = TextEncoding.utf8
+    var numbers = NumberSyntax.plain
+    var skippedLines = SkippedLines()
     var columnNames: [String]?
     var features: [ColumnReference]?
     var ignored: [ColumnReference] = []
@@ -49,6 +58,8 @@ struct TableOptions: Sendable {
         if case .column(let reference) = group { reference } else { nil }
     }
     var normalize = NormalizationRule.none
+    /// How values to predict are scaled.
+    var normalizeLabel = NormalizationRule.none
     var normalizeColumn: [ColumnReference: NormalizationRule] = [:]
     var unknownCategory = UnknownCategory.zero
     var shape: [Int]?

@@ -26,7 +26,12 @@ extension TablePreprocessing {
         case .none: targets = .values([], width: 0)
         case .classes(let codes, let names):
             targets = .classes(rows.map { codes[Int($0)] }, count: names.count)
-        case .values(let values): targets = .values(rows.map { values[Int($0)] }, width: 1)
+        case .values(let values):
+            let chosen = rows.map { values[Int($0)] }
+            targets = .values(
+                target.map { target in chosen.map { Float((Double($0) - target.center) / target.scale) } }
+                    ?? chosen,
+                width: 1)
         }
         return Examples(count: rows.count, featureShape: shape, features: .floats(features), targets: targets)
     }

@@ -35,17 +35,23 @@ package struct TablePreprocessing: Equatable, Sendable {
     /// Columns of the file that was read for training, and the place of its label.
     let sourceColumnCount: Int
     let labelPlace: Int?
+    /// The scale on which values to predict are learnt; nil where they are learnt as they are.
+    var target: TargetScale?
 
     /// Names of the features in their order.
     package var featureNames: [String] { columns.flatMap(\.featureNames) }
 
     /// As JSON.
     package var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "kind": .string("table"), "unknown_category": .string(unknownCategory.rawValue),
             "classes": .array(classNames.map { .string($0) }), "source_columns": .integer(sourceColumnCount),
             "label_column": labelPlace.map { .integer($0) } ?? .null, "columns": .array(columns.map(\.json)),
-        ])
+        ]
+        if let target {
+            members["target"] = .object(["center": .number(target.center), "scale": .number(target.scale)])
+        }
+        return .object(members)
     }
 }
 
@@ -56,6 +62,12 @@ extension TablePreprocessing {
         classNames = try Preprocessing.texts(section, "classes")
         sourceColumnCount = try section.integer("source_columns", in: 0...RecordScanner.fieldLimit) ?? 0
         labelPlace = try section.integer("label_column", in: 0...RecordScanner.fieldLimit)
+        target = try section.section("target").map { target in
+            let center = try target.number("center") ?? 0
+            let scale = try target.positive("scale") ?? 1
+            try target.finish()
+            return TargetScale(center: center, scale: scale)
+        }
         columns = try (section.list("columns") ?? []).enumerated().map { index, value in
             try Column(Section(value, path: "\(section.path).columns.\(index)"))
         }

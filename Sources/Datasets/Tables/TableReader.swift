@@ -2,24 +2,40 @@ internal import Configuration
 
 /// Reads the files of one table, one after the other, into a ``RawTable``.
 struct TableReader {
-    private let options: TableOptions
-    /// Whether a file without the label column is refused.
-    private let requiresLabel: Bool
-    /// What prediction knows of the files that training read.
-    private let expectation: ColumnLayout.Expectation?
+    /// What is read beside the rows themselves.
+    struct Wishes {
+        /// Whether a file without the label column is refused.
+        var requiresLabel = true
+        /// What use of a model knows of the files that training read.
+        var expectation: ColumnLayout.Expectation?
+        /// Names of columns whose texts are kept.
+        var keep: [ColumnReference] = []
+        /// Whether there are files beside the first, which `skip_lines` holds for too.
+        var hasOtherFiles = false
+    }
+
+    private var options: TableOptions
+    private let wishes: Wishes
+    /// The columns of the first file that named or numbered them.
     private var layout: ColumnLayout?
+    /// The file that `layout` is of, and whether it names them.
+    private var layoutSource: (file: String, areNamed: Bool) = ("", false)
     private var table = RawTable()
     private var labels: LabelCollector
     private var row = TableRow()
+    private var said: Set<String> = []
     /// Columns of the files that the model does not know and nobody ignored by name, in the order in which they came.
     private(set) var passedOver: [String] = []
+    /// What should be thought about, one line each.
+    private(set) var warnings: [String] = []
 
-    /// `expectation` lets a file without names of columns leave out the label column.
-    init(options: TableOptions, requiresLabel: Bool, expectation: ColumnLayout.Expectation? = nil) {
+    private var expectation: ColumnLayout.Expectation? { wishes.expectation }
+
+    init(options: TableOptions, wishes: Wishes) {
         self.options = options
-        self.requiresLabel = requiresLabel
-        self.expectation = expectation
+        self.wishes = wishes
         labels = LabelCollector(rule: options.labels, task: options.task)
+        table.kept = Array(repeating: [], count: wishes.keep.count)
     }
 
     /// Number of rows read so far.
@@ -34,76 +50,134 @@ struct TableReader {
         return table
     }
 
-    /// Appends the rows of a file. Throws ``ConfigurationError`` naming it when it cannot be used.
-    mutating func read(file: String) throws {
-        let bytes = try InputFile.read(file)
+    /// Appends the rows of a file, which is of the test part or not. Throws ``ConfigurationError`` naming it when it
+    /// cannot be used.
+    mutating func read(file: String, isTest: Bool = false) throws {
+        let bytes = try options.encoding.decode(InputFile.read(file), file: file)
         let before = table.rowCount
-        try bytes.withUnsafeBufferPointer { try read($0, file: file) }
+        let skipped = isTest ? options.skippedLines.test : options.skippedLines.train
+        try bytes.withUnsafeBufferPointer { bytes in
+            if options.format == .arff { return try readARFF(bytes, skipped: skipped, file: file) }
+            let stated = options.syntax.delimiter
+            defer { options.syntax.delimiter = stated }
+            var skipped = skipped
+            if skipped == 0, options.format == .csv, let delimiter = Self.spreadsheetDelimiter(bytes) {
+                (options.syntax.delimiter, skipped) = (delimiter, 1)
+            }
+            do {
+                var scanner = RecordScanner(bytes, syntax: options.syntax)
+                for _ in 0..<skipped { _ = scanner.skipLine() }
+                try read(scanner, passedOver: options.syntax.delimiter == stated ? skipped : 0, file: file)
+            } catch let error as ConfigurationError {
+                throw SyntaxHint(bytes, options: options, skipped: skipped, isTest: isTest).explain(error)
+            }
+        }
         guard table.rowCount > before else {
             throw ConfigurationError(path: file, problem: "holds no row that can be used")
         }
     }
 
-    private mutating func read(_ bytes: UnsafeBufferPointer<UInt8>, file: String) throws {
-        var scanner = RecordScanner(bytes, syntax: options.syntax)
-        for _ in 0..<options.skipLines { _ = scanner.skipLine() }
-        let attributes = options.format == .arff ? try Self.skipAttributes(&scanner, file: file) : nil
-        let afterHeader = scanner
-        guard scanner.next() else { throw ConfigurationError(path: file, problem: "holds no row") }
-        let first = scanner.fields.map { scanner.text($0) }
-        let hasHeader = hasHeader(first: first, scanner: scanner)
-        let names = try names(
-            header: hasHeader ? first : nil, attributes: attributes, columnCount: first.count, file: file)
-        let layout = try adopt(
-            names, areNamed: hasHeader || attributes != nil || options.columnNames != nil, file: file)
-        if !hasHeader { scanner = afterHeader }
+    /// The delimiter that a spreadsheet's own first line states, as in `sep=;`; nil where there is no such line.
+    private static func spreadsheetDelimiter(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt8? {
+        var scanner = RecordScanner(bytes, syntax: RecordScanner.commas)
+        guard let line = scanner.skipLine(), line.count == 5, line.prefix(4).elementsEqual("sep=".utf8),
+            line[4] < 0x80, line[4] != UInt8(ascii: "\"")
+        else { return nil }
+        return line[4]
+    }
+
+    private mutating func readARFF(
+        _ bytes: UnsafeBufferPointer<UInt8>, skipped: Int, file: String
+    ) throws {
+        let arff = try ARFFFile(bytes, skipping: skipped, quote: options.syntax.quote, file: file)
+        if arff.weightedCount > 0 {
+            warn(
+                "weights",
+                "\(file): the weights of \(arff.weightedCount) rows are not used: every row counts once")
+        }
+        try arff.records.withUnsafeBufferPointer { records in
+            try read(
+                RecordScanner(records, syntax: RecordScanner.commas), passedOver: 0, declared: arff,
+                file: file)
+        }
+    }
+
+    /// Appends the rows that `scanner` is to give.
+    private mutating func read(
+        _ scanner: RecordScanner, passedOver: Int, declared: ARFFFile? = nil, file: String
+    ) throws {
+        var scanner = scanner
+        var bad = BadRows()
+        for (line, problem) in declared?.problems ?? [] { bad.add(line: line, column: nil, problem: problem) }
+        if declared != nil, declared?.lines.isEmpty ?? true, bad.count > 0 { throw bad.error(file: file) }
+        let before = expectation == nil && options.header != .present ? layout?.names : nil
+        let head = try TableHead(
+            scanner, options: options, declared: declared?.attributes.map(\.name), before: before,
+            expectation: expectation, requiresLabel: wishes.requiresLabel, file: file)
+        let (layout, sources) = try adopt(head, file: file)
+        if let place = layout.labelPlace, let attributes = declared?.attributes, place < attributes.count,
+            case .nominal(let values) = attributes[place].kind
+        {
+            labels.adopt(declared: values)
+        }
+        let kept = try wishes.keep.map { head.sources[try $0.resolve(among: head.names, file: file)] }
+        note(head, layout, scanner, file: file)
+        try guardSkippedLines(
+            scanner, count: passedOver, head: head, layout: layout, sources: sources, file: file)
         let fileGroup: Int32? =
             options.group == .file ? table.groupNames.number(of: Self.lastPart(of: file)) : nil
-        var bad = BadRows()
-        row.prepare(layout)
-        // A label column missing from a prediction file shifts what lies behind it.
-        let width = first.count
-        let gap = width == names.count ? Int.max : expectation?.labelPlace ?? Int.max
+        row.prepare(layout, toleratesLabels: expectation?.toleratesLabels ?? false)
+        if head.hasHeader { _ = scanner.next() }
+        var record = -1
         while scanner.next() {
+            record += 1
+            let line = declared?.lines[record] ?? scanner.recordLine
             if let problem = scanner.problem {
-                bad.add(line: scanner.recordLine, column: nil, problem: problem)
+                bad.add(line: line, column: nil, problem: problem)
                 continue
             }
-            guard scanner.fields.count == width else {
-                let problem = "has \(scanner.fields.count) columns, not \(width)"
-                bad.add(line: scanner.recordLine, column: nil, problem: problem)
+            guard scanner.fields.count == head.width else {
+                bad.add(
+                    line: line, column: nil,
+                    problem: widthProblem(scanner, head: head))
                 continue
             }
             switch row.parse(
-                scanner, layout: layout, gap: gap, options: options, labels: &labels, table: &table)
+                scanner, layout: layout, sources: sources, options: options, labels: &labels, table: &table)
             {
-            case .complete: append(fileGroup: fileGroup, hasLabel: layout.labelPlace != nil && gap == Int.max)
+            case .complete:
+                append(fileGroup: fileGroup)
+                for (place, field) in kept.enumerated() {
+                    table.kept[place].append(field < 0 ? "" : scanner.text(scanner.fields[field]))
+                }
             case .incomplete: table.skippedRows += 1
             case .bad(let place, let problem):
-                bad.add(
-                    line: scanner.recordLine, column: (place < gap ? place : place - 1) + 1,
-                    name: layout.names[place],
-                    problem: problem)
+                bad.add(line: line, column: sources[place] + 1, name: layout.names[place], problem: problem)
             }
         }
         guard bad.count == 0 || options.onBadRow == .skip else { throw bad.error(file: file) }
         table.skippedRows += bad.count
     }
 
-    private mutating func append(fileGroup: Int32?, hasLabel: Bool) {
+    private mutating func append(fileGroup: Int32?) {
         table.numbers.append(contentsOf: row.numbers)
         for slot in row.codes.indices { table.categories[slot].append(row.codes[slot]) }
         if let group = fileGroup ?? row.group { table.groups.append(group) }
-        if hasLabel { labels.keep() }
+        if row.hasLabel { labels.keep() }
         table.rowCount += 1
     }
 
-    /// The layout for columns of these names, which must be those of the files before.
-    private mutating func adopt(_ names: [String], areNamed: Bool, file: String) throws -> ColumnLayout {
+    // MARK: Columns
+
+    /// The layout for the file's columns, which must be those of the files before in any order, and their fields.
+    private mutating func adopt(
+        _ head: TableHead, file: String
+    ) throws -> (layout: ColumnLayout, sources: [Int]) {
         if let expectation {
             // By name: each file may have an order of its own.
             let layout = try ColumnLayout(
-                names: names, areNamed: areNamed, expectation: expectation, options: options, file: file)
+                names: head.names, areNamed: head.areNamed, expectation: expectation, options: options,
+                file: file)
             if let before = self.layout, (before.labelPlace == nil) != (layout.labelPlace == nil) {
                 throw ConfigurationError(
                     path: file,
@@ -111,31 +185,49 @@ struct TableReader {
                         ? "has no label, as the files before it have"
                         : "has a label, as the files before it have not")
             }
-            note(layout.unmentioned(options))
-            if self.layout == nil { begin(layout, areNamed: areNamed) }
-            self.layout = layout
-            return layout
-        }
-        if let layout {
-            guard layout.names == names else {
-                throw ConfigurationError(path: file, problem: "has other columns than the files before it")
+            for name in layout.unmentioned(options)
+            where !head.empty.contains(where: { head.names[$0] == name }) && !passedOver.contains(name) {
+                passedOver.append(name)
             }
-            return layout
+            if self.layout == nil { begin(layout, head, file: file) }
+            self.layout = layout
+            return (layout, head.sources)
         }
+        if let layout { return (layout, try sources(of: layout, in: head, file: file)) }
         let layout = try ColumnLayout(
-            names: names, options: options, requiresLabel: requiresLabel, file: file)
+            names: head.names, options: options, requiresLabel: wishes.requiresLabel, empty: head.empty,
+            file: file)
+        begin(layout, head, file: file)
         self.layout = layout
-        begin(layout, areNamed: areNamed)
-        return layout
+        return (layout, head.sources)
     }
 
-    /// Notes columns that are passed over because the model does not know them.
-    private mutating func note(_ names: [String]) {
-        for name in names where !passedOver.contains(name) { passedOver.append(name) }
+    /// The fields of the columns of a layout in another file.
+    private func sources(of layout: ColumnLayout, in head: TableHead, file: String) throws -> [Int] {
+        if layout.names == head.names { return head.sources }
+        let places = Dictionary(zip(head.names, head.sources)) { first, _ in first }
+        let found = layout.names.compactMap { places[$0] }
+        if found.count == layout.names.count, found.count == head.names.count { return found }
+        let (count, before) = (head.names.count, layout.names.count)
+        guard count == before, head.areNamed, layoutSource.areNamed else {
+            let names = head.hasHeader && !layoutSource.areNamed ? ", and names them" : ""
+            throw ConfigurationError(
+                path: file,
+                problem:
+                    "line \(head.line) has \(count) \(count == 1 ? "column" : "columns")\(names), but \(layoutSource.file) before it has \(before)\(layoutSource.areNamed ? "" : " without names")"
+            )
+        }
+        let other = head.names.first { !layout.names.contains($0) } ?? ""
+        throw ConfigurationError(
+            path: file,
+            problem:
+                "line \(head.line) names the column \(BadRows.show(other)), which none of the \(before) columns of \(layoutSource.file) before it is"
+        )
     }
 
-    private mutating func begin(_ layout: ColumnLayout, areNamed: Bool) {
-        table.labelName = areNamed ? layout.labelPlace.map { layout.names[$0] } : nil
+    private mutating func begin(_ layout: ColumnLayout, _ head: TableHead, file: String) {
+        layoutSource = (file, head.areNamed)
+        table.labelName = head.areNamed ? layout.labelPlace.map { layout.names[$0] } : nil
         table.columns = layout.features
         table.sourceColumnCount = layout.names.count
         table.labelPlace = layout.labelPlace
@@ -144,67 +236,90 @@ struct TableReader {
         table.vocabularies = Array(repeating: .init(), count: layout.categoricalCount)
     }
 
-    private func names(
-        header: [String]?, attributes: [String]?, columnCount: Int, file: String
-    ) throws -> [String] {
-        if let header { return header.enumerated().map { $1.isEmpty ? "\($0)" : $1 } }
-        let labelAbsent =
-            expectation.map { $0.labelPlace != nil && columnCount == $0.columnCount - 1 } ?? false
-        let count = columnCount + (labelAbsent && !requiresLabel ? 1 : 0)
-        if let names = options.columnNames {
-            guard names.count == count else {
-                throw ConfigurationError(
-                    path: file, problem: "has \(columnCount) columns, but column_names names \(names.count)")
-            }
-            return names
+    // MARK: What is said of a file
+
+    /// Notes what should be thought about: columns left out, an index that is trained on, a file that has no names where
+    /// the one before has.
+    private mutating func note(
+        _ head: TableHead, _ layout: ColumnLayout, _ scanner: RecordScanner, file: String
+    ) {
+        if let warning = head.warning(file: file) { warn("empty", warning) }
+        if !head.areNamed, layoutSource.areNamed, expectation == nil {
+            warn(
+                "names",
+                "\(file): its columns have no names; they are taken in the order of \(layoutSource.file)")
         }
-        if let attributes, attributes.count == count { return attributes }
-        return (0..<count).map { "\($0)" }
+        guard expectation == nil, layoutSource.file == file else { return }
+        let suspects = head.names.indices.filter {
+            (head.nameless.contains($0) || head.names[$0].hasPrefix("Unnamed: ")) && $0 < layout.roles.count
+        }
+        for place in suspects {
+            guard case .numeric = layout.roles[place],
+                counts(scanner, field: head.sources[place], head: head)
+            else { continue }
+            warnings.append(
+                "\(file): column \(place + 1) \(head.nameless.contains(place) ? "has no name" : "is called \(BadRows.show(head.names[place]))") and counts the rows, but is learnt from; ignore: [\(place)] leaves it out"
+            )
+        }
     }
 
-    /// Whether the first record names the columns. Unless told: it holds a column name that the options use, or
-    /// none of its fields is a number or empty while the second record has a number.
-    private func hasHeader(first: [String], scanner: RecordScanner) -> Bool {
-        switch options.header {
-        case .present: return true
-        case .absent: return false
-        case .automatic: break
-        }
-        if options.columnNames != nil { return false }
-        let used = [options.label].compactMap(\.self) + (options.features ?? []) + options.ignored
-        if used.contains(where: { reference in reference.properName.map(first.contains) ?? false }) {
-            return true
-        }
-        let known = expectation?.schema.columns.lazy.map(\.name).filter { Int($0) == nil }
-        if known?.contains(where: first.contains) ?? false { return true }
-        guard first.allSatisfy({ !options.missing.contains($0) && DecimalNumber.parse($0) == nil }) else {
-            return false
-        }
-        var second = scanner
-        guard second.next() else { return false }
-        return second.fields.contains { DecimalNumber.parse(second.raw($0)) != nil }
+    /// Says something of the first file that it holds of.
+    private mutating func warn(_ kind: String, _ warning: String) {
+        if said.insert(kind).inserted { warnings.append(warning) }
     }
 
-    /// Passes over an ARFF header and returns the attributes' names.
-    private static func skipAttributes(_ scanner: inout RecordScanner, file: String) throws -> [String] {
-        var names: [String] = []
-        while let line = scanner.skipLine() {
-            let text = String(decoding: line.prefix(4096), as: UTF8.self)
-            let words = text.split(maxSplits: 1, whereSeparator: \.isWhitespace)
-            switch words.first?.lowercased() {
-            case "@data": return names
-            case "@attribute": names.append(attributeName(words.count > 1 ? words[1] : ""))
-            default: break
-            }
+    /// Whether a field counts up by one over the first rows.
+    private func counts(_ scanner: RecordScanner, field: Int, head: TableHead) -> Bool {
+        var rows = scanner
+        if head.hasHeader { _ = rows.next() }
+        var values: [Double] = []
+        while values.count < 100, rows.next() {
+            guard rows.problem == nil, rows.fields.count == head.width,
+                let value = options.numbers.parse(rows.raw(rows.fields[field]))
+            else { return false }
+            values.append(value)
         }
-        throw ConfigurationError(path: file, problem: "has no @data line, which an ARFF file needs")
+        return values.count > 1 && zip(values, values.dropFirst()).allSatisfy { $1 == $0 + 1 }
     }
 
-    private static func attributeName(_ text: Substring) -> String {
-        if let quote = text.first, quote == "\"" || quote == "'" {
-            return String(text.dropFirst().prefix { $0 != quote })
+    /// Throws where lines that `skip_lines` passes over, said once for all files, are a row of this one.
+    private func guardSkippedLines(
+        _ scanner: RecordScanner, count: Int, head: TableHead, layout: ColumnLayout, sources: [Int],
+        file: String
+    ) throws {
+        guard count > 0, wishes.hasOtherFiles, !options.skippedLines.isByPart, layout.numericCount > 0 else {
+            return
         }
-        return String(text.prefix { !$0.isWhitespace })
+        var lines = RecordScanner(scanner.bytes, syntax: options.syntax)
+        var probe = TableRow()
+        var labels = labels
+        probe.prepare(layout, toleratesLabels: false)
+        while lines.next(), lines.recordLine <= count {
+            guard lines.problem == nil, lines.fields.count == head.width else { continue }
+            var scratch = RawTable()
+            scratch.vocabularies = Array(repeating: .init(), count: layout.categoricalCount)
+            let outcome = probe.parse(
+                lines, layout: layout, sources: sources, options: options, labels: &labels, table: &scratch)
+            guard case .complete = outcome else { continue }
+            throw ConfigurationError(
+                path: file,
+                problem:
+                    "skip_lines: \(count) passes over line \(lines.recordLine), which is a row; say which part it holds for: skip_lines: { train: 0, test: \(count) }"
+            )
+        }
+    }
+
+    /// Says which numbers of columns differ, and how a line that is no row is passed over.
+    private func widthProblem(_ scanner: RecordScanner, head: TableHead) -> String {
+        let count = scanner.fields.count
+        var problem = "has \(count) \(count == 1 ? "column" : "columns"), not \(head.width)"
+        if let first = scanner.fields.first, let mark = scanner.raw(first).first,
+            options.syntax.comment == nil,
+            options.format == .csv || options.format == .table, "#|%;!*/".utf8.contains(mark), !first.quoted
+        {
+            problem += " (comment: \"\(Character(Unicode.Scalar(mark)))\" passes over such lines)"
+        }
+        return problem
     }
 
     private static func lastPart(of path: String) -> String {

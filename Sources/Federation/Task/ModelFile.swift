@@ -98,7 +98,10 @@ package enum ModelFile {
         func json(_ key: String) throws -> JSONValue {
             guard let text = file.metadata[key] else {
                 throw ConfigurationError(
-                    path: path, problem: "has no \(key) in its metadata: not a model of Sordino")
+                    path: path,
+                    problem:
+                        "has no \(key) in its metadata: not a model of Sordino; it holds \(ForeignWeights.list(file.tensors)) (sordino import makes a model of weights)"
+                )
             }
             return try JSONValue(json5: text.utf8, source: "\(path): \(key)")
         }

@@ -38,6 +38,9 @@ struct NoiseShares {
             )
         }
         guard let worst = members.min(by: { honest(of: $0) < honest(of: $1) }), honest(of: worst) > 0 else {
+            guard !followsMembers else {
+                throw cohort.tooFew(task, corrupt: task.secureAggregation.adversarialRate)
+            }
             throw ConfigurationError(
                 path: "task.min_reports",
                 problem:

@@ -193,9 +193,27 @@ struct CohortPlan {
         return configuration.minimumReports ?? max(1, configuration.cohortSize / 2)
     }
 
+    /// That a Poisson cohort is too small for masked rounds, and what would do: keys that would be refused are not named.
+    func tooFew(_ configuration: TaskConfiguration, corrupt rate: Double) -> ConfigurationError {
+        let least = (configuration.cohortSize...max(configuration.cohortSize, population)).first { size in
+            let fewest = leastLikely(configuration, of: Double(size))
+            return fewest > 0 && fewest - Int((rate * Double(fewest)).rounded(.up)) > 0
+        }
+        let enough =
+            least.map { "from a cohort_size of \($0) on it works" }
+            ?? "even all \(population) clients are too few for it"
+        return ConfigurationError(
+            path: "task.cohort_size",
+            problem:
+                "is \(configuration.cohortSize): with sampling \"poisson\" a round may have no honest survivor, whose noise"
+                + " alone counts in mode \"distributed\"; \(enough), or with sampling: \"none\" or \"fixed-size\" from few clients"
+                + " on, or in mode \"local\"")
+    }
+
     /// A cohort size that Poisson sampling falls below, in any round of the run, with probability at most δ/100
     /// (Chernoff: P[S < m] ≤ exp(−(µ − m)² / 2µ)); estimated drop-outs come off it.
-    private func leastLikely(_ configuration: TaskConfiguration) -> Int {
+    private func leastLikely(_ configuration: TaskConfiguration, of size: Double? = nil) -> Int {
+        let expected = size ?? expected
         let chance = configuration.privacy.targetDelta / (100 * Double(configuration.rounds))
         let least = expected - (2 * expected * log(1 / chance)).squareRoot()
         return max(0, Int((least * (1 - configuration.secureAggregation.dropoutRate)).rounded(.down)))

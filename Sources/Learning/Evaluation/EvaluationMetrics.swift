@@ -44,6 +44,16 @@ package struct EvaluationMetrics: Sendable, Equatable {
     /// 1 − residual / total sum of squares, the mean over outputs; nil where a target never varies.
     package var rSquared: Double?
 
+    /// The same with errors in the unit of the data, where one unit of the targets that were learnt is `scale` of it;
+    /// the loss stays that of training.
+    package func inUnit(scale: Double?) -> EvaluationMetrics {
+        guard let scale else { return self }
+        var metrics = self
+        metrics.meanAbsoluteError = meanAbsoluteError.map { $0 * scale }
+        metrics.rootMeanSquaredError = rootMeanSquaredError.map { $0 * scale }
+        return metrics
+    }
+
     /// The metrics that apply, under snake_case names.
     package var json: JSONValue {
         var members: [String: JSONValue] = ["examples": .integer(examples), "loss": .number(loss)]

@@ -1,5 +1,6 @@
 internal import Compute
 internal import Cryptography
+internal import Datasets
 internal import Foundation
 internal import Notation
 internal import Operations
@@ -11,13 +12,23 @@ internal import Operations
 struct DataBinding {
     static let fileName = "data.sha256"
 
-    /// SHA-256 over training data and hold-out as they were read, hexadecimal.
+    /// SHA-256 over training data, hold-out and the clients' shares of them as they were read, hexadecimal.
     let digest: String
+    /// Where the data lie, as the scenario says.
+    private let source: String
 
-    init(_ setup: SimulationSetup) throws {
+    /// Binds to what `setup` holds, which came from `source`.
+    init(_ setup: SimulationSetup, source: String) throws {
+        self.source = source
         var hash = try SHA256()
         for examples in [setup.training, setup.holdout].compactMap(\.self) {
             try Self.add(examples, to: &hash)
+        }
+        // What a client is counts too: the ledger's unit.
+        for client in 0..<setup.partition.clientCount {
+            let rows = Array(setup.partition[client])
+            try withUnsafeBytes(of: rows.count) { try hash.update($0) }
+            try rows.withUnsafeBytes { try hash.update($0) }
         }
         digest = try Hexadecimal.text(of: hash.finish())
     }
@@ -34,7 +45,7 @@ struct DataBinding {
         guard String(decoding: bytes, as: UTF8.self) == digest + "\n" else {
             throw Failure(
                 .invalidInput,
-                "\(folder.path): holds a run on other data: the data were changed since (\(path) has another digest); "
+                "\(folder.path): holds a run on other data: \(source) was changed since (\(path) has another digest); "
                     + "put them back, or choose another folder")
         }
     }

@@ -1,3 +1,5 @@
+internal import Learning
+
 /// One line of `rounds.jsonl`: what a released round may say of itself.
 ///
 /// Fields that clients' data determine are null unless they were released through the mechanism.
@@ -11,6 +13,11 @@ package struct RoundRecord: Codable, Equatable, Sendable {
     package var loss: Double?
     /// ε spent so far against whoever sees the released models; null when unbounded.
     package var epsilon: Double?
+    /// Mean absolute error, root mean squared error and coefficient of determination on the server's hold-out, errors in
+    /// the unit of the data; null where classes are learnt or nothing was evaluated.
+    package var mae: Double?
+    package var rmse: Double?
+    package var r2: Double?
     /// ε spent so far against the server; null when unbounded.
     package var epsilonServer: Double?
     /// ε spent so far against other members of the cohorts; null when unbounded.
@@ -30,7 +37,7 @@ package struct RoundRecord: Codable, Equatable, Sendable {
     package var abandoned: String?
 
     private enum CodingKeys: String, CodingKey {
-        case round, accuracy, loss, epsilon, seconds, abandoned
+        case round, accuracy, loss, mae, rmse, r2, epsilon, seconds, abandoned
         case epsilonServer = "epsilon_server"
         case epsilonMembers = "epsilon_members"
         case clientsSelected = "clients_selected"
@@ -47,6 +54,9 @@ package struct RoundRecord: Codable, Equatable, Sendable {
         try container.encode(round, forKey: .round)
         try container.encode(accuracy, forKey: .accuracy)
         try container.encode(loss, forKey: .loss)
+        try container.encode(mae, forKey: .mae)
+        try container.encode(rmse, forKey: .rmse)
+        try container.encode(r2, forKey: .r2)
         try container.encode(epsilon, forKey: .epsilon)
         try container.encode(epsilonServer, forKey: .epsilonServer)
         try container.encode(epsilonMembers, forKey: .epsilonMembers)
@@ -58,6 +68,16 @@ package struct RoundRecord: Codable, Equatable, Sendable {
         try container.encode(bytesDown, forKey: .bytesDown)
         try container.encode(virtualSeconds, forKey: .virtualSeconds)
         try container.encode(abandoned, forKey: .abandoned)
+    }
+}
+
+extension RoundRecord {
+    /// Takes the errors of predicted values over, where there are any; JSON knows no infinity.
+    mutating func take(_ metrics: EvaluationMetrics) {
+        func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }
+        mae = finite(metrics.meanAbsoluteError)
+        rmse = finite(metrics.rootMeanSquaredError)
+        r2 = finite(metrics.rSquared)
     }
 }
 

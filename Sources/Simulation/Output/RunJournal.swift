@@ -51,7 +51,7 @@ package final class RunJournal: SimulationJournal {
         resolvedScenario = ResolvedScenario.text(scenario, setup)
         let digest = try SHA256.text(of: Array(resolvedScenario.utf8))
         scenarioDigest = digest
-        let data = try DataBinding(setup)
+        let data = try DataBinding(setup, source: Self.source(scenario))
         let previous = FileManager.default.contents(atPath: folder.file("scenario.resolved.json"))
         if resumes, let previous {
             guard previous == Data(resolvedScenario.utf8) else {
@@ -87,6 +87,15 @@ package final class RunJournal: SimulationJournal {
         ledger = try RunLedger(
             path: folder.file("ledger.jsonl"), plan: setup.plan,
             scenarioDigest: digest, isDurable: setup.noise == .secure, spending: spending)
+    }
+
+    /// The files that the scenario names, for a message.
+    private static func source(_ scenario: Scenario) -> String {
+        guard case .object(let section) = scenario.data else { return "simulation.data" }
+        let paths = ["path", "test_path"].compactMap { key -> String? in
+            if case .string(let path)? = section[key] { path } else { nil }
+        }
+        return paths.isEmpty ? "simulation.data" : paths.joined(separator: " or ")
     }
 
     /// Where an interrupted run stood at its last checkpoint; nil when there is none.

@@ -6,8 +6,11 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         package var name: String
         package var accuracy: Double?
         package var loss: Double?
+        /// Root mean squared error in the unit of the data; absent where classes are learnt.
+        package var rmse: Double?
 
-        package init(name: String, accuracy: Double?, loss: Double?) {
+        package init(name: String, accuracy: Double?, loss: Double?, rmse: Double? = nil) {
+            self.rmse = rmse
             self.name = name
             self.accuracy = accuracy
             self.loss = loss
@@ -20,6 +23,10 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
     package var finalAccuracy: Double?
     package var bestAccuracy: Double?
     package var finalLoss: Double?
+    /// As in the last evaluated round's record; null where classes are learnt.
+    package var finalMAE: Double?
+    package var finalRMSE: Double?
+    package var finalR2: Double?
     /// ε against whoever sees the released models; null when unbounded.
     package var epsilon: Double?
     /// ε against the server; null when unbounded.
@@ -68,6 +75,9 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         case finalAccuracy = "final_accuracy"
         case bestAccuracy = "best_accuracy"
         case finalLoss = "final_loss"
+        case finalMAE = "final_mae"
+        case finalRMSE = "final_rmse"
+        case finalR2 = "final_r2"
         case epsilonServer = "epsilon_server"
         case epsilonMembers = "epsilon_members"
         case epsilonExample = "epsilon_example"
@@ -94,6 +104,9 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         try container.encode(finalAccuracy, forKey: .finalAccuracy)
         try container.encode(bestAccuracy, forKey: .bestAccuracy)
         try container.encode(finalLoss, forKey: .finalLoss)
+        try container.encode(finalMAE, forKey: .finalMAE)
+        try container.encode(finalRMSE, forKey: .finalRMSE)
+        try container.encode(finalR2, forKey: .finalR2)
         try container.encode(epsilon, forKey: .epsilon)
         try container.encode(epsilonServer, forKey: .epsilonServer)
         try container.encode(epsilonMembers, forKey: .epsilonMembers)

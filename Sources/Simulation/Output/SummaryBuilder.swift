@@ -22,6 +22,7 @@ enum SummaryBuilder {
             roundsAbandoned: progress.records.count - published.count,
             finalAccuracy: evaluated.last?.accuracy,
             bestAccuracy: evaluated.compactMap(\.accuracy).max(), finalLoss: evaluated.last?.loss,
+            finalMAE: evaluated.last?.mae, finalRMSE: evaluated.last?.rmse, finalR2: evaluated.last?.r2,
             epsilon: finite(spent?.epsilon), epsilonServer: finite(server?.epsilon),
             epsilonMembers: finite(members?.epsilon),
             delta: privacy == nil && setup.plan.example == nil ? nil : scenario.task.privacy.targetDelta,

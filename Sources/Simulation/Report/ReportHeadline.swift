@@ -122,6 +122,12 @@ struct ReportHeadline {
 
     private var qualityTile: Tile {
         guard isClassification else {
+            if let error = summary.finalRMSE {
+                var detail = "root mean squared error on the hold-out"
+                if let mae = summary.finalMAE { detail += "; MAE \(Readable.number(mae))" }
+                if let share = summary.finalR2 { detail += "; R² \(Readable.number(share))" }
+                return Tile(name: "Final RMSE", value: Readable.number(error), detail: detail, kind: " main")
+            }
             let losses = rounds.compactMap(\.loss).filter(\.isFinite)
             return Tile(
                 name: "Final loss", value: Readable.number(summary.finalLoss),

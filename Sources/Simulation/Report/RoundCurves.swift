@@ -37,7 +37,8 @@ struct RoundCurves: ReportSection {
             <section id="rounds-charts"><h2>Over the rounds</h2>
             \(stretchNote)
             <div class="figures">
-            \(isClassification ? accuracyChart(span).html : "")\(lossChart(span).html)\
+            \(isClassification ? accuracyChart(span).html : hasErrors ? errorChart(span).html : "")\
+            \(lossChart(span).html)\
             \(epsilonChart(span).html)\(clientsChart(span).html)\
             \(normsChart(span).html)\(clippedChart(span).html)\
             \(virtualTimeChart(span).html)\(secondsChart(span).html)
@@ -60,6 +61,19 @@ struct RoundCurves: ReportSection {
             verticalTitle: "hold-out accuracy", unit: .percent, rounds: span,
             series: [Series("this federation", style: 1, points: rounds.map { ($0.round, $0.accuracy) })],
             references: references(\.accuracy), limits: 0...1)
+    }
+
+    private var hasErrors: Bool { rounds.contains { $0.rmse != nil } }
+
+    private func errorChart(_ span: ClosedRange<Int>) -> LineChart {
+        LineChart(
+            id: "rmse", title: "Error.", note: "On the server’s hold-out, in the unit of the data.",
+            verticalTitle: "error", rounds: span,
+            series: [
+                Series("RMSE", style: 1, points: rounds.map { ($0.round, $0.rmse) }),
+                Series("MAE", style: 3, points: rounds.map { ($0.round, $0.mae) }),
+            ],
+            includesZero: true)
     }
 
     private func lossChart(_ span: ClosedRange<Int>) -> LineChart {

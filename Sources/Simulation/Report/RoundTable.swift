@@ -64,6 +64,9 @@ struct RoundTable: ReportSection {
         let evaluated = rounds.contains { $0.accuracy != nil || $0.loss != nil }
         let columns = [
             Column(name: "Accuracy", isUsed: isClassification) { Readable.percent($0.accuracy) },
+            Column(name: "RMSE", isUsed: rounds.contains { $0.rmse != nil }) { Readable.number($0.rmse) },
+            Column(name: "MAE", isUsed: rounds.contains { $0.mae != nil }) { Readable.number($0.mae) },
+            Column(name: "R²", isUsed: rounds.contains { $0.r2 != nil }) { Readable.number($0.r2) },
             Column(name: "Loss", isUsed: evaluated) { Readable.number($0.loss) },
             Column(name: "ε", isUsed: rounds.contains { $0.epsilon != nil }) { Readable.epsilon($0.epsilon) },
             Column(name: "ε server", isUsed: rounds.contains { $0.epsilonServer != nil }) {

@@ -39,7 +39,9 @@ enum Baselines {
         }
         let metrics = try HoldoutEvaluator(plan: plan, holdout: holdout, workers: setup.workers).evaluate(
             parameters)
-        return .init(name: Scenario.Baseline.central.rawValue, accuracy: metrics.accuracy, loss: metrics.loss)
+        return .init(
+            name: Scenario.Baseline.central.rawValue, accuracy: metrics.accuracy, loss: metrics.loss,
+            rmse: metrics.inUnit(scale: setup.targetScale).rootMeanSquaredError)
     }
 
     private static func withoutPrivacy(
@@ -60,6 +62,7 @@ enum Baselines {
         _ = try simulator.run()
         let last = simulator.progress.records.last
         return .init(
-            name: Scenario.Baseline.withoutPrivacy.rawValue, accuracy: last?.accuracy, loss: last?.loss)
+            name: Scenario.Baseline.withoutPrivacy.rawValue, accuracy: last?.accuracy, loss: last?.loss,
+            rmse: last?.rmse)
     }
 }

@@ -18,15 +18,14 @@ package struct ScenarioCheck {
 
     /// Loads the scenario's data and resolves its plan. Throws what a run would throw before its first round.
     package init(_ document: ConfigurationDocument) throws {
-        let scenario = try Scenario(document)
         let settings = ScenarioRun.Settings(
             out: "", workers: nil, secureNoise: false, resumes: false, command: "")
-        let (setup, dataset) = try ScenarioLoader.load(scenario, settings)
+        let (scenario, setup, dataset) = try ScenarioLoader.load(document, settings)
         var members = try setup.plan.description()
         members["examples"] = .integer(dataset.train.count)
         members["memory_bytes"] = .integer(Self.memory(setup))
         json = .object(members)
-        warnings = ScenarioWarnings.of(scenario, setup.plan)
+        warnings = dataset.warnings + ScenarioWarnings.of(scenario, setup.plan)
         lines = TaskPlan.lines(members)
     }
 

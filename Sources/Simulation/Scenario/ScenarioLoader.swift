@@ -7,17 +7,12 @@ internal import Learning
 
 /// Loads what a scenario names and resolves its plan.
 enum ScenarioLoader {
-    /// Data, partition, model and plan of a scenario. Throws for the first thing that is not right; nothing is
+    /// A scenario with its data, partition, model and plan. Throws for the first thing that is not right; nothing is
     /// written.
     static func load(
-        _ scenario: Scenario, _ settings: ScenarioRun.Settings
-    ) throws -> (setup: SimulationSetup, dataset: Dataset) {
-        let source = try DataSource(scenario.data, path: "simulation.data", folder: scenario.document.folder)
-        // Read before the data, which may take a while to load: a mistake in it shows at once.
-        _ = try PartitionerCatalog.partitioner(Section(scenario.partition, path: "simulation.partition"))
-        let schema = try scenario.task.schema.map { try Preprocessing($0, path: "task.schema") }
-        try schema?.checkCompleteness(path: "task.schema")
-        let dataset = try source.load(seed: scenario.seed, preprocessing: schema)
+        _ document: ConfigurationDocument, _ settings: ScenarioRun.Settings
+    ) throws -> (scenario: Scenario, setup: SimulationSetup, dataset: Dataset) {
+        let (scenario, dataset) = try read(document)
         let partition = try PartitionerCatalog.partition(
             dataset.partitionSubject, section: Section(scenario.partition, path: "simulation.partition"),
             clients: scenario.clients, seed: scenario.seed)
@@ -36,7 +31,44 @@ enum ScenarioLoader {
             faults: scenario.faults, workers: workers(scenario, settings),
             noise: settings.secureNoise ? .secure : .seeded(scenario.seed))
         setup.masks = settings.masks
-        return (setup, dataset)
+        setup.targetScale = dataset.preprocessing.targetScale?.scale ?? 1
+        return (scenario, setup, dataset)
+    }
+
+    /// A scenario and its data, which say how many outputs a preset has that does not.
+    private static func read(_ document: ConfigurationDocument) throws -> (Scenario, Dataset) {
+        guard lacksOutputs(document) else {
+            let scenario = try Scenario(document)
+            return (scenario, try data(scenario))
+        }
+        var guess = document
+        // Any number will do to read everything else.
+        try guess.set("task.model.classes=2")
+        let dataset = try data(Scenario(guess))
+        var completed = document
+        switch dataset.train.targets {
+        case .classes(_, let count): try completed.set("task.model.classes=\(count)")
+        case .values(_, let width): try completed.set("task.model.outputs=\(width)")
+        }
+        return (try Scenario(completed), dataset)
+    }
+
+    /// Whether the model is a preset that must say its number of outputs and does not.
+    private static func lacksOutputs(_ document: ConfigurationDocument) -> Bool {
+        guard case .object(let root) = document.root, case .object(let task)? = root["task"],
+            case .object(let model)? = task["model"], case .string(let preset)? = model["preset"],
+            ["logistic", "mlp"].contains(preset), model["classes"] == nil, model["outputs"] == nil
+        else { return false }
+        return true
+    }
+
+    private static func data(_ scenario: Scenario) throws -> Dataset {
+        let source = try DataSource(scenario.data, path: "simulation.data", folder: scenario.document.folder)
+        // Read before the data, which may take a while to load: a mistake in it shows at once.
+        _ = try PartitionerCatalog.partitioner(Section(scenario.partition, path: "simulation.partition"))
+        let schema = try scenario.task.schema.map { try Preprocessing($0, path: "task.schema") }
+        try schema?.checkCompleteness(path: "task.schema")
+        return try source.load(seed: scenario.seed, preprocessing: schema)
     }
 
     /// What a published model says of itself.

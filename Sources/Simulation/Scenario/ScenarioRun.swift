@@ -61,8 +61,8 @@ package final class ScenarioRun {
 
     /// Reads, checks and loads everything; the output folder is touched only when all of that went well.
     package init(_ document: ConfigurationDocument, _ settings: Settings) throws {
-        let scenario = try Scenario(document)
-        let loaded = try ScenarioLoader.load(scenario, settings)
+        let loaded = try ScenarioLoader.load(document, settings)
+        let scenario = loaded.scenario
         self.scenario = scenario
         self.settings = settings
         (setup, dataset) = (loaded.setup, loaded.dataset)
@@ -73,7 +73,7 @@ package final class ScenarioRun {
     }
 
     /// What should be thought about, one line each.
-    package var warnings: [String] { ScenarioWarnings.of(scenario, setup.plan) }
+    package var warnings: [String] { dataset.warnings + ScenarioWarnings.of(scenario, setup.plan) }
     package var taskName: String { scenario.task.name }
     /// Rounds that the run is to publish.
     package var rounds: Int { scenario.task.rounds }

@@ -19,9 +19,9 @@ enum ScenarioWarnings {
     private static func learnsFromData(_ value: JSONValue, key: String = "") -> Bool {
         switch value {
         case .object(let members):
-            members.contains { learnsFromData($0.value, key: key == "normalize" ? key : $0.key) }
+            members.contains { learnsFromData($0.value, key: key.hasPrefix("normalize") ? key : $0.key) }
         case .string(let word):
-            (key == "normalize" && ["standardize", "min_max"].contains(word))
+            (key.hasPrefix("normalize") && ["standardize", "min_max"].contains(word))
                 || (key == "on_missing" && ["mean", "median"].contains(word))
         default: false
         }

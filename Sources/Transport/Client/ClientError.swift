@@ -42,13 +42,29 @@ package enum ClientError: ExitCoded, Sendable, Equatable, CustomStringConvertibl
         case .tls(let fault): fault.clientText
         case .authentication(let status, let reason): "refused by the server (\(status)): \(reason)"
         case .status(let status, let reason): "the server answered \(status): \(reason)"
-        case .proxy(let status): "the proxy refused the tunnel with status \(status)"
+        case .proxy(let status): Self.proxyText(status)
         case .protocolViolation(let refusal): "not acceptable HTTP: \(refusal.reason)"
         case .responseTooLarge(let limit): "the response is longer than \(limit) bytes"
         case .invalidRequest(let reason): "invalid request: \(reason)"
         case .inconsistentDownload(let reason): "inconsistent download: \(reason)"
         case .rejected(let reason): "response rejected: \(reason)"
         case .cancelled: "cancelled"
+        }
+    }
+
+    /// What a proxy's refusal of a tunnel means, and who can mend it.
+    private static func proxyText(_ status: Int) -> String {
+        let what = "the proxy refused the tunnel with status \(status)"
+        return switch status {
+        case 407:
+            "\(what): it wants a name and a password, which are not given to proxies here; have it let this host through"
+                + " without, or name another proxy"
+        case 300..<400, 511:
+            "\(what), which leads to a page of its own, as the log-in of a network does: log this host in there, or have"
+                + " it let through"
+        case 403: "\(what): it does not allow this server's name and port; have them allowed"
+        case 405, 501: "\(what): it opens no tunnels (CONNECT); name another proxy"
+        default: what
         }
     }
 

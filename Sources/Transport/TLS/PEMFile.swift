@@ -28,11 +28,21 @@ enum PEMFile {
         defer { BIO_free(file) }
         // A key that asks for a pass phrase must fail, not prompt on the terminal of a daemon.
         guard let key = PEM_read_bio_PrivateKey(file, nil, { _, _, _, _ in -1 }, nil) else {
-            throw .invalidFile(
-                path: path, expected: "an unencrypted PEM private key",
-                reason: OpenSSLErrors.take() ?? "nothing found")
+            let reason = OpenSSLErrors.take() ?? "nothing found"
+            if isEncrypted(path) { throw .keyEncrypted(path: path) }
+            throw .invalidFile(path: path, expected: "an unencrypted PEM private key", reason: reason)
         }
         return key
+    }
+
+    /// Whether a key's file says that a passphrase protects it (RFC 7468, section 11; RFC 1421 for older ones).
+    private static func isEncrypted(_ path: String) -> Bool {
+        guard let file = fopen(path, "r") else { return false }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 14)
+        let count = fread(&bytes, 1, bytes.count, file)
+        let text = String(decoding: bytes.prefix(count), as: UTF8.self)
+        return text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED")
     }
 
     private static func open(_ path: String) throws(TLSError) -> OpaquePointer {

@@ -7,6 +7,8 @@ package enum TLSError: ExitCoded, Sendable, Equatable, CustomStringConvertible {
     case unreadable(path: String, reason: String)
     /// A private key can be read by others than its owner. `mode` holds the permission bits.
     case keyExposed(path: String, mode: UInt32)
+    /// A passphrase protects a private key.
+    case keyEncrypted(path: String)
     /// A file does not hold what it should.
     case invalidFile(path: String, expected: String, reason: String)
     /// Certificate and key do not belong together.
@@ -22,6 +24,9 @@ package enum TLSError: ExitCoded, Sendable, Equatable, CustomStringConvertible {
         case .unreadable(let path, let reason): "cannot read \(path): \(reason)"
         case .keyExposed(let path, let mode):
             "the private key \(path) has mode \(String(mode, radix: 8)): run chmod 600 on it"
+        case .keyEncrypted(let path):
+            "the private key \(path) is protected by a passphrase, which nobody is there to type: take it off with openssl"
+                + " pkey -in \(path) -out NEW, keep NEW at mode 600 and name it instead"
         case .invalidFile(let path, let expected, let reason): "\(path) is not \(expected): \(reason)"
         case .keyMismatch(let certificate, let key):
             "the key \(key) does not belong to the certificate \(certificate)"

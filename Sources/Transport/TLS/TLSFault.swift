@@ -85,8 +85,16 @@ package struct TLSFault: Sendable, Equatable {
             "the server does not know the authority of this host's certificate, or an intermediate one is missing"
         case .ownMissing: "the server wants a certificate of this host, and none was shown"
         case .ownRefused: "the server does not accept this host's certificate (\(text))"
+        case .other where Self.isPlain(text):
+            "what answers does not speak TLS (\(text)): a page of a proxy or of this network's log-in, or another service at"
+                + " this port; open the address with a browser to see what it is"
         case .other: "TLS: \(text)"
         }
+    }
+
+    /// Whether OpenSSL's words are those for bytes that are no TLS at all.
+    private static func isPlain(_ text: String) -> Bool {
+        ["wrong version number", "http request", "unknown protocol", "packet length too long"].contains(text)
     }
 
     /// One line for a server's log.

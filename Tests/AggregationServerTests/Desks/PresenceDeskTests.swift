@@ -76,6 +76,20 @@ import Transport
         #expect(long.status == 503 && long.word == "shutting_down" && desk.heldCount == 0)
     }
 
+    /// Two hosts with one certificate are told of once; an agent that comes back, or lost its line now and then, is not.
+    @Test func oneIdentityOnTwoHostsIsSaid() throws {
+        func said() throws -> Int { try run.fixture.messages.count { $0.contains("on two hosts") } }
+        for _ in 0..<5 {
+            _ = try checkIn(1, wait: 5)
+            run.clock.now += 5
+            desk.expireHolds()
+        }
+        _ = try (checkIn(1), checkIn(1))
+        #expect(try said() == 0)
+        for _ in 0..<5 { _ = try checkIn(0) }
+        #expect(try said() == 1)
+    }
+
     @Test func aClientThatLeavesIsForgotten() throws {
         let waiting = try checkIn(0)
         waiting.disconnect()

@@ -8,7 +8,7 @@ import Glibc
 
 private let path = "/dev/shm/sordino-fuzz-\(getpid()).csv"
 
-/// Ways to read a table; the first byte of the input chooses.
+/// Ways to read a table; the first byte of the input chooses, from "0" on.
 private let sections: [String] = [
     "{ format: 'csv', label: -1 }", "{ format: 'csv', label: 0, header: false, on_bad_row: 'skip' }",
     "{ format: 'csv', label: -1, delimiter: ';', on_missing: 'mean', normalize: 'standardize' }",
@@ -17,6 +17,12 @@ private let sections: [String] = [
     "{ format: 'table', label: 0, task: 'regression', normalize: 'min_max', split: { test: 0.3 } }",
     "{ format: 'arff', label: -1, on_missing: 'zero', on_bad_row: 'skip' }",
     "{ format: 'csv', label: -1, label_threshold: 0, skip_lines: 1, split: { test: 0.2, validation: 0.2 } }",
+    "{ format: 'csv', label: -1, delimiter: ';', decimal: ',', thousands: '.', comment: '|', on_bad_row: 'skip' }",
+    "{ format: 'csv', label: -1, encoding: 'utf-16', on_bad_row: 'skip', on_missing: 'zero' }",
+    "{ format: 'csv', label: 0, encoding: 'windows-1252', group: 1, split: { by: 'group', test: 0.3 } }",
+    "{ format: 'csv', label: -1, task: 'regression', normalize_label: 'standardize', decimal: ',', thousands: ' ', delimiter: '|' }",
+    "{ format: 'arff', label: -1, task: 'regression', normalize_label: 'min_max', on_missing: 'mean' }",
+    "{ format: 'arff', label: 0, group: 1, split: { by: 'group', folds: 3, fold: 1 }, on_bad_row: 'skip' }",
 ]
 private let sources: [DataSource] = sections.map { text in
     guard case .object(var members)? = try? JSONValue(json5: text.utf8, source: "fuzz") else {
@@ -40,7 +46,7 @@ public func fuzzTables(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     // Compressed files are unpacked by the system's gzip, a process each.
     guard let kind = all.first, !all.dropFirst().starts(with: [0x1F, 0x8B]) else { return 0 }
     write(UnsafeRawBufferPointer(rebasing: all.dropFirst()))
-    guard let dataset = try? sources[Int(kind) % sources.count].load(seed: 1) else { return 0 }
+    guard let dataset = try? sources[Int(kind &- 48) % sources.count].load(seed: 1) else { return 0 }
     let train = dataset.train
     guard case .floats(let values) = train.features else { preconditionFailure("a table is made of numbers") }
     precondition(values.count == train.count * train.featureCount, "rows of another width")

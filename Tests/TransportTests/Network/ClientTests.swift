@@ -71,6 +71,34 @@ import Testing
         client.disconnect()
     }
 
+    /// Whoever reads a proxy's refusal learns who can mend it.
+    @Test(arguments: [
+        ("407 Proxy Authentication Required", "password"), ("302 Found", "log-in"),
+        ("511 Network Authentication Required", "log-in"), ("403 Forbidden", "not allow"),
+        ("405 Method Not Allowed", "CONNECT"),
+    ])
+    func aProxysRefusalIsSaidInWords(status: String, mention: String) throws {
+        let server = try TestServer()
+        let answer =
+            "HTTP/1.1 \(status)\r\nContent-Type: text/html\r\nLocation: http://portal/\r\nContent-Length: 6\r\n\r\n<html>"
+        let proxy = try TestProxy(to: server.server.port, answer: answer)
+        let client = try server.client(proxy: SocketEndpoint(host: "127.0.0.1", port: proxy.port))
+        let failure = #expect(throws: ClientError.self) { try client.perform(ClientRequest(.get, "/hello")) }
+        #expect(failure?.description.contains(mention) == true, "\(failure?.description ?? "")")
+        #expect(failure?.description.contains(String(status.prefix(3))) == true)
+    }
+
+    /// A portal that opens any tunnel and answers with its page is no TLS.
+    @Test func aPageInPlaceOfTLSIsSaidInWords() throws {
+        let server = try TestServer()
+        let page =
+            "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>log in</html>"
+        let proxy = try TestProxy(to: server.server.port, answer: page)
+        let client = try server.client(proxy: SocketEndpoint(host: "127.0.0.1", port: proxy.port))
+        let failure = #expect(throws: ClientError.self) { try client.perform(ClientRequest(.get, "/hello")) }
+        #expect(failure?.description.contains("does not speak TLS") == true, "\(failure?.description ?? "")")
+    }
+
     @Test func aProxyMayRefuse() throws {
         let server = try TestServer()
         let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"

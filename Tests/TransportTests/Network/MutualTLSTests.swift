@@ -169,6 +169,23 @@ import Testing
             try attempt(certificate, other)
         }
         #expect(throws: TLSError.self) { try attempt(certificates.path("missing"), other) }
+        // Whether a passphrase protects it is said by its first lines, in either form.
+        for (name, head) in [
+            (
+                "pkcs8.key",
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGb\n-----END ENCRYPTED PRIVATE KEY-----\n"
+            ),
+            (
+                "older.key",
+                "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIGb\n-----END EC PRIVATE KEY-----\n"
+            ),
+        ] {
+            let path = certificates.path(name)
+            try Data(head.utf8).write(to: URL(fileURLWithPath: path))
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            #expect(throws: TLSError.keyEncrypted(path: path)) { try attempt(certificate, path) }
+        }
+        #expect(TLSError.keyEncrypted(path: "k").description.contains("openssl pkey"))
         #expect(throws: TLSError.self) { try attempt(other, other) }
     }
 }

@@ -84,6 +84,8 @@ import Testing
         "BenchFailure": "sordino-bench, which is no command of the product's",
         "Ended": "RoundRunner gives the round up",
         "LimitExceeded": "Gzip, which refuses the file",
+        "Problem": "ARFFFile names the line",
+        "VectorLevelError": "OpenBLASKernel says it before the program begins and ends with 2",
         "PartitionProblem": "PartitionerCatalog names the section",
         "Refusal": "PresenceDesk answers the agent",
         "RoundLoss": "RoundCompletion abandons the round",

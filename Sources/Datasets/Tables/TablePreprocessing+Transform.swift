@@ -54,17 +54,6 @@ extension TablePreprocessing {
         }
     }
 
-    /// Where a numeric column goes and how.
-    private struct NumberPlan {
-        let slot: Int
-        let place: Int
-        let center: Double
-        let scale: Double
-        let imputed: Double
-        let allowsMissing: Bool
-        let indicator: Bool
-    }
-
     /// Fills in all numeric columns, row by row as they lie in memory.
     private func fillNumbers(
         _ features: inout [Float], width: Int, table: RawTable, rows: [Int32], file: String
@@ -152,4 +141,15 @@ extension TablePreprocessing {
             return place
         }
     }
+}
+
+/// Where a numeric column goes and how.
+private struct NumberPlan {
+    let slot: Int
+    let place: Int
+    let center: Double
+    let scale: Double
+    let imputed: Double
+    let allowsMissing: Bool
+    let indicator: Bool
 }

@@ -132,6 +132,9 @@ import Testing
         #expect(event.repeated(3).repetitions(of: event.repeated(2)) == nil)
         let other = PrivacyEvent(mechanism: .gaussian(noiseMultiplier: 77))
         #expect(event.repetitions(of: other) == nil)
+        // A ledger from elsewhere may say anything: too many are as many as there can be.
+        let most = event.repeated(.max)
+        #expect(PrivacyEvent.composed([most, most]) == [most] && most.repeated(3) == most)
     }
 
     @Test(arguments: known) func theOrderOfEventsDoesNotMatter(_ pair: Pair) throws {

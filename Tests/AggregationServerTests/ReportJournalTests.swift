@@ -74,6 +74,34 @@ import Testing
         }
     }
 
+    // What comes after a restart must not stand behind what cannot be read.
+    @Test(arguments: [1, 47, 48, 60]) func whatIsTornIsCutOffBeforeMoreIsAdded(count: Int) throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let first = ReportJournal(folder: folder)
+        try add(first, 0, body(1, 0))
+        let whole = try Data(contentsOf: url)
+        try (whole + whole.prefix(count)).write(to: url)
+        let second = ReportJournal(folder: folder)
+        #expect(try second.takeUp(run: run, round: 1).keys.sorted() == [0])
+        #expect(try Data(contentsOf: url) == whole)
+        try add(second, 1, body(1, 1))
+        #expect(try second.records(run: run, round: 1).keys.sorted() == [0, 1])
+    }
+
+    @Test func aFileThatWasRemovedGivesNoReceipt() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let journal = ReportJournal(folder: folder)
+        try add(journal, 0, body(1, 0))
+        unlink(journal.path)
+        #expect(throws: Failure.self) { try journal.synchronise() }
+        #expect(throws: Failure.self, "nor does what comes after it") { try add(journal, 1, body(1, 1)) }
+        #expect(throws: Failure.self) { try journal.synchronise() }
+        try journal.clear()
+        try add(journal, 2, body(2, 2))
+        try journal.synchronise()
+        #expect(try journal.records(run: run, round: 2).keys.sorted() == [2])
+    }
+
     @Test func aRecordThatSaysTooMuchIsNotBelieved() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let head =

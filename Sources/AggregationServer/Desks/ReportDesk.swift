@@ -77,7 +77,7 @@ final class ReportDesk {
     /// After a restart: removes what is left of other rounds than `round`.
     func keepOnly(round: Int?) throws {
         try spool.keepOnly(round: round)
-        journalled = try round.map { try journal.records(run: books.run.run, round: $0) } ?? [:]
+        journalled = try round.map { try journal.takeUp(run: books.run.run, round: $0) } ?? [:]
         if journalled.isEmpty { try journal.clear() }
     }
 

@@ -19,6 +19,8 @@ final class ReportJournal {
     let path: String
     private var file: AppendOnlyFile?
     private var needsSync = false
+    /// Why nobody knows what of this round is on disk; nil while that is known.
+    private var broken: Failure?
 
     /// The journal in the folder at `folder`; no file is touched yet.
     init(folder: String) { path = "\(folder)/reports.journal" }
@@ -33,6 +35,7 @@ final class ReportJournal {
     /// Adds a report; durable only after ``synchronise()``. Throws a storage `Failure`, and then nothing was added.
     func append(_ client: Int, _ body: UnsafeRawBufferPointer) throws {
         precondition(body.count <= Self.longestBody, "a long report has a file of its own")
+        if let broken { throw broken }
         let numbers = Self.bytes(of: UInt32(client)) + Self.bytes(of: UInt32(body.count))
         var hash = try SHA256()
         try hash.update(numbers)
@@ -48,33 +51,51 @@ final class ReportJournal {
         try file.truncate(to: max(0, file.size() - Self.headBytes - body.count))
     }
 
-    /// Waits until all reports that were added are on the device.
+    /// Waits until all reports that were added are on the device. Once that failed, or the file has no name any more, the
+    /// journal takes no report until ``clear()``.
     func synchronise() throws {
-        guard needsSync else { return }
-        do {
-            guard let file, try file.hasName() else {
-                throw Failure(.storage, "\(path): was removed while the server used it; put the folder back")
+        if let broken { throw broken }
+        guard needsSync, let file else { return }
+        do throws(Failure) {
+            guard try file.hasName() else {
+                throw Failure(.storage, "\(path): was removed while the server used it")
             }
             try file.synchronise()
         } catch {
-            // What is on disk is unknown now, and this file takes no more.
-            file = nil
+            (self.file, broken) = (nil, error)
             throw error
         }
         needsSync = false
     }
 
-    /// Forgets all reports. After a crash they may be there again; ``records(run:round:)`` knows whose they are.
+    /// Forgets all reports. After a crash they may be there again; ``takeUp(run:round:)`` knows whose they are.
     func clear() throws {
-        guard try StoredFile.size(at: path) ?? 0 > 0 else { return }
-        try opened().truncate(to: 0, durably: false)
-        needsSync = false
+        (needsSync, broken) = (false, nil)
+        guard let size = try StoredFile.size(at: path) else {
+            // What was opened has no name any more.
+            file = nil
+            return
+        }
+        if size > 0 { try opened().truncate(to: 0, durably: false) }
+    }
+
+    /// The whole reports of a round of a run, by client, for a process that begins anew: what a crash tore off the end is
+    /// cut off, so that more can be added. Throws a storage `Failure`.
+    func takeUp(run: String, round: Int) throws -> [Int: [UInt8]] {
+        let (found, whole, all) = try read(run: run, round: round)
+        if whole < all { try opened().truncate(to: whole) }
+        return found
     }
 
     /// The whole reports of a round of a run, by client. Where a client has several, the last counts. Throws a storage
     /// `Failure` where the file cannot be read.
     func records(run: String, round: Int) throws -> [Int: [UInt8]] {
-        guard let bytes = try StoredFile.bytes(at: path) else { return [:] }
+        try read(run: run, round: round).found
+    }
+
+    /// With the bytes of whole records and of the file.
+    private func read(run: String, round: Int) throws -> (found: [Int: [UInt8]], whole: Int, all: Int) {
+        guard let bytes = try StoredFile.bytes(at: path) else { return ([:], 0, 0) }
         var found: [Int: [UInt8]] = [:]
         var rest = bytes[...]
         while let record = Self.record(at: &rest) {
@@ -82,7 +103,7 @@ final class ReportJournal {
             guard let header, header.round == round, header.runText == run else { continue }
             found[record.client] = record.body
         }
-        return found
+        return (found, bytes.count - rest.count, bytes.count)
     }
 
     /// The record at the front, and nil where there is no whole one; `bytes` begin behind it then.

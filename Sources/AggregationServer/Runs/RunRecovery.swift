@@ -26,7 +26,12 @@ struct RunRecovery {
         if let digest = try agreement.treeNoiseDigest() { books.note { $0.treeNoiseSHA256 = digest } }
         try takeUpOrders()
         try desks.catchUp.takeUpGap()
-        try books.write()
+        do {
+            try books.write()
+        } catch let failure as Failure where failure.exitCode == .storage && books.run.ledger != nil {
+            // What is on disk is bound already, to an earlier line. A server on a full disk waits for room.
+            context.storageFailed("bring run.json up to date", failure)
+        }
         warnOfMissingFiles()
     }
 

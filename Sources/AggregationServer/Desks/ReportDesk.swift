@@ -70,6 +70,7 @@ final class ReportDesk {
 
     /// Removes a round's reports, which nobody shall have any more.
     func removeReports(of round: Int) throws {
+        journalled = [:]
         try journal.clear()
         try spool.removeReports(round: round)
     }

@@ -100,7 +100,11 @@ struct StateAgreement {
             guard !isStored && !ledger.isSettled(number) || closed != nil else {
                 throw refuse("says open, though the round's noisy sum exists: it is the older")
             }
-            guard closed.map({ $0.run == file.run && $0.invited == file.invited }) ?? true else {
+            let fits = closed.map { closed in
+                closed.run == file.run && closed.invited == file.invited
+                    && closed.survivors.allSatisfy(roster.isKnown)
+            }
+            guard fits ?? true else {
                 throw refuse("is of another round than its noisy sum")
             }
         case .closed: break

@@ -5,7 +5,7 @@ extension TablePreprocessing {
     ///
     /// Throws ``ConfigurationError`` where a column has nothing to learn from.
     static func fit(_ table: RawTable, rows: [Int32], options: TableOptions) throws -> TablePreprocessing {
-        let sourceNames = Self.sourceNames(table)
+        let sourceNames = table.sourceNames
         func setting<Value>(_ settings: [ColumnReference: Value], _ column: RawTable.Column) -> Value? {
             // References were checked when the file was read; one that fails here names no feature.
             settings.first {
@@ -30,13 +30,6 @@ extension TablePreprocessing {
             columns: columns, unknownCategory: options.unknownCategory, classNames: classNames,
             sourceColumnCount: table.sourceColumnCount, labelPlace: table.labelPlace,
             target: try TargetScale.fit(table, rows: rows, options: options))
-    }
-
-    /// The file's column names as far as features go; the places of others hold names that nothing matches.
-    private static func sourceNames(_ table: RawTable) -> [String] {
-        var names = (0..<table.sourceColumnCount).map { "\u{0}\($0)" }
-        for column in table.columns { names[column.place] = column.name }
-        return names
     }
 
     /// The encodings of the numeric columns, in the order of their slots.
@@ -124,5 +117,14 @@ extension TablePreprocessing {
         case .oneHot: return .oneHot(categories: seen, imputed: imputed)
         case .ordinal(let order): return .ordinal(categories: order ?? seen, imputed: imputed)
         }
+    }
+}
+
+extension RawTable {
+    /// The file's column names as far as features go; the places of others hold names that nothing matches.
+    fileprivate var sourceNames: [String] {
+        var names = (0..<sourceColumnCount).map { "\u{0}\($0)" }
+        for column in columns { names[column.place] = column.name }
+        return names
     }
 }

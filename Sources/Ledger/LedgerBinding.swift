@@ -46,12 +46,17 @@ package struct LedgerBinding: Hashable, Sendable, Codable {
         case forked
     }
 
-    /// How these lines, which were verified, stand to the remembered ones.
-    package func standing(of verified: [LedgerLine]) -> Standing {
-        guard verified.count >= lines else { return .behind(missing: lines - verified.count) }
-        guard lines > 0 else { return .holds(ahead: verified.count) }
-        guard verified[lines - 1].hash == head else { return .forked }
-        return .holds(ahead: verified.count - lines)
+    /// How lines that were verified stand to the remembered ones. Those before a checkpoint that the verdict begins
+    /// with are taken for other lines than the remembered one: no such checkpoint is to be asked.
+    package func standing(of verified: LedgerVerdict) -> Standing {
+        let count = verified.linesBefore + verified.lines.count
+        guard count >= lines else { return .behind(missing: lines - count) }
+        guard lines > 0 else { return .holds(ahead: count) }
+        guard lines > verified.linesBefore, verified.lines[lines - verified.linesBefore - 1].hash == head
+        else {
+            return .forked
+        }
+        return .holds(ahead: count - lines)
     }
 
     /// Whether the numbers could be those of a ledger; a file read back may hold any.
@@ -123,13 +128,38 @@ package struct LedgerGap: Hashable, Sendable {
     }
 }
 
+/// An agent shut out for good by an administrator, as an `admin` line says it.
+package struct LedgerRevocation: Hashable, Sendable {
+    /// The agent's place in the roster.
+    package let client: Int
+
+    package init(of client: Int) { self.client = client }
+
+    /// The `action` of the line.
+    package var action: String { "revoke agent \(client)" }
+
+    /// Reads the `action` of a line; nil for one that shuts nobody out.
+    package init?(action: String) {
+        let words = action.split(separator: " ")
+        guard words.count == 3, words[0] == "revoke", words[1] == "agent", let client = Int(words[2]),
+            client >= 0
+        else { return nil }
+        self.client = client
+    }
+}
+
 extension LedgerVerdict {
+    /// The lines behind the first `count` of the ledger, as far as they were read.
+    package func lines(after count: Int) -> ArraySlice<LedgerLine> {
+        lines.dropFirst(max(0, count - linesBefore))
+    }
+
     /// The first of the lines behind the first `count` that no crash explains: a crash leaves what administrators
     /// ordered, lines of the one round `open`, and of gaps that were announced among them. `mayOpen`: the first line
     /// of the ledger may be among them.
     package func unexplained(after count: Int, open: Int, mayOpen: Bool) -> LedgerLine? {
         var allowed: [ClosedRange<Int>] = [open...open]
-        for line in lines.dropFirst(count) {
+        for line in lines(after: count) {
             switch line.entry {
             case .open: guard mayOpen else { return line }
             case .admin(_, let action):

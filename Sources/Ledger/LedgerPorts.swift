@@ -20,8 +20,8 @@ package protocol LedgerVerifier: Sendable {
 
 /// Where the lines of one ledger are kept.
 package protocol LedgerStore: Sendable {
-    /// All bytes kept, none for a new ledger.
-    func load() throws -> [UInt8]
+    /// The bytes kept from `start` on, none for a new ledger; nil where there are fewer than `start`.
+    func load(from start: Int) throws -> [UInt8]?
     /// Appends and returns once the bytes are durable (synced), with all before them; with `waits` false they may become
     /// so with the next append that waits. On a throw nothing is known of them.
     func append(_ bytes: [UInt8], waits: Bool) throws

@@ -63,13 +63,44 @@ package struct LedgerState: Hashable, Sendable {
 
     /// The first line's content, nil before it.
     package private(set) var opening: LedgerEntry.Opening?
-    /// Rounds in the order charged, which is that of their numbers.
+    /// Rounds in the order charged, which is that of their numbers: all of them, or the last ones where the state keeps
+    /// no more.
     package private(set) var rounds: [Round] = []
+    /// Numbers of all rounds ever charged.
+    package private(set) var charged = RoundNumbers()
+    /// Numbers of all rounds whose models were released.
+    package private(set) var released = RoundNumbers()
+    /// What the last round was charged at; nil before the first.
+    package private(set) var lastCharge: LedgerEntry.RoundCosts?
+    /// Agents that administrators shut out for good, by their places in the roster.
+    package private(set) var revoked: Set<Int> = []
     package private(set) var isClosed = false
+
+    /// Rounds that are kept one by one at least; nil: all. Of the others only the sums above remain: nothing may be
+    /// recorded of them any more.
+    package var kept: Int? { didSet { forget() } }
 
     package init() {}
 
-    /// The round of this number, if it was ever charged.
+    /// What a checkpoint says.
+    init(_ sums: LedgerCheckpoint.Sums) {
+        (opening, charged, released, lastCharge) = (
+            sums.opening, sums.charged, sums.released, sums.lastCharge
+        )
+        (revoked, isClosed, silentRounds) = (sums.revoked, sums.isClosed, sums.silentRounds)
+        (releasedEvents, serverEvents) = (sums.releasedEvents, sums.serverEvents)
+        (exampleEvents, statedMembersEvents) = (sums.exampleEvents, sums.membersEvents)
+    }
+
+    /// All but the single rounds.
+    var sums: LedgerCheckpoint.Sums {
+        LedgerCheckpoint.Sums(
+            opening: opening, charged: charged, released: released, lastCharge: lastCharge, revoked: revoked,
+            isClosed: isClosed, releasedEvents: releasedEvents, serverEvents: serverEvents,
+            exampleEvents: exampleEvents, membersEvents: statedMembersEvents, silentRounds: silentRounds)
+    }
+
+    /// The round of this number, if it was charged and is kept.
     package func round(_ number: Int) -> Round? { index(of: number).map { rounds[$0] } }
 
     /// Rounds charged and neither released nor abandoned: what a resumed run has to go on with or abandon.
@@ -120,6 +151,7 @@ package struct LedgerState: Hashable, Sendable {
             case open(LedgerEntry.Opening)
             case append(Round)
             case set(index: Int, Progress)
+            case revoke(Int)
             case close
         }
         fileprivate let kind: Kind
@@ -139,12 +171,12 @@ package struct LedgerState: Hashable, Sendable {
         }
         guard opening != nil else { throw .notOpened }
         switch entry {
-        case .open, .admin: return Change(kind: .nothing)
+        case .open: return Change(kind: .nothing)
+        case .admin(_, let action):
+            return Change(kind: LedgerRevocation(action: action).map { .revoke($0.client) } ?? .nothing)
         case .charge(let number, let costs):
             guard number > 0 else { throw .roundNotPositive(number) }
-            if let latest = rounds.last?.number, number <= latest {
-                throw .roundNotNew(round: number, latest: latest)
-            }
+            guard number > charged.last else { throw .roundNotNew(round: number, latest: charged.last) }
             return Change(kind: .append(Round(number: number, charge: costs, progress: .charged)))
         case .settle(let number, let settlement):
             let index = try chargedRound(number)
@@ -173,16 +205,27 @@ package struct LedgerState: Hashable, Sendable {
         case .open(let opening): self.opening = opening
         case .append(let round):
             rounds.append(round)
+            charged.insert(round.number)
+            lastCharge = round.charge
             count(round.costs)
+            forget()
+        case .revoke(let client): revoked.insert(client)
         case .set(let index, let progress):
             let before = rounds[index].costs
             rounds[index].progress = progress
+            if case .released = progress { released.insert(rounds[index].number) }
             let after = rounds[index].costs
             guard after != before else { return }
             discount(before)
             count(after)
         case .close: isClosed = true
         }
+    }
+
+    /// Twice as many are kept at most, so that this is not done with every round.
+    private mutating func forget() {
+        guard let kept, rounds.count > 2 * kept else { return }
+        rounds.removeFirst(rounds.count - kept)
     }
 
     /// Index of a round that was charged and is neither released nor abandoned.

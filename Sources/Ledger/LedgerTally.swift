@@ -14,6 +14,16 @@ package struct LedgerTally: Hashable, Sendable {
 
     package init() {}
 
+    /// Reads a tally back; nil where an event is named twice, or a count is not above zero or too large.
+    init?(_ items: [(event: LedgerEvent, count: Int)]) {
+        for (event, number) in items {
+            guard number > 0, number < 1 << 40, places[event] == nil else { return nil }
+            places[event] = slots.count
+            slots.append(Item(event: event, count: number))
+            count += number
+        }
+    }
+
     /// Each kind of event once, those that happened.
     package var items: [Item] { slots.filter { $0.count > 0 } }
 

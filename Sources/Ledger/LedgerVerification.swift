@@ -23,7 +23,7 @@ package struct LedgerFinding: Hashable, Sendable, CustomStringConvertible {
 
 /// What verifying a ledger found.
 package struct LedgerVerdict: Sendable {
-    /// Lines read.
+    /// Lines of the ledger, those included that a checkpoint stands for.
     package let lineCount: Int
     /// In order of lines; none in a sound ledger.
     package let findings: [LedgerFinding]
@@ -31,7 +31,10 @@ package struct LedgerVerdict: Sendable {
     package let tornBytes: Int
     /// What the lines amount to; only meaningful without findings.
     package let state: LedgerState
+    /// Those that were read.
     package let lines: [LedgerLine]
+    /// Lines before the first of ``lines``, which a checkpoint stands for; 0 where all were read.
+    package let linesBefore: Int
 
     package var isSound: Bool { findings.isEmpty }
     /// The last line, to be kept elsewhere.
@@ -57,31 +60,44 @@ package struct LedgerVerification: Sendable {
         self.anchor = anchor
     }
 
-    /// Reads the whole ledger. Each finding names the line and the reason; reading goes on behind it.
-    package func verify(_ bytes: [UInt8]) -> LedgerVerdict {
+    /// Reads the whole ledger, or with a `checkpoint` what begins at its ``LedgerCheckpoint/offset``: its last line is
+    /// held against it, and all lines behind are verified. Each finding names the line and the reason; reading goes on
+    /// behind it.
+    package func verify(_ bytes: [UInt8], after checkpoint: LedgerCheckpoint? = nil) -> LedgerVerdict {
         let lineBreak = UInt8(ascii: "\n")
         var parts = bytes.split(separator: lineBreak, omittingEmptySubsequences: false)
         let tornBytes = parts.removeLast().count
         var findings: [LedgerFinding] = []
         var lines: [LedgerLine] = []
-        var state = LedgerState()
+        var state = checkpoint.map { LedgerState($0.sums) } ?? LedgerState()
+        let linesBefore = checkpoint.map { $0.head.sequence - 1 } ?? 0
         var last: LedgerLine?
         for (index, part) in parts.enumerated() {
+            let number = linesBefore + index + 1
             guard let line = LedgerLine(text: part) else {
                 findings.append(
-                    .init(line: index + 1, reason: "edited: this is not a line that a ledger writes"))
+                    .init(line: number, reason: "edited: this is not a line that a ledger writes"))
                 continue
             }
-            for reason in reasons(against: line, after: last, lines: index) {
-                findings.append(LedgerFinding(line: index + 1, reason: reason))
-            }
-            do {
-                try state.apply(line.entry)
-            } catch {
-                findings.append(LedgerFinding(line: index + 1, reason: "against the rules: \(error)"))
+            if let checkpoint, index == 0 {
+                if !checkpoint.ends(with: line, hash) {
+                    findings.append(LedgerFinding(line: number, reason: "not the line of the checkpoint"))
+                }
+            } else {
+                for reason in reasons(against: line, after: last) {
+                    findings.append(LedgerFinding(line: number, reason: reason))
+                }
+                do {
+                    try state.apply(line.entry)
+                } catch {
+                    findings.append(LedgerFinding(line: number, reason: "against the rules: \(error)"))
+                }
             }
             last = line
             lines.append(line)
+        }
+        if checkpoint != nil, parts.isEmpty {
+            findings.append(LedgerFinding(line: linesBefore + 1, reason: "cut off: missing"))
         }
         if let anchor, !lines.contains(where: { $0.sequence == anchor.sequence && $0.hash == anchor.hash }) {
             let reason =
@@ -90,11 +106,26 @@ package struct LedgerVerification: Sendable {
             findings.append(LedgerFinding(line: min(anchor.sequence, parts.count + 1), reason: reason))
         }
         return LedgerVerdict(
-            lineCount: parts.count, findings: findings, tornBytes: tornBytes, state: state, lines: lines)
+            lineCount: linesBefore + parts.count, findings: findings, tornBytes: tornBytes, state: state,
+            lines: lines, linesBefore: linesBefore)
+    }
+
+    /// Reads a ledger from the checkpoint on where that fits, and says where in bytes the ledger ends. All of it is read
+    /// where there is no checkpoint, or anything is wrong behind it, so that the finding is that of the whole. `load` is
+    /// as in ``LedgerStore``; what it throws is thrown.
+    package func read(
+        after checkpoint: LedgerCheckpoint?, load: (_ start: Int) throws -> [UInt8]?
+    ) throws -> (verdict: LedgerVerdict, end: Int) {
+        if let checkpoint, let bytes = try load(checkpoint.offset) {
+            let verdict = verify(bytes, after: checkpoint)
+            if verdict.isSound { return (verdict, checkpoint.offset + bytes.count) }
+        }
+        let bytes = try load(0) ?? []
+        return (verify(bytes), bytes.count)
     }
 
     /// What is wrong with a line that follows `last`.
-    private func reasons(against line: LedgerLine, after last: LedgerLine?, lines: Int) -> [String] {
+    private func reasons(against line: LedgerLine, after last: LedgerLine?) -> [String] {
         var reasons: [String] = []
         let digest = line.contentDigest(hash)
         if line.hash != Hexadecimal.text(of: digest) {

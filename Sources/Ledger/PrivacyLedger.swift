@@ -37,6 +37,12 @@ package struct PrivacyLedger: ~Copyable {
     /// Bytes of a line torn by a crash that were cut off on opening.
     package let tornBytes: Int
 
+    /// Rounds that are kept one by one: more than a run ever has open.
+    private static let roundsKept = 64
+
+    /// Bytes of the ledger, and where its last line begins.
+    private var size: Int
+    private var lastLine: Int
     private let hash: any LedgerHash
     private let signer: any LedgerSigner
     private let store: any LedgerStore
@@ -47,16 +53,17 @@ package struct PrivacyLedger: ~Copyable {
     /// A last line torn by a crash is cut off; it was never reported durable, so nothing followed from it. Any
     /// other fault throws `unsound`. Rounds charged and not settled keep their charge. Throws `otherOwner` when
     /// the ledger is of another run or key, or was opened with another `opening`. `check` sees what was read before
-    /// anything is written or cut, and may throw.
+    /// anything is written or cut, and may throw. Only what follows a `checkpoint` of this ledger is read, unless that
+    /// does not fit it.
     package init(
         run: String, opening: LedgerEntry.Opening, time: String? = nil, hash: any LedgerHash,
         signer: any LedgerSigner, verifier: any LedgerVerifier, store: any LedgerStore,
-        anchor: LedgerHead? = nil, check: (LedgerVerdict) throws -> Void = { _ in }
+        anchor: LedgerHead? = nil, checkpoint: LedgerCheckpoint? = nil,
+        check: (LedgerVerdict) throws -> Void = { _ in }
     ) throws {
-        let bytes = try store.load()
         let verification = LedgerVerification(
             hash: hash, verifier: verifier, trustedKey: signer.publicKey, anchor: anchor)
-        let verdict = verification.verify(bytes)
+        let (verdict, end) = try verification.read(after: checkpoint) { try store.load(from: $0) }
         if let finding = verdict.findings.first { throw LedgerError.unsound(finding) }
         if let first = verdict.lines.first, first.run != run {
             throw LedgerError.otherOwner(found: "run \(first.run)", expected: "run \(run)")
@@ -65,16 +72,19 @@ package struct PrivacyLedger: ~Copyable {
             throw LedgerError.otherOwner(found: "another task or budget", expected: "the one configured")
         }
         try check(verdict)
-        if verdict.tornBytes > 0 { try store.truncate(to: bytes.count - verdict.tornBytes) }
+        if verdict.tornBytes > 0 { try store.truncate(to: end - verdict.tornBytes) }
         var state = verdict.state
+        state.kept = Self.roundsKept
         var head = verdict.head
+        var size = end - verdict.tornBytes
+        let lastLine = size - (verdict.lines.last.map { $0.text.utf8.count + 1 } ?? 0)
         if state.opening == nil {
             let entry = LedgerEntry.open(opening)
             try state.apply(entry)
-            head = try Self.write(
-                LedgerLine(
-                    run: run, sequence: 1, previous: LedgerLine.origin, time: time, entry: entry, hash: hash,
-                    signer: signer), to: store)
+            let line = try LedgerLine(
+                run: run, sequence: 1, previous: LedgerLine.origin, time: time, entry: entry, hash: hash,
+                signer: signer)
+            (head, size) = try Self.write(line, to: store)
         }
         self.run = run
         self.hash = hash
@@ -82,6 +92,7 @@ package struct PrivacyLedger: ~Copyable {
         self.store = store
         self.state = state
         self.head = head
+        (self.size, self.lastLine) = (size, lastLine)
         tornBytes = verdict.tornBytes
         hasFailed = false
     }
@@ -165,7 +176,10 @@ package struct PrivacyLedger: ~Copyable {
                 run: run, sequence: (head?.sequence ?? 0) + 1, previous: head?.hash ?? LedgerLine.origin,
                 time: time,
                 entry: entry, hash: hash, signer: signer)
-            head = try Self.write(line, to: store, waits: waits)
+            let written = try Self.write(line, to: store, waits: waits)
+            head = written.head
+            lastLine = size
+            size += written.bytes
         } catch {
             hasFailed = true
             throw error
@@ -176,8 +190,14 @@ package struct PrivacyLedger: ~Copyable {
     /// Makes the line durable, or throws.
     private static func write(
         _ line: LedgerLine, to store: any LedgerStore, waits: Bool = true
-    ) throws -> LedgerHead {
-        try store.append(Array((line.text + "\n").utf8), waits: waits)
-        return LedgerHead(sequence: line.sequence, hash: line.hash)
+    ) throws -> (head: LedgerHead, bytes: Int) {
+        let bytes = Array((line.text + "\n").utf8)
+        try store.append(bytes, waits: waits)
+        return (LedgerHead(sequence: line.sequence, hash: line.hash), bytes.count)
+    }
+
+    /// A checkpoint of all lines so far; nil without any.
+    package var checkpoint: LedgerCheckpoint? {
+        head.map { LedgerCheckpoint(run: run, head: $0, offset: lastLine, sums: state.sums) }
     }
 }

@@ -8,17 +8,26 @@ package enum StoredFile {
     package static func bytes(
         at path: String, limit: Int = 1 << 30, followsLinks: Bool = true
     ) throws(Failure) -> [UInt8]? {
+        try bytes(at: path, from: 0, limit: limit, followsLinks: followsLinks)
+    }
+
+    /// The same from the byte `offset` on; nil also where the file is shorter.
+    package static func bytes(
+        at path: String, from offset: Int, limit: Int = 1 << 30, followsLinks: Bool = true
+    ) throws(Failure) -> [UInt8]? {
         guard let descriptor = try open(path, followsLinks: followsLinks) else { return nil }
         defer { close(descriptor) }
-        let count = try size(of: descriptor, path: path)
-        guard count <= limit else {
+        let size = try size(of: descriptor, path: path)
+        guard size <= limit else {
             throw Failure(.storage, "cannot read \(path): it is longer than \(limit) bytes")
         }
+        guard offset <= size else { return nil }
+        let count = size - offset
         var bytes = [UInt8](repeating: 0, count: count)
         var start = 0
         while start < count {
             let more = bytes.withUnsafeMutableBytes {
-                read(descriptor, $0.baseAddress.map { $0 + start }, $0.count - start)
+                pread(descriptor, $0.baseAddress.map { $0 + start }, $0.count - start, off_t(offset + start))
             }
             if more < 0 && errno == EINTR { continue }
             guard more >= 0 else { throw .storage("read", path, errno: errno) }

@@ -32,6 +32,19 @@ struct LedgerArgument {
         ).verify(Array(data))
     }
 
+    /// What is wrong with the checkpoint beside a sound ledger, as one line that names its file; nil where nothing is, or
+    /// there is none.
+    var checkpointComplaint: String? {
+        guard verdict.isSound, let signer = verdict.lines.first?.publicKey else { return nil }
+        let file = LedgerCheckpointFile(ledger: path)
+        switch file.read(publicKey: signer) {
+        case .missing: return nil
+        case .unusable(let why): return why
+        case .checkpoint(let checkpoint):
+            return checkpoint.complaint(verdict).map { "\(file.path): it \($0)" }
+        }
+    }
+
     /// The released models' events as the accountants read them, equal neighbours composed.
     func releasedEvents() throws -> [PrivacyEvent] { try Self.compose(verdict.state.releasedEvents) }
 

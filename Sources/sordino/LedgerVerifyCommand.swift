@@ -15,17 +15,19 @@ enum LedgerVerifyCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         let ledger = try LedgerArgument(options)
         let verdict = ledger.verdict
-        let isSound = verdict.isSound && verdict.lineCount > 0
+        let checkpoint = ledger.checkpointComplaint
+        let isSound = verdict.isSound && verdict.lineCount > 0 && checkpoint == nil
         if options.format == .json {
             let findings = verdict.findings.map { finding in
                 JSONValue.object(["line": .integer(finding.line), "reason": .string(finding.reason)])
             }
-            let answer: [String: JSONValue] = [
+            var answer: [String: JSONValue] = [
                 "sound": .bool(isSound), "lines": .integer(verdict.lineCount),
                 "torn_bytes": .integer(verdict.tornBytes), "findings": .array(findings),
                 "public_key": verdict.lines.first.map { .string($0.publicKey) } ?? .null,
                 "head": verdict.head.map { .string($0.hash) } ?? .null,
             ]
+            if let checkpoint { answer["checkpoint"] = .string(checkpoint) }
             StandardOutput.write(JSONValue.object(answer).text(indented: true) + "\n")
         } else {
             for finding in verdict.findings.prefix(shownFindings) {
@@ -39,6 +41,9 @@ enum LedgerVerifyCommand: Subcommand {
             if verdict.tornBytes > 0 {
                 StandardOutput.write(
                     "\(ledger.path): \(verdict.tornBytes) bytes of a torn last line, as a crash leaves\n")
+            }
+            if let checkpoint {
+                StandardOutput.write("\(checkpoint); remove that file: the next start verifies all lines\n")
             }
             if isSound, let first = verdict.lines.first {
                 StandardOutput.write(

@@ -36,7 +36,7 @@ import Testing
         }
 
         func open(
-            limit: Double = .infinity, synchronises: Bool = true,
+            limit: Double = .infinity, synchronises: Bool = true, every: Int? = nil, bound: Int = .max,
             check: @escaping (LedgerVerdict) throws -> Void = { _ in }
         ) throws -> TaskLedger {
             let opening = LedgerEntry.Opening(
@@ -44,10 +44,10 @@ import Testing
                 serverEpsilonLimit: .infinity)
             let identity = TaskLedger.Identity(
                 run: "run", opening: opening, budget: PrivacyBudget(epsilon: limit, delta: 1e-5), key: key,
-                isTimed: synchronises)
+                isTimed: synchronises, checkpointEvery: every)
             return try TaskLedger(
                 identity, file: { [path] in try LedgerFile(path, synchronises: synchronises) },
-                accountant: TaskLedgerTests.epsilon, check: check)
+                accountant: TaskLedgerTests.epsilon, boundLines: { bound }, check: check)
         }
 
         var bytes: [UInt8] { Array(FileManager.default.contents(atPath: path) ?? Data()) }
@@ -153,5 +153,71 @@ import Testing
         #expect(throws: Failure.self) { try LedgerFile(folder.path + "/link", followsLinks: false) }
         #expect(throws: Failure.self) { try LedgerFile.bytes(at: folder.path + "/link", followsLinks: false) }
         _ = try LedgerFile(folder.path + "/link")
+    }
+
+    // MARK: Checkpoints
+
+    /// Writes so many charged rounds and binds all their lines.
+    private func fill(_ ledger: TaskLedger, _ rounds: ClosedRange<Int>) throws {
+        for round in rounds { try ledger.charge(round: round, costs: Self.costs(9)) }
+        ledger.isBound(through: ledger.head?.sequence ?? 0)
+    }
+
+    @Test func aCheckpointIsKeptOnceItsLinesAreRemembered() throws {
+        let bench = try Bench()
+        let file = LedgerCheckpointFile(ledger: bench.path)
+        let ledger = try bench.open(every: 3)
+        for round in 1...4 { try ledger.charge(round: round, costs: Self.costs(9)) }
+        ledger.isBound(through: 3)
+        guard case .missing = file.read(key: bench.key) else {
+            Issue.record("its last line is not remembered yet")
+            return
+        }
+        ledger.isBound(through: 4)
+        guard case .checkpoint(let checkpoint) = file.read(key: bench.key) else {
+            Issue.record("it is there now")
+            return
+        }
+        #expect(checkpoint.head.sequence == 4 && checkpoint.complaint(bench.verdict) == nil)
+        #expect(bench.folder.mode("ledger.jsonl.checkpoint") == 0o600)
+    }
+
+    /// Lines before which reading began, by what is remembered.
+    @Test(arguments: [(11, 7), (8, 7), (7, 0), (0, 0)]) func aStartReadsFromItOn(bound: Int, before: Int)
+        throws
+    {
+        let bench = try Bench()
+        try fill(bench.open(every: 7), 1...10)
+        var seen: LedgerVerdict?
+        let again = try bench.open(every: 7, bound: bound) { seen = $0 }
+        #expect(seen?.linesBefore == before && seen?.lineCount == 11 && again.checkpointComplaint == nil)
+        #expect(try again.spent(against: .releasedModels) == 10.0 / 9)
+        #expect(try bench.open(every: nil).spent(against: .releasedModels) == 10.0 / 9)
+        try fill(again, 11...30)
+        #expect(bench.verdict.isSound)
+        _ = try bench.open(every: 7) { seen = $0 }
+        #expect(seen?.linesBefore ?? 0 > 7, "written anew by the second process")
+    }
+
+    @Test(arguments: ["", "{}\n", "lies"]) func oneThatIsNoUseIsToldAndWrittenAnew(text: String) throws {
+        let bench = try Bench()
+        let path = LedgerCheckpointFile(ledger: bench.path).path
+        try fill(bench.open(every: 2), 1...10)
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        var seen: LedgerVerdict?
+        let again = try bench.open(every: 2) { seen = $0 }
+        #expect(seen?.linesBefore == 0 && again.checkpointComplaint?.hasPrefix(path) == true)
+        try fill(again, 11...11)
+        #expect(
+            try bench.open(every: 2) { seen = $0 }.checkpointComplaint == nil && seen?.linesBefore ?? 0 > 0)
+    }
+
+    @Test func oneOfAnotherLedgerIsToldToo() throws {
+        let bench = try Bench()
+        try fill(bench.open(every: 2), 1...10)
+        try Data(bench.bytes.prefix(600)).write(to: URL(fileURLWithPath: bench.path))
+        var seen: LedgerVerdict?
+        let again = try bench.open(every: 2) { seen = $0 }
+        #expect(seen?.linesBefore == 0 && again.checkpointComplaint?.contains("does not fit") == true)
     }
 }

@@ -58,7 +58,7 @@ final class MemoryStore: LedgerStore {
         }
     }
 
-    func load() throws -> [UInt8] { bytes }
+    func load(from start: Int) throws -> [UInt8]? { start <= bytes.count ? Array(bytes[start...]) : nil }
 
     func append(_ bytes: [UInt8], waits: Bool) throws {
         try content.withLock {

@@ -56,6 +56,8 @@ package struct ServerConfiguration: Sendable {
     package var presenceSeconds: Double
     /// Published models that are kept.
     package var modelsKept: Int
+    /// Rounds that have a file each; those before them stand together, many in a file.
+    package var roundsKept: Int
     package var limits: Limits
     /// Event loops of the agent listener; 0: one a core.
     package var loops: Int
@@ -104,6 +106,7 @@ package struct ServerConfiguration: Sendable {
         presenceSeconds = try server.seconds("presence") ?? 120
         let retention = try server.section("retention")
         modelsKept = try retention?.integer("models", in: 2...1_000_000) ?? 20
+        roundsKept = try retention?.integer("rounds", in: 10...1_000_000) ?? 1000
         try retention?.finish()
         limits = try Limits(server.section("limits"))
         loops = try server.integer("loops", in: 0...256) ?? 0

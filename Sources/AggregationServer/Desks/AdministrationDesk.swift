@@ -1,3 +1,4 @@
+internal import Ledger
 internal import Federation
 internal import Foundation
 internal import HTTPWire
@@ -115,7 +116,7 @@ final class AdministrationDesk {
     private func revoke(_ id: String, _ actor: String) throws -> HTTPResponse {
         guard let client = Int(id), let name = roster.name(of: client) else { return Self.noSuchAgent }
         if !roster.isRevoked(client) {
-            try ledger.record(actor: actor, action: ServerLedger.revocation(of: client))
+            try ledger.record(actor: actor, action: LedgerRevocation(of: client).action)
             try roster.revoke(client)
             try books.write()
             presence.turnAway(client)

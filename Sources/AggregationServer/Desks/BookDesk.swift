@@ -13,6 +13,8 @@ final class BookDesk {
     private let roster: RosterDesk
     /// A concluded round that is not in `run.json` yet.
     private var unbooked: RoundFile?
+    /// No round before this number has a file of its own.
+    private var oldestFile = 1
 
     /// Where the run stands: as `run.json` says, and beyond it while a round is completed.
     private(set) var run: RunState
@@ -99,8 +101,24 @@ final class BookDesk {
 
     /// Reads the rounds that have ended. To be called once. Throws where a file is damaged.
     func readHistory() throws {
-        for number in try state.roundNumbers().filter({ $0 <= run.round }).suffix(Self.readBack) {
-            if let file = try state.round(number) { history.append(file) }
+        try state.eachRound(through: run.round) { file in
+            history.append(file)
+            return history.count < Self.readBack
+        }
+        history.reverse()
+        oldestFile = try state.roundNumbers().first ?? run.round + 1
+    }
+
+    /// Moves the oldest rounds out of their files once they are beyond what is kept so. Where that fails the files stay,
+    /// and it is tried again after the next round.
+    private func moveOldRounds() {
+        let bounds = StateDirectory.segment(of: oldestFile)
+        guard run.round - bounds.upperBound >= context.setup.configuration.roundsKept else { return }
+        do {
+            try state.moveIntoSegment(bounds)
+            oldestFile = bounds.upperBound + 1
+        } catch {
+            context.storageFailed("move old rounds into one file", error)
         }
     }
 
@@ -124,6 +142,7 @@ final class BookDesk {
         try state.removeNoisySum(file.round)
         try state.keepModels(context.setup.configuration.modelsKept)
         unbooked = nil
+        moveOldRounds()
         context.board.change { $0.isHealthy = true }
     }
 

@@ -1,5 +1,6 @@
 internal import Encoding
 internal import Federation
+internal import Ledger
 internal import Operations
 
 /// After a restart: the open round goes on where it stood, with the cohort that was drawn, the reports that were
@@ -32,6 +33,11 @@ struct RunRecovery {
             // What is on disk is bound already, to an earlier line. A server on a full disk waits for room.
             context.storageFailed("bring run.json up to date", failure)
         }
+        if let complaint = ledger.checkpointComplaint {
+            context.log.warning(
+                "all of the ledger was verified: its checkpoint is no use and is written anew",
+                ["why": .text(complaint)])
+        }
         warnOfMissingFiles()
     }
 
@@ -53,7 +59,10 @@ struct RunRecovery {
 
     private func warnOfMissingFiles() {
         guard let present = try? Set(state.roundNumbers()) else { return }
-        let missing = ledger.releasedRounds.filter { $0 <= books.run.round && !present.contains($0) }
+        guard let moved = try? state.segments().last?.upperBound ?? 0, moved < books.run.round else { return }
+        let missing = (moved + 1...books.run.round).filter {
+            ledger.releasedRounds.contains($0) && !present.contains($0)
+        }
         guard let first = missing.first else { return }
         context.log.warning(
             "files of released rounds are missing; nothing but the dashboard needs them",
@@ -110,12 +119,11 @@ struct RunRecovery {
         let run = books.run
         var missing = run.charged % window
         var participants: Set<Int> = []
-        for number in try state.roundNumbers().filter({ $0 <= run.round }).sorted(by: >) {
-            guard missing > 0 else { break }
-            guard ledger.isCharged(number) else { continue }
-            guard let file = try state.round(number) else { break }
+        try state.eachRound(through: run.round) { file in
+            guard missing > 0, ledger.isCharged(file.round) else { return missing > 0 }
             participants.formUnion(file.survivors)
             missing -= 1
+            return missing > 0
         }
         guard missing == 0 else {
             throw Failure(

@@ -93,6 +93,7 @@ package enum Backup {
     /// Names that a backup may hold: nothing leads out of the folder.
     static func isAllowed(_ name: String) -> Bool {
         if ["run.json", "ledger.jsonl", "ledger.jsonl.key", "agents.jsonl"].contains(name) { return true }
+        if name.hasPrefix("rounds/"), StateDirectory.segmentBounds(name.dropFirst(7)) != nil { return true }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let dot = parts[1].firstIndex(of: "."), let number = Int(parts[1][..<dot]),
             number >= 0, StateDirectory.name(number) == parts[1][..<dot]
@@ -211,7 +212,7 @@ private struct BackupSource {
             let key = try state.ledgerKey.read()
         else { throw StateDirectory.missing("\(state.ledger).key") }
         let verdict = try LedgerVerification.verdict(on: LedgerFile.bytes(at: state.ledger) ?? [], key: key)
-        let standing = binding.standing(of: verdict.lines)
+        let standing = binding.standing(of: verdict)
         guard case .holds = standing, verdict.findings.isEmpty else {
             let why = verdict.findings.first.map { "\($0)" } ?? "it does not agree with run.json"
             throw Failure(.storage, "\(state.ledger): \(why); \(ServerLedger.wayOn(state.ledger))")
@@ -228,6 +229,12 @@ private struct BackupSource {
         for number in numbers where number <= run.round {
             guard let bytes = try StoredFile.bytes(at: state.roundPath(number)) else { return nil }
             small.append(("rounds/\(StateDirectory.name(number)).json", bytes))
+        }
+        // Behind the files: what was moved meanwhile is then in both.
+        for bounds in try state.segments() {
+            let path = state.segmentPath(bounds)
+            guard let bytes = try StoredFile.bytes(at: path) else { return nil }
+            small.append((String(path.dropFirst(state.path.count + 1)), bytes))
         }
         self.small = small
         through = max(run.round, min(numbers.last ?? 0, run.round + 1))

@@ -105,7 +105,7 @@ package struct LedgerAcceptance {
             last = verdict.state.rounds.last?.number ?? 0
         }
         // Where the two went different ways nobody knows which rounds they have in common: none, then.
-        let isForked = isTrusted && binding.standing(of: verdict.lines) == .forked
+        let isForked = isTrusted && binding.standing(of: verdict) == .forked
         let remembered = max(run.charged, binding.rounds) + greatest - run.round
         let written = verdict.lines.count { if case .charge = $0.entry { true } else { false } }
         let missing =
@@ -128,7 +128,7 @@ package struct LedgerAcceptance {
                 round: first + place, costs: cost, abandonedFor: "charged anew by accept")
         }
         let end = max(greatest, first + missing - 1)
-        guard let head = ledger.head, let rounds = ledger.state?.rounds.count else {
+        guard let head = ledger.head, let rounds = ledger.state?.charged.count else {
             throw LedgerError.failedBefore
         }
         try bind(template, head: head, rounds: rounds, end: end)
@@ -165,6 +165,7 @@ package struct LedgerAcceptance {
             guard rename(state.ledger, path) == 0 else {
                 throw Failure(.storage, "cannot move \(state.ledger): \(String(cString: strerror(errno)))")
             }
+            try AtomicFile.remove(LedgerCheckpointFile(ledger: state.ledger).path)
             return path
         }
         throw Failure(.storage, "\(state.ledger): too many refused ledgers beside it; move them away")

@@ -4,10 +4,10 @@ extension LedgerBinding {
     /// What is wrong with verified lines beside a state that this binding is of and whose last concluded round is
     /// `round`, as one clause that says which of the two is newer; nil where they agree.
     func complaint(_ verdict: LedgerVerdict, round: Int) -> String? {
-        let there = verdict.lines.count
-        switch standing(of: verdict.lines) {
+        let there = verdict.lineCount
+        switch standing(of: verdict) {
         case .behind(let missing):
-            let lost = rounds - verdict.state.rounds.count
+            let lost = rounds - verdict.state.charged.count
             return "the ledger ends at line \(there), run.json remembers line \(lines) (round \(round)): "
                 + "\(missing) line\(missing == 1 ? "" : "s") and \(max(0, lost)) charged "
                 + "round\(lost == 1 ? "" : "s") are missing, the ledger is the older"

@@ -56,14 +56,15 @@ final class ServerLedger {
             // A file of version 1 says how many rounds were charged, and no more.
             if state.ledger == nil { try Self.adopt(rounds: state.charged, upTo: state.round, memory) }
             lines = try TaskLedger(
-                TaskLedger.Identity(run: state.run, opening: opening, budget: budget, key: key),
+                TaskLedger.Identity(
+                    run: state.run, opening: opening, budget: budget, key: key, checkpointEvery: 256),
                 file: { try LedgerFile(path) },
                 accountant: { observer, events in
                     switch observer {
                     case .releasedModels: try spending.epsilon(of: events)
                     case .server: try spending.epsilonAgainstServer(of: events)
                     }
-                }, check: { try Self.check($0, memory) })
+                }, boundLines: { memory.bound.binding.lines }, check: { try Self.check($0, memory) })
             memory.template = LedgerBinding(
                 lines: 0, head: LedgerLine.origin, rounds: 0, opening: LedgerEntry.open(opening).text,
                 charge: LedgerEntry.charge(round: 1, costs: try lines.entry(of: Self.stated(plan, charge: 1)))
@@ -87,14 +88,11 @@ final class ServerLedger {
         if let complaint = memory.bound.binding.complaint(verdict, round: memory.bound.round) {
             throw Failure(.storage, "\(memory.path): \(complaint); \(wayOn(memory.path))")
         }
-        memory.orders = verdict.lines.dropFirst(memory.bound.binding.lines).compactMap { line in
+        memory.orders = verdict.lines(after: memory.bound.binding.lines).compactMap { line in
             if case .admin(_, let action) = line.entry { action } else { nil }
         }
         memory.gap = memory.orders.reversed().lazy.compactMap(LedgerGap.init(action:)).first
-        for line in verdict.lines {
-            guard case .admin(_, let action) = line.entry, let client = revoked(by: action) else { continue }
-            memory.revoked.insert(client)
-        }
+        memory.revoked = verdict.state.revoked
     }
 
     /// Binds to the lines of a ledger that no state remembers, where it has the charged rounds that the state does.
@@ -113,14 +111,6 @@ final class ServerLedger {
         memory.bound.binding = LedgerBinding(lines: lines.count, head: last.hash, rounds: charged)
     }
 
-    /// The `action` of a line that shuts an agent out.
-    static func revocation(of client: Int) -> String { "revoke agent \(client)" }
-
-    private static func revoked(by action: String) -> Int? {
-        let words = action.split(separator: " ")
-        return words.count == 3 && words[0] == "revoke" && words[1] == "agent" ? Int(words[2]) : nil
-    }
-
     /// What `run.json` is to say of the ledger as it is now. Throws what opening throws, where a write failed before.
     func binding() throws -> LedgerBinding {
         try lines.reopen()
@@ -134,7 +124,11 @@ final class ServerLedger {
     func isBound(by run: RunState) {
         memory.bound = (run.ledger ?? memory.bound.binding, run.round)
         (memory.orders, memory.gap) = ([], nil)
+        lines.isBound(through: memory.bound.binding.lines)
     }
+
+    /// What was wrong with the ledger's checkpoint, as one line; all of the ledger was verified then.
+    var checkpointComplaint: String? { lines.checkpointComplaint }
 
     // MARK: Lines
 
@@ -193,12 +187,8 @@ final class ServerLedger {
         }
     }
 
-    /// Numbers of the rounds whose models were released, ascending.
-    var releasedRounds: [Int] {
-        (lines.state?.rounds ?? []).compactMap { round in
-            if case .released = round.progress { round.number } else { nil }
-        }
-    }
+    /// Numbers of the rounds whose models were released.
+    var releasedRounds: RoundNumbers { lines.state?.released ?? RoundNumbers() }
 
     /// SHA-256 of the model that the ledger says the round released; nil where it was not released.
     func released(_ round: Int) -> String? {
@@ -207,11 +197,11 @@ final class ServerLedger {
     }
 
     /// Whether the round was ever charged.
-    func isCharged(_ round: Int) -> Bool { lines.state?.round(round) != nil }
+    func isCharged(_ round: Int) -> Bool { lines.state?.charged.contains(round) ?? false }
 
     /// Hash and number of the last line, and the rounds that count.
     func head() -> (sequence: Int, hash: String, rounds: Int)? {
-        guard let head = lines.head, let rounds = lines.state?.rounds.count else { return nil }
+        guard let head = lines.head, let rounds = lines.state?.charged.count else { return nil }
         return (head.sequence, head.hash, rounds)
     }
 

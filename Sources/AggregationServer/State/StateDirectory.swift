@@ -64,7 +64,7 @@ struct StateDirectory: Sendable {
     func requireNew() throws {
         let files = [ledger, "\(ledger).key", agents, treeNoisePath]
         let left = try files.first { try StoredFile.size(at: $0) != nil }
-        let rounds = try roundNumbers().last.map(roundPath)
+        let rounds = try roundNumbers().last.map(roundPath) ?? segments().last.map(segmentPath)
         let models = try modelRounds().last { $0 > 0 }.map { modelPath($0) }
         guard let found = left ?? rounds ?? models else { return }
         throw Failure(
@@ -105,24 +105,27 @@ struct StateDirectory: Sendable {
         try write(round, to: roundPath(round.round), syncsFolder: syncsFolder)
     }
 
-    /// Numbers of all rounds with a file, ascending.
+    /// Numbers of the rounds with a file of their own, ascending.
     func roundNumbers() throws -> [Int] { try numbers(of: "json", in: "rounds") }
 
     /// The numbers in the names of a folder's files of a kind, ascending; a name that this program would not give is
     /// none of its files.
     func numbers(of kind: String, in folder: String) throws -> [Int] {
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")
-        } catch {
-            throw Failure(.storage, "cannot read \(path)/\(folder); check its permissions and the device")
-        }
-        return names.compactMap { name in
+        try names(in: folder).compactMap { name in
             guard name.hasSuffix(".\(kind)"), let number = Int(name.dropLast(kind.count + 1)), number >= 0,
                 name == "\(Self.name(number)).\(kind)"
             else { return nil }
             return number
         }.sorted()
+    }
+
+    /// The names in a folder. Throws a storage `Failure`.
+    func names(in folder: String) throws -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")
+        } catch {
+            throw Failure(.storage, "cannot read \(path)/\(folder); check its permissions and the device")
+        }
     }
 
     // MARK: Files

@@ -242,6 +242,7 @@ package final class RoundRunner {
         try ledgers.charge(
             run: message.run, round: message.round, task: work.plan, taskDigest: work.task.digest)
         try progress.bind(ledgers.bindings)
+        ledgers.areBound()
         try reached(.charged)
         return .charged
     }

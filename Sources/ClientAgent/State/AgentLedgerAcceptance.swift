@@ -42,7 +42,8 @@ package struct AgentLedgerAcceptance {
             state: state, progress: progress, key: try kept ?? keyFile.make())
         var outcomes: [Outcome] = []
         for run in runs {
-            let ledger = try StoredLedger(run, in: state, key: acceptance.key, progress: progress)
+            let ledger = try StoredLedger(
+                run, in: state, key: acceptance.key, progress: progress, isWhole: true)
             if let complaint = ledger.complaint {
                 outcomes.append(try acceptance.accept(ledger, complaint, reason))
             } else if let verdict = ledger.verdict {
@@ -73,7 +74,7 @@ package struct AgentLedgerAcceptance {
     private mutating func accept(
         _ ledger: StoredLedger, _ finding: String, _ reason: String?
     ) throws -> Outcome {
-        let isForked = ledger.isTrusted && ledger.binding.standing(of: ledger.verdict?.lines ?? []) == .forked
+        let isForked = ledger.isTrusted && ledger.standing == .forked
         let written = ledger.verdict?.lines.count { if case .charge = $0.entry { true } else { false } } ?? 0
         // Without a binding the number of the round begun last bounds how many there were.
         let known = ledger.binding == .nothing && written == 0 ? ledger.begun : ledger.binding.rounds
@@ -103,7 +104,7 @@ package struct AgentLedgerAcceptance {
     /// What a round of the run costs, by the state or the ledger; without bound where neither knows.
     private func costs(_ ledger: StoredLedger) throws -> LedgerEntry.RoundCosts {
         if let costs = ledger.binding.costs(charge: 1) { return costs }
-        if let costs = ledger.verdict?.state.rounds.last?.charge { return costs }
+        if let costs = ledger.verdict?.state.lastCharge { return costs }
         let event = PrivacyPlan.unprotected(.addOrRemoveOne)
         return LedgerEntry.RoundCosts(released: [], server: [try LedgerEvent(event)])
     }

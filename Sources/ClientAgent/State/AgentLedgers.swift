@@ -29,7 +29,9 @@ package final class AgentLedgers {
         let runs = try Self.runs(in: state, progress)
         let key = try Self.key(in: state, runs)
         self.key = key
-        let ledgers = try runs.map { try StoredLedger($0, in: state, key: key, progress: progress) }
+        let ledgers = try runs.map {
+            try StoredLedger($0, in: state, key: key, progress: progress, isWhole: false)
+        }
         for ledger in ledgers {
             if let complaint = ledger.complaint {
                 throw Failure(.storage, "\(ledger.path): \(complaint); \(Self.wayOn)")
@@ -41,17 +43,18 @@ package final class AgentLedgers {
         try Self.checkOutbox(state, ledgers)
     }
 
-    /// The ledger of a run, opened to be written to.
+    /// The ledger of a run, opened to be written to; `boundLines` as ``Custody/TaskLedger`` has it.
     static func open(
-        _ run: String, _ opening: LedgerEntry.Opening, in state: StateDirectory, key: LedgerKey
+        _ run: String, _ opening: LedgerEntry.Opening, in state: StateDirectory, key: LedgerKey,
+        boundLines: @escaping () -> Int = { 0 }
     ) throws -> TaskLedger {
         let folder = try OutputDirectory(state.file("runs/\(run)"), mode: 0o700)
         // The limit is the policy's, over all runs; a ledger only records.
         let budget = PrivacyBudget(epsilon: .infinity, delta: opening.delta)
         return try TaskLedger(
-            TaskLedger.Identity(run: run, opening: opening, budget: budget, key: key),
+            TaskLedger.Identity(run: run, opening: opening, budget: budget, key: key, checkpointEvery: 256),
             file: { try LedgerFile(folder.file("ledger.jsonl"), followsLinks: false) },
-            accountant: { _, _ in .infinity })
+            accountant: { _, _ in .infinity }, boundLines: boundLines)
     }
 
     /// What is to be remembered of a ledger that is open.
@@ -64,14 +67,14 @@ package final class AgentLedgers {
     static func binding(_ head: LedgerHead?, _ state: LedgerState) -> LedgerBinding? {
         guard let head else { return nil }
         return LedgerBinding(
-            lines: head.sequence, head: head.hash, rounds: state.rounds.count,
+            lines: head.sequence, head: head.hash, rounds: state.charged.count,
             opening: state.opening.map { LedgerEntry.open($0).text },
-            charge: state.rounds.last.map { LedgerEntry.charge(round: 1, costs: $0.charge).text })
+            charge: state.lastCharge.map { LedgerEntry.charge(round: 1, costs: $0).text })
     }
 
     /// Greatest round of `run` that was charged, 0 for none.
     package func lastRound(of run: String, task: TaskPlan, taskDigest: String) throws -> Int {
-        try ledger(run: run, task: task, taskDigest: taskDigest).state?.rounds.last?.number ?? 0
+        try ledger(run: run, task: task, taskDigest: taskDigest).state?.charged.last ?? 0
     }
 
     /// ε against the server at `delta` over every round charged so far, `next` included; infinite when `next`
@@ -137,13 +140,20 @@ package final class AgentLedgers {
         bindings[run] = Self.binding(ledger.head, state)
     }
 
+    /// `progress.json` has ``bindings`` now, durably.
+    func areBound() {
+        guard let open, let binding = bindings[open.run] else { return }
+        open.ledger.isBound(through: binding.lines)
+    }
+
     private func ledger(run: String, task: TaskPlan, taskDigest: String) throws -> TaskLedger {
         if let open, open.run == run { return open.ledger }
         let privacy = task.privacy?.configuration
         let opening = LedgerEntry.Opening(
             taskDigest: taskDigest, adjacency: privacy?.adjacency ?? .addOrRemoveOne,
             delta: Self.delta(task), epsilonLimit: .infinity, serverEpsilonLimit: .infinity)
-        let ledger = try Self.open(run, opening, in: state, key: key)
+        let ledger = try Self.open(
+            run, opening, in: state, key: key, boundLines: { [weak self] in self?.bindings[run]?.lines ?? 0 })
         bindings[run] = try Self.binding(ledger)
         open = (run, ledger)
         return ledger

@@ -16,28 +16,38 @@ struct StoredLedger {
     private let isBound: Bool
     private let hasProgress: Bool
 
-    /// Reads the ledger of a run. Throws a storage ``Failure`` where it cannot be read.
-    init(_ run: String, in state: StateDirectory, key: LedgerKey?, progress: RoundProgress) throws {
+    /// Reads the ledger of a run, all of it where `isWhole`, else from its checkpoint on. Throws a storage ``Failure``
+    /// where it cannot be read.
+    init(
+        _ run: String, in state: StateDirectory, key: LedgerKey, progress: RoundProgress, isWhole: Bool
+    ) throws {
         self.run = run
         path = state.file("runs/\(run)/ledger.jsonl")
-        verdict = try LedgerFile.bytes(at: path, followsLinks: false).map {
-            LedgerVerification.verdict(on: $0, key: key)
-        }
         begun = progress.lastRound(of: run)
         binding = progress.ledgers[run] ?? .nothing
+        verdict = try LedgerFile.verdict(
+            at: path, key: key, boundLines: isWhole ? 0 : binding.lines, followsLinks: false)
         isBound = (progress.version ?? 0) >= 2
         hasProgress = progress.version != nil
     }
 
     /// Rounds charged in the file.
-    var charged: Int { verdict?.state.rounds.count ?? 0 }
+    var charged: Int { verdict?.state.charged.count ?? 0 }
     /// Greatest round charged in the file, 0 for none.
-    var lastCharged: Int { verdict?.state.rounds.last?.number ?? 0 }
+    var lastCharged: Int { verdict?.state.charged.last ?? 0 }
 
     /// Whether the file is this agent's and whole.
     var isTrusted: Bool {
         guard let verdict else { return true }
         return verdict.findings.isEmpty && verdict.lines.allSatisfy { $0.run == run }
+    }
+
+    /// How the ledger stands to what is remembered of it.
+    var standing: LedgerBinding.Standing {
+        guard let verdict else {
+            return binding.lines > 0 ? .behind(missing: binding.lines) : .holds(ahead: 0)
+        }
+        return binding.standing(of: verdict)
     }
 
     /// What is wrong, in one clause; nil where nothing is.
@@ -51,12 +61,11 @@ struct StoredLedger {
                 : "the ledger has \(charged) rounds, though progress.json is missing"
         }
         guard isBound else { return complaintWithoutBinding }
-        let lines = verdict?.lines ?? []
-        switch binding.standing(of: lines) {
+        switch standing {
         case .behind(let missing):
             let lost = max(0, binding.rounds - charged)
             return
-                "the ledger ends at line \(lines.count), progress.json remembers line \(binding.lines) (round "
+                "the ledger ends at line \(verdict?.lineCount ?? 0), progress.json remembers line \(binding.lines) (round "
                 + "\(begun)): \(missing) line\(missing == 1 ? "" : "s") and \(lost) charged "
                 + "round\(lost == 1 ? "" : "s") are missing, the ledger is the older"
         case .forked:
@@ -114,7 +123,7 @@ extension AgentLedgers {
             let parts = name.split(separator: "-").map(String.init)
             guard parts.count == 2, let round = Int(parts[1]) else { continue }
             let ledger = ledgers.first { $0.run == parts[0] }
-            guard ledger?.verdict?.state.round(round) != nil else {
+            guard ledger?.verdict?.state.charged.contains(round) == true else {
                 throw Failure(
                     .storage,
                     "\(state.file("outbox/\(name)")): a report of a round that the ledger never charged; it is not "

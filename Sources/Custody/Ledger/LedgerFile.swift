@@ -1,4 +1,4 @@
-internal import Ledger
+package import Ledger
 package import Operations
 
 /// A ledger's lines in a file that only grows.
@@ -25,8 +25,32 @@ package struct LedgerFile: LedgerStore {
         try StoredFile.bytes(at: path, limit: sizeLimit, followsLinks: followsLinks)
     }
 
-    package func load() throws -> [UInt8] {
-        try Self.bytes(at: file.path, followsLinks: followsLinks) ?? []
+    /// What a ledger says, from its checkpoint on where that is among the first `boundLines` lines and fits; nil where there
+    /// is no file. Throws a storage ``Failure``.
+    package static func verdict(
+        at path: String, key: LedgerKey, boundLines: Int, followsLinks: Bool = true
+    ) throws -> LedgerVerdict? {
+        guard try StoredFile.size(at: path, followsLinks: followsLinks) != nil else { return nil }
+        var checkpoint: LedgerCheckpoint?
+        let file = LedgerCheckpointFile(ledger: path, followsLinks: followsLinks)
+        if case .checkpoint(let found) = file.read(key: key), found.head.sequence <= boundLines {
+            checkpoint = found
+        }
+        return try LedgerVerification(
+            hash: LedgerSHA256(), verifier: key, trustedKey: key.publicKey
+        ).read(after: checkpoint) {
+            try StoredFile.bytes(at: path, from: $0, limit: sizeLimit, followsLinks: followsLinks)
+        }.verdict
+    }
+
+    package func load(from start: Int) throws -> [UInt8]? {
+        try StoredFile.bytes(
+            at: file.path, from: start, limit: Self.sizeLimit, followsLinks: followsLinks)
+    }
+
+    /// The ledger's checkpoint, a file beside it.
+    package var checkpoint: LedgerCheckpointFile {
+        LedgerCheckpointFile(ledger: file.path, followsLinks: followsLinks)
     }
 
     package func append(_ bytes: [UInt8], waits: Bool) throws { try file.append(bytes, waits: waits) }

@@ -21,13 +21,15 @@ package final class TaskLedger {
         package var key: LedgerKey
         /// Whether lines say when they were written. Those of a rehearsal do not: they reproduce.
         package var isTimed: Bool
+        /// Charged rounds between two checkpoints; nil: none are written or read.
+        package var checkpointEvery: Int?
 
         package init(
             run: String, opening: LedgerEntry.Opening, budget: PrivacyBudget, key: LedgerKey,
-            isTimed: Bool = true
+            isTimed: Bool = true, checkpointEvery: Int? = nil
         ) {
             (self.run, self.opening, self.budget) = (run, opening, budget)
-            (self.key, self.isTimed) = (key, isTimed)
+            (self.key, self.isTimed, self.checkpointEvery) = (key, isTimed, checkpointEvery)
         }
     }
 
@@ -35,34 +37,56 @@ package final class TaskLedger {
     private let openFile: () throws -> LedgerFile
     private let accountant: Accountant
     private let check: (LedgerVerdict) throws -> Void
+    private let boundLines: () -> Int
     private var file: LedgerFile
     private var ledger: PrivacyLedger?
+    private var checkpoints: CheckpointKeeper
     private var reader = LedgerReader()
     /// The costs that were written last, and how: they are mostly the same again.
     private var last: (costs: RoundCosts, written: LedgerEntry.RoundCosts)?
 
     /// Opens the ledger, writing its first line, or takes it up again: a torn last line is cut off, any other fault is
     /// refused (`LedgerError`). `check` sees what was read, now and whenever the file is opened anew, before anything is
-    /// written or cut, and may throw. `file` is called now, and whenever the file is opened anew.
+    /// written or cut, and may throw. `file` is called now, and whenever the file is opened anew. `boundLines` is how many
+    /// lines the state beside the ledger remembers: no checkpoint hides any that follow those.
     package init(
         _ identity: Identity, file: @escaping () throws -> LedgerFile, accountant: @escaping Accountant,
+        boundLines: @escaping () -> Int = { .max },
         check: @escaping (LedgerVerdict) throws -> Void = { _ in }
     ) throws {
         self.identity = identity
         openFile = file
         self.accountant = accountant
         self.check = check
+        self.boundLines = boundLines
+        checkpoints = CheckpointKeeper(every: identity.checkpointEvery, key: identity.key)
         self.file = try file()
-        ledger = try Self.open(identity, self.file, check)
+        ledger = try Self.open(identity, self.file, &checkpoints, boundLines(), check)
     }
 
     private static func open(
-        _ identity: Identity, _ file: LedgerFile, _ check: (LedgerVerdict) throws -> Void
+        _ identity: Identity, _ file: LedgerFile, _ checkpoints: inout CheckpointKeeper, _ boundLines: Int,
+        _ check: (LedgerVerdict) throws -> Void
     ) throws -> PrivacyLedger {
-        try PrivacyLedger(
+        let checkpoint = checkpoints.read(file.checkpoint, boundLines: boundLines)
+        var linesBefore = 0
+        let ledger = try PrivacyLedger(
             run: identity.run, opening: identity.opening, time: identity.isTimed ? now : nil,
-            hash: LedgerSHA256(), signer: identity.key, verifier: identity.key, store: file, check: check)
+            hash: LedgerSHA256(), signer: identity.key, verifier: identity.key, store: file,
+            checkpoint: checkpoint
+        ) { verdict in
+            linesBefore = verdict.linesBefore
+            try check(verdict)
+        }
+        checkpoints.isOpened(ledger, linesBefore: linesBefore)
+        return ledger
     }
+
+    /// What was wrong with the ledger's checkpoint when it was opened last, as one line: all of the ledger was verified then.
+    package var checkpointComplaint: String? { checkpoints.complaint }
+
+    /// The state beside the ledger remembers so many lines now, durably: a checkpoint of no more than those may be kept.
+    package func isBound(through lines: Int) { checkpoints.isBound(through: lines, file.checkpoint) }
 
     // MARK: What it says
 
@@ -98,13 +122,14 @@ package final class TaskLedger {
     package func reopen() throws {
         guard ledger == nil else { return }
         file = try openFile()
-        ledger = try Self.open(identity, file, check)
+        ledger = try Self.open(identity, file, &checkpoints, boundLines(), check)
     }
 
     /// Writes the worst case of a round, unless the budget forbids it.
     package func charge(round: Int, costs: RoundCosts) throws {
         let costs = try entry(of: costs)
         try write { ledger throws in
+            checkpoints.note(ledger)
             try ledger.charge(
                 round: round, costs: costs, within: identity.budget, time: time, epsilon: epsilon)
         }

@@ -48,7 +48,7 @@ final class RunLedger {
     var binding: LedgerBinding {
         LedgerBinding(
             lines: lines.head?.sequence ?? 0, head: lines.head?.hash ?? LedgerLine.origin,
-            rounds: lines.state?.rounds.count ?? 0)
+            rounds: lines.state?.charged.count ?? 0)
     }
 
     /// Holds the ledger that was opened against a checkpoint after `round`. Throws a storage `Failure` where lines of
@@ -56,9 +56,9 @@ final class RunLedger {
     func check(_ binding: LedgerBinding, round: Int, path: String) throws {
         guard let opened else { return }
         let why: String
-        switch binding.standing(of: opened.lines) {
+        switch binding.standing(of: opened) {
         case .behind(let missing):
-            why = "the ledger ends at line \(opened.lines.count), the checkpoint remembers \(missing) more"
+            why = "the ledger ends at line \(opened.lineCount), the checkpoint remembers \(missing) more"
         case .forked: why = "line \(binding.lines) is not the one that the checkpoint remembers"
         case .holds:
             let isExplained =

@@ -39,7 +39,8 @@ package struct ConfigurationDocument: Sendable {
         return folder.isEmpty ? "/" : String(folder)
     }
 
-    /// Applies one override, `path=value`; the value is JSON5, or a plain string where it is not.
+    /// Applies one override, `path=value`; the value is JSON5, or a plain string where it is not. What is in braces or in
+    /// brackets is no plain string: its errors are thrown.
     package mutating func set(_ assignment: String) throws {
         guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
             throw ConfigurationError(path: "--set \(assignment)", problem: "must be path=value")
@@ -47,8 +48,20 @@ package struct ConfigurationDocument: Sendable {
         let path = assignment[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(
             String.init)
         let text = String(assignment[assignment.index(after: equals)...])
-        let value = (try? JSONValue(json5: text.utf8, source: "--set")) ?? .string(text)
+        let value = try Self.value(text, of: String(assignment[..<equals]))
         root = try Self.replacing(root, path: path[...], with: value, assignment: assignment)
+    }
+
+    private static func value(_ text: String, of path: String) throws -> JSONValue {
+        do {
+            return try JSONValue(json5: text.utf8, source: "--set \(path)")
+        } catch {
+            // A pattern of file names may begin with a bracket; none ends with one.
+            guard text.hasPrefix("{") || text.hasPrefix("[") && text.hasSuffix("]") else {
+                return .string(text)
+            }
+            throw error
+        }
     }
 
     private static func replacing(

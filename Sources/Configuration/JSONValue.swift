@@ -12,36 +12,20 @@ package enum JSONValue: Equatable, Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    /// Reads JSON5 (comments, trailing commas, bare keys) through Foundation's decoder.
+    /// Lists and objects may be nested so deep: more than any document of ours, and little enough for every stack.
+    package static let depthLimit = 64
+
+    /// Reads JSON5 (comments, trailing commas, bare keys).
     ///
-    /// Throws ``ConfigurationError`` with the decoder's own words for the place of a syntax error.
+    /// Throws ``ConfigurationError`` with line and column, what was met there, and what was expected; also where a key
+    /// stands twice in one object.
     package init(json5 bytes: some Sequence<UInt8>, source: String) throws {
         let bytes = Array(bytes)
-        // Foundation's reader of JSON5 traps on some bytes that are no UTF-8, such as those in a comment.
         guard String(validating: bytes, as: UTF8.self) != nil else {
             throw ConfigurationError(path: source, problem: "is not UTF-8 text")
         }
-        var numbers = JSON5Numbers(bytes)
-        if let malformed = numbers.firstMalformed() {
-            throw ConfigurationError(
-                path: source,
-                problem: "not valid JSON5: \"\(malformed.text)\" in line \(malformed.line) is no number")
-        }
-        let decoder = JSONDecoder()
-        decoder.allowsJSON5 = true
-        do {
-            // A number at the very end makes it look one byte further, and trap by what it finds: a line break ends
-            // every number.
-            self = try decoder.decode(JSONValue.self, from: Data(bytes + [UInt8(ascii: "\n")]))
-        } catch DecodingError.dataCorrupted(let context) {
-            let underlying = context.underlyingError as? CocoaError
-            let detail = (underlying?.userInfo["NSDebugDescription"] as? String) ?? context.debugDescription
-            throw ConfigurationError(path: source, problem: "not valid JSON5: \(detail)")
-        } catch let error as ConfigurationError {
-            throw error
-        } catch {
-            throw ConfigurationError(path: source, problem: "not valid JSON5: \(error)")
-        }
+        var parser = JSON5Parser(bytes, source: source)
+        self = try parser.document()
     }
 
     /// What a reader would call this value, for messages.
@@ -67,66 +51,7 @@ package enum JSONValue: Equatable, Sendable {
     }
 }
 
-extension JSONValue: Codable {
-    /// Lists and objects may be nested so deep: more than any document of ours, and little enough that reading takes
-    /// time in proportion to the text. Foundation's decoder spells the way to a value out at every attempt to read it.
-    package static let depthLimit = 64
-
-    /// Any key is taken.
-    private struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Int.self) {
-            self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
-            guard value.isFinite else {
-                throw ConfigurationError(
-                    path: Self.path(of: decoder), problem: "must be a finite number, not \(value)")
-            }
-            self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else {
-            self = try Self.nested(decoder)
-        }
-    }
-
-    /// A list or an object; what is wrong inside it is thrown as it is.
-    private static func nested(_ decoder: any Decoder) throws -> JSONValue {
-        guard decoder.codingPath.count < depthLimit else {
-            throw ConfigurationError(
-                path: path(of: decoder), problem: "lies deeper than \(depthLimit) levels")
-        }
-        if var items = try? decoder.unkeyedContainer() {
-            var values: [JSONValue] = []
-            while !items.isAtEnd { values.append(try items.decode(JSONValue.self)) }
-            return .array(values)
-        }
-        let members = try decoder.container(keyedBy: Key.self)
-        var values: [String: JSONValue] = [:]
-        for key in members.allKeys {
-            values[key.stringValue] = try members.decode(JSONValue.self, forKey: key)
-        }
-        return .object(values)
-    }
-
-    /// The way to the value, cut where it is too long for a message.
-    private static func path(of decoder: any Decoder) -> String {
-        let path = decoder.codingPath
-        let text = path.prefix(8).map { key in key.intValue.map(String.init) ?? key.stringValue }
-        return text.joined(separator: ".") + (path.count > 8 ? "..." : "")
-    }
-
+extension JSONValue: Encodable {
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {

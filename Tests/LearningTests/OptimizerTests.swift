@@ -9,9 +9,23 @@ import Testing
 /// Optimisers against sequences that PyTorch recorded (the recipe is in the vector file's comment).
 @Suite struct OptimizerTests {
     struct Recorded: Decodable {
+        /// A key's value: a number, or true or false.
+        struct Argument: Decodable, Sendable {
+            let value: JSONValue
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let flag = try? container.decode(Bool.self) {
+                    value = .bool(flag)
+                } else {
+                    value = .number(try container.decode(Double.self))
+                }
+            }
+        }
+
         struct Case: Decodable, Sendable {
             let optimizer: String
-            let keys: [String: JSONValue]
+            let keys: [String: Argument]
             let parametersAfterStep: [[Float]]
 
             enum CodingKeys: String, CodingKey {
@@ -43,7 +57,7 @@ import Testing
     func updatesEqualPyTorch(index: Int) throws {
         let recorded = try Self.recorded.get()
         let example = try #require(recorded.cases.indices.contains(index) ? recorded.cases[index] : nil)
-        var keys = example.keys
+        var keys = example.keys.mapValues(\.value)
         keys["optimizer"] = .string(example.optimizer)
         let options = try TrainingOptions(.object(keys), path: "training")
         let count = recorded.start.count

@@ -33,36 +33,65 @@ package struct Logger: Sendable {
         package init(stringLiteral value: String) { self = .text(value) }
     }
 
+    /// What was logged, for whoever listens beside the console.
+    package struct Line: Sendable {
+        /// When, seconds since 1970.
+        package let time: Double
+        package let level: Level
+        package let message: String
+        /// Context first.
+        package let fields: [(key: String, value: Value)]
+
+        /// The last field of this name, where it is text.
+        package func text(_ key: String) -> String? {
+            if case .text(let text)? = fields.last(where: { $0.key == key })?.value { text } else { nil }
+        }
+
+        /// The last field of this name, where it is a whole number.
+        package func integer(_ key: String) -> Int? {
+            if case .integer(let value)? = fields.last(where: { $0.key == key })?.value { value } else { nil }
+        }
+    }
+
     package let level: Level
     package let format: Format
     private let context: [(key: String, value: Value)]
     private let console: Console
     private let now: @Sendable () -> Date
+    private let listener: (@Sendable (Line) -> Void)?
 
     /// A logger onto `console`; `now` is the clock that lines are stamped with.
     package init(
         level: Level = .info, format: Format = .text, console: Console = .standardError,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        self.init(level: level, format: format, context: [], console: console, now: now)
+        self.init(level: level, format: format, context: [], console: console, now: now, listener: nil)
     }
 
     private init(
         level: Level, format: Format, context: [(key: String, value: Value)], console: Console,
-        now: @escaping @Sendable () -> Date
+        now: @escaping @Sendable () -> Date, listener: (@Sendable (Line) -> Void)?
     ) {
         self.level = level
         self.format = format
         self.context = context
         self.console = console
         self.now = now
+        self.listener = listener
+    }
+
+    /// The same logger, whose lines of level `info` and above `listener` hears too, whatever the console's level. To be
+    /// answered quickly: whoever logs waits for it.
+    package func overheard(by listener: @escaping @Sendable (Line) -> Void) -> Logger {
+        Logger(
+            level: level, format: format, context: context, console: console, now: now, listener: listener)
     }
 
     /// The same logger with fields that every one of its lines carries.
     package func with(_ fields: KeyValuePairs<String, Value>) -> Logger {
         Logger(
             level: level, format: format, context: context + fields.map { ($0.key, $0.value) },
-            console: console, now: now)
+            console: console, now: now, listener: listener)
     }
 
     /// Writes a line of interest to developers.
@@ -86,9 +115,13 @@ package struct Logger: Sendable {
     }
 
     private func log(_ level: Level, _ message: () -> String, _ fields: KeyValuePairs<String, Value>) {
-        guard level >= self.level else { return }
+        let heard = level >= .info ? listener : nil
+        guard level >= self.level || heard != nil else { return }
         let fields = context + fields.map { ($0.key, $0.value) }
-        let time = now().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        let now = now()
+        heard?(Line(time: now.timeIntervalSince1970, level: level, message: message(), fields: fields))
+        guard level >= self.level else { return }
+        let time = now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         switch format {
         case .text: console.writeLine(Self.textLine(time, level, message(), fields))
         case .json: console.writeLine(Self.jsonLine(time, level, message(), fields))

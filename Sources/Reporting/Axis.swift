@@ -11,6 +11,8 @@ package struct Axis {
         case privacyLoss
         /// Counts and round numbers: whole ticks only.
         case whole
+        /// Bytes, labelled in a unit of so many.
+        case bytes(Double)
     }
 
     /// Values beyond this are left out of charts: a diverged run must not flatten or break them.
@@ -45,7 +47,7 @@ package struct Axis {
         }
         var least = drawable.min() ?? 0
         var greatest = drawable.max() ?? 1
-        if !includesZero, unit == .plain, least > 0, greatest / least > 100 {
+        if !includesZero, case .plain = unit, least > 0, greatest / least > 100 {
             self = Axis(decadesFrom: least, to: greatest)
             return
         }
@@ -60,7 +62,8 @@ package struct Axis {
             greatest += spread
             least = includesZero && least >= 0 ? 0 : least - spread
         }
-        step = Self.roundStep(atLeast: (greatest - least) / 5, whole: unit == .whole)
+        let isWhole = if case .whole = unit { true } else { false }
+        step = Self.roundStep(atLeast: (greatest - least) / 5, whole: isWhole)
         let first = (least / step + 1e-9).rounded(.down)
         let last = (greatest / step - 1e-9).rounded(.up)
         lower = first * step
@@ -90,6 +93,15 @@ package struct Axis {
         ticks = Self.multiples(of: step, from: first, through: last)
     }
 
+    /// A horizontal axis of bytes from none to `total`, labelled in the unit that suits `total`.
+    init(bytes total: Int) {
+        unit = .bytes(Readable.byteUnit(total).size)
+        lower = 0
+        upper = Double(max(1, total))
+        step = Self.roundStep(atLeast: upper / 7, whole: true)
+        ticks = Self.multiples(of: step, from: 0, through: (upper / step).rounded(.down))
+    }
+
     private init(decadesFrom least: Double, to greatest: Double) {
         unit = .plain
         isLogarithmic = true
@@ -117,6 +129,7 @@ package struct Axis {
         switch unit {
         case .whole: return Readable.count(Int(value.rounded()))
         case .percent: return "\(Readable.fixed(value * 100, decimals: Self.decimals(step * 100))) %"
+        case .bytes(let size): return Readable.fixed(value / size, decimals: Self.decimals(step / size))
         case .plain, .privacyLoss:
             let size = max(abs(lower), abs(upper))
             if isLogarithmic { return Readable.setting(value, digits: 1) }
@@ -133,10 +146,22 @@ package struct Axis {
     func valueLabel(_ value: Double) -> String {
         switch unit {
         case .whole: Readable.count(Int(min(max(value, -1e15), 1e15).rounded()))
+        case .bytes: Readable.bytes(Int(min(max(value, -1e15), 1e15).rounded()))
         case .percent: Readable.percent(value)
         case .privacyLoss: Readable.epsilon(value)
         case .plain: Readable.number(value, digits: 3)
         }
+    }
+
+    /// The greatest value that an axis should reach so that few far larger ones do not flatten the others: none of the
+    /// nine tenths that are smallest is left out, nor one up to three times the greatest of those. Nil where nothing
+    /// would be.
+    package static func robustLimit(_ values: [Double]) -> Double? {
+        let sorted = values.filter(canDraw).sorted()
+        guard sorted.count >= 3, sorted[0] >= 0 else { return nil }
+        let typical = sorted[(sorted.count - 1) * 9 / 10]
+        guard typical > 0, let greatest = sorted.last, greatest > 3 * typical else { return nil }
+        return sorted.last { $0 <= 3 * typical }
     }
 
     private static func multiples(of step: Double, from first: Double, through last: Double) -> [Double] {

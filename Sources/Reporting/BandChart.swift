@@ -47,14 +47,11 @@ package struct BandChart {
     var spreads: [Spread]
     /// A bound drawn as a level line.
     var bound: LineChart.Reference?
-    /// Said in place of the chart where there is no value at all.
-    var emptyReason: String
 
-    /// A chart of `spreads` over `rounds`, with a level line at `bound`; `emptyReason` stands in place of a
-    /// chart without values.
+    /// A chart of `spreads` over `rounds`, with a level line at `bound`.
     package init(
         id: String, title: String, note: String, verticalTitle: String, rounds: ClosedRange<Int>,
-        spreads: [Spread], bound: LineChart.Reference? = nil, emptyReason: String
+        spreads: [Spread], bound: LineChart.Reference? = nil
     ) {
         self.id = id
         self.title = title
@@ -63,17 +60,13 @@ package struct BandChart {
         self.rounds = rounds
         self.spreads = spreads
         self.bound = bound
-        self.emptyReason = emptyReason
     }
 
-    /// The chart as a figure.
-    package var html: HTML {
+    /// The chart as a figure; nil where there is nothing to draw.
+    package var html: HTML? {
         let bound = bound.flatMap { Axis.canDraw($0.value) ? $0 : nil }
-        var figure = Figure(
-            id: id, title: title, note: note, legend: legend(bound), description: description(bound),
-            height: ChartFrame.height, content: .nothing(because: emptyReason))
         let shown = thinned
-        guard let last = shown.last else { return figure.html }
+        guard let last = shown.last else { return nil }
 
         let values = shown.flatMap { [$0.least, $0.median, $0.greatest] } + (bound.map { [$0.value] } ?? [])
         let frame = ChartFrame(
@@ -90,11 +83,39 @@ package struct BandChart {
             labels.append(
                 .init(value: bound.value, style: bound.style, text: frame.vertical.valueLabel(bound.value)))
         }
-        let medians = shown.map { SeriesPoint(round: $0.round, value: $0.median) }
+        let medians = shown.map { SeriesPoint(place: $0.round, value: $0.median) }
         drawing += frame.curve(medians, style: 1)
         drawing += frame.edgeLabels(labels)
-        figure.content = .drawing(drawing)
-        return figure.html
+        drawing += frame.tips(tips(shown, axis: frame.vertical))
+        return Figure(
+            id: id, title: title, note: note, legend: legend(bound), description: description(bound),
+            height: ChartFrame.height, drawing: drawing, data: data
+        ).html
+    }
+
+    private func tips(_ shown: [Spread], axis: Axis) -> [ChartFrame.Tip] {
+        Series.stretches(of: shown.count, atMost: LineChart.mostTips).compactMap { range in
+            guard let spread = Spread(merging: shown[range]) else { return nil }
+            let rounds = shown[range.lowerBound].round...shown[range.upperBound - 1].round
+            return ChartFrame.Tip(
+                place: spread.round,
+                text: "\(Abscissa.rounds(rounds).words(rounds)): \(axis.valueLabel(spread.least)) to "
+                    + "\(axis.valueLabel(spread.greatest)), median \(axis.valueLabel(spread.median))")
+        }
+    }
+
+    /// The numbers of every round; of a long run as they are drawn.
+    private var data: ChartData {
+        let rows = spreads.count > ChartData.mostRows ? thinned : spreads
+        return ChartData(
+            columns: ["round", "least", "lower quartile", "median", "upper quartile", "greatest"],
+            rows: rows.map { spread in
+                [String(spread.round)]
+                    + [
+                        spread.least, spread.lowerQuartile, spread.median, spread.upperQuartile,
+                        spread.greatest,
+                    ].map { ChartData.cell($0) }
+            })
     }
 
     /// All rounds of a short run; of a long one, one merged spread for each stretch.
@@ -137,7 +158,7 @@ package struct BandChart {
     }
 
     private func description(_ bound: LineChart.Reference?) -> String {
-        guard let first = spreads.first, let last = spreads.last else { return emptyReason }
+        guard let first = spreads.first, let last = spreads.last else { return "" }
         func sentence(_ spread: Spread) -> String {
             "Round \(spread.round): least \(Readable.number(spread.least, digits: 3)), median "
                 + "\(Readable.number(spread.median, digits: 3)), greatest "

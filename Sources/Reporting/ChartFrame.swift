@@ -16,9 +16,9 @@ struct ChartFrame {
         left + horizontal.position(of: value) * (right - left)
     }
 
-    /// Abscissa of a round.
-    func x(_ round: Int) -> Double {
-        x(Double(round))
+    /// Abscissa of a round, or of so many bytes.
+    func x(_ place: Int) -> Double {
+        x(Double(place))
     }
 
     /// Ordinate of a value; larger values stand higher.
@@ -68,14 +68,14 @@ struct ChartFrame {
         var range = VectorPath()
         for (index, stretch) in stretches.enumerated() {
             if index == 0 {
-                range.move(x(stretch.round), y(stretch.greatest))
+                range.move(x(stretch.place), y(stretch.greatest))
             } else {
-                range.line(x(stretch.round), y(stretch.greatest))
+                range.line(x(stretch.place), y(stretch.greatest))
             }
         }
-        for stretch in stretches.reversed() { range.line(x(stretch.round), y(stretch.least)) }
+        for stretch in stretches.reversed() { range.line(x(stretch.place), y(stretch.least)) }
         range.close()
-        let means = stretches.map { SeriesPoint(round: $0.round, value: $0.mean) }
+        let means = stretches.map { SeriesPoint(place: $0.place, value: $0.mean) }
         return """
             <g class="c\(series.style)"><path class="tint" fill-opacity="0.22" d="\(range.data)"/></g>\
             \(curve([first] + means + [last], style: series.style))
@@ -87,9 +87,9 @@ struct ChartFrame {
         var path = VectorPath()
         for (index, point) in points.enumerated() {
             if index == 0 {
-                path.move(x(point.round), y(point.value))
+                path.move(x(point.place), y(point.value))
             } else {
-                path.line(x(point.round), y(point.value))
+                path.line(x(point.place), y(point.value))
             }
         }
         var drawing: HTML = "<g class=\"c\(style)\">"
@@ -97,7 +97,7 @@ struct ChartFrame {
         if points.count <= Self.fewPoints {
             for point in points {
                 drawing +=
-                    "<circle class=\"dot\" cx=\"\(x(point.round))\" cy=\"\(y(point.value))\" r=\"2.2\"/>"
+                    "<circle class=\"dot\" cx=\"\(x(point.place))\" cy=\"\(y(point.value))\" r=\"2.2\"/>"
             }
         }
         drawing += "</g>"
@@ -128,6 +128,46 @@ struct ChartFrame {
             path.line(place, bottom - 9)
         }
         return "<path class=\"abandoned\" d=\"\(path.data)\"/>"
+    }
+
+    /// Triangles at the top of the plot for values that lie beyond it.
+    func beyondMarks(_ points: [SeriesPoint]) -> HTML {
+        var path = VectorPath()
+        for point in points {
+            let place = x(point.place)
+            path.move(place - 4, top - 2)
+            path.line(place, top - 9)
+            path.line(place + 4, top - 2)
+            path.close()
+        }
+        return points.isEmpty ? HTML() : "<path class=\"beyond\" d=\"\(path.data)\"/>"
+    }
+
+    /// What a column of the plot tells while the pointer is over it.
+    struct Tip: Equatable {
+        /// Place of the column's middle.
+        var place: Int
+        var text: String
+    }
+
+    /// Transparent columns over the whole plot whose titles tell the values under the pointer, without a script. They
+    /// meet half-way between their places.
+    func tips(_ tips: [Tip]) -> HTML {
+        var drawing = HTML()
+        for (index, tip) in tips.enumerated() {
+            let here = x(tip.place)
+            let from = index == 0 ? left : (x(tips[index - 1].place) + here) / 2
+            let to = index == tips.count - 1 ? right : (here + x(tips[index + 1].place)) / 2
+            drawing += column(from: from, to: to, top: top - 10, text: tip.text)
+        }
+        return drawing
+    }
+
+    /// One such column.
+    func column(from: Double, to: Double, top: Double, text: String) -> HTML {
+        """
+        <path class="hit" d="M\(from) \(top)H\(to)V\(bottom)H\(from)Z"><title>\(text)</title></path>
+        """
     }
 
     /// A value written at the right edge, beside its curve or level.

@@ -27,13 +27,9 @@ struct Figure {
     var description: String
     /// Height of the drawing; its width is ``width``.
     var height: Double
-    /// The drawing's content, or why there is none.
-    var content: Content
-
-    enum Content {
-        case drawing(HTML)
-        case nothing(because: String)
-    }
+    var drawing: HTML
+    /// The numbers that were drawn, for the link below.
+    var data: ChartData
 
     /// Width of every drawing in user units; close to its width in pixels on a telephone, so that text stays
     /// legible there.
@@ -41,22 +37,16 @@ struct Figure {
 
     /// The figure as markup.
     var html: HTML {
-        var caption: HTML = "<figcaption><b>\(title)</b> <span class=\"note\">\(note)</span>"
-        if case .drawing = content, !legend.isEmpty {
-            caption += "<span class=\"legend\">\(legend.map(\.html))</span>"
-        }
-        caption += "</figcaption>"
-        switch content {
-        case .nothing(let reason):
-            return "<figure id=\"\(id)\">\(caption)<p class=\"empty\">\(reason)</p></figure>\n"
-        case .drawing(let drawing):
-            return """
-                <figure id="\(id)">\(caption)<svg viewBox="0 0 \(Self.width) \(height)" role="img" \
-                aria-labelledby="\(id)-title \(id)-description"><title id="\(id)-title">\(title)</title>\
-                <desc id="\(id)-description">\(description)</desc>\(drawing)</svg></figure>
+        let signs: HTML = legend.isEmpty ? "" : "<span class=\"legend\">\(legend.map(\.html))</span>"
+        return """
+            <figure id="\(id)"><figcaption><b>\(title)</b> <span class="note">\(note)</span>\
+            \(signs)</figcaption><svg viewBox="0 0 \(Self.width) \(height)" role="img" \
+            aria-labelledby="\(id)-title \(id)-description"><title id="\(id)-title">\(title)</title>\
+            <desc id="\(id)-description">\(description)</desc>\(drawing)</svg>\
+            <p class="data"><a download="\(id).csv" href="\(data.address)" \
+            aria-label="\(title) as comma-separated values">\(id).csv</a></p></figure>
 
-                """
-        }
+            """
     }
 }
 

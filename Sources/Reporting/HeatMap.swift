@@ -26,12 +26,9 @@ package struct HeatMap {
     /// Shades that are told apart; cells of one shade are one path, which keeps the page small.
     static let shades = 10
 
-    /// The heat map as a figure.
-    package var html: HTML {
-        var figure = Figure(
-            id: id, title: title, note: note, legend: [], description: "", height: 0,
-            content: .nothing(because: "No class counts were recorded in this run."))
-        guard !rowNames.isEmpty, !columnNumbers.isEmpty else { return figure.html }
+    /// The heat map as a figure; nil without rows or columns.
+    package var html: HTML? {
+        guard !rowNames.isEmpty, !columnNumbers.isEmpty else { return nil }
 
         let rowHeight = min(18, max(5, 150 / Double(rowNames.count)))
         let left = 10 + min(86, 5.4 * Double(rowNames.map(\.count).max() ?? 0)) + 6
@@ -52,10 +49,36 @@ package struct HeatMap {
         drawing += rowLabels(left: left, top: top, rowHeight: rowHeight)
         drawing += columnLabels(left: left, bottom: bottom, columnWidth: columnWidth)
         drawing += scaleBar(left: left, y: bottom + 42, scale: scale)
-        figure.height = bottom + 58
-        figure.content = .drawing(drawing)
-        figure.description = description
-        return figure.html
+        for index in columnNumbers.indices where index < shares.count {
+            let from = left + Double(index) * columnWidth
+            drawing += """
+                <path class="hit" d="M\(from) \(top)H\(from + columnWidth)V\(bottom)H\(from)Z">\
+                <title>\(tip(index))</title></path>
+                """
+        }
+        return Figure(
+            id: id, title: title, note: note, legend: [], description: description, height: bottom + 58,
+            drawing: drawing, data: data
+        ).html
+    }
+
+    /// Classes that a column's tip names; the others it counts.
+    private static let namedInTip = 8
+
+    private func tip(_ column: Int) -> String {
+        let held = zip(rowNames, shares[column]).filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }
+        var parts = held.prefix(Self.namedInTip).map { "\($0.0) \(Readable.percent($0.1))" }
+        if held.count > Self.namedInTip { parts.append("\(held.count - Self.namedInTip) more") }
+        let number = Readable.count(columnNumbers[column])
+        return "client \(number): \(parts.isEmpty ? "no examples" : parts.joined(separator: ", "))"
+    }
+
+    private var data: ChartData {
+        ChartData(
+            columns: ["client"] + rowNames,
+            rows: zip(columnNumbers, shares).map { number, shares in
+                [String(number)] + shares.map { ChartData.cell($0) }
+            })
     }
 
     private func cells(

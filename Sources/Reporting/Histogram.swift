@@ -9,7 +9,7 @@ package struct Histogram {
     var verticalTitle: String
     var values: [Int]
 
-    /// A histogram of `values`; a figure without any says that there are none.
+    /// A histogram of `values`; without any there is no figure.
     package init(
         id: String, title: String, note: String, horizontalTitle: String, verticalTitle: String,
         values: [Int]
@@ -37,14 +37,18 @@ package struct Histogram {
             counts = Array(repeating: 0, count: (greatest - start) / width + 1)
             for value in values { counts[(value - start) / width] += 1 }
         }
+
+        /// The values of a bin: "7", "10 to 14".
+        func words(_ index: Int) -> String {
+            let from = start + index * width
+            return width == 1
+                ? Readable.count(from) : "\(Readable.count(from)) to \(Readable.count(from + width - 1))"
+        }
     }
 
-    /// The histogram as a figure.
-    package var html: HTML {
-        var figure = Figure(
-            id: id, title: title, note: note, legend: [], description: "", height: ChartFrame.height,
-            content: .nothing(because: "No sizes were recorded in this run."))
-        guard let bins = Bins(values) else { return figure.html }
+    /// The histogram as a figure; nil without values.
+    package var html: HTML? {
+        guard let bins = Bins(values) else { return nil }
 
         let end = bins.start + bins.width * bins.counts.count
         var frame = ChartFrame(
@@ -61,13 +65,33 @@ package struct Histogram {
             bars.rectangle(from + gap / 2, height, width: to - from - gap, height: frame.bottom - height)
         }
         drawing += "<g class=\"c1\"><path class=\"tint\" fill-opacity=\"0.75\" d=\"\(bars.data)\"/></g>"
-        figure.content = .drawing(drawing)
+        for (index, count) in bins.counts.enumerated() {
+            let from = bins.start + index * bins.width
+            drawing += frame.column(
+                from: frame.x(from), to: frame.x(from + bins.width), top: frame.top,
+                text: "\(bins.words(index)) \(horizontalTitle): \(Readable.count(count)) \(verticalTitle)")
+        }
+        return Figure(
+            id: id, title: title, note: note, legend: [], description: description(bins),
+            height: ChartFrame.height, drawing: drawing, data: data(bins)
+        ).html
+    }
+
+    private func data(_ bins: Bins) -> ChartData {
+        ChartData(
+            columns: ["from", "below", verticalTitle],
+            rows: bins.counts.enumerated().map { index, count in
+                let from = bins.start + index * bins.width
+                return [from, from + bins.width, count].map(String.init)
+            })
+    }
+
+    private func description(_ bins: Bins) -> String {
         let greatest = bins.counts.max() ?? 0
         let fullest = bins.start + (bins.counts.firstIndex(of: greatest) ?? 0) * bins.width
-        figure.description =
+        return
             "Histogram of \(Readable.count(values.count)) values in bins of \(Readable.count(bins.width)), "
             + "from \(Readable.count(values.min() ?? 0)) to \(Readable.count(values.max() ?? 0)). "
             + "The fullest bin begins at \(Readable.count(fullest)) and holds \(Readable.count(greatest))."
-        return figure.html
     }
 }

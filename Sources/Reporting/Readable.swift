@@ -86,6 +86,12 @@ package enum Readable {
         return absent
     }
 
+    /// The decimal unit in which a total of bytes is readable, and its size in bytes.
+    static func byteUnit(_ total: Int) -> (name: String, size: Double) {
+        let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]
+        return units.first { Double(total) >= 2 * $0.1 } ?? ("B", 1)
+    }
+
     /// A duration: "850 µs", "24.1 ms", "3.42 s", "5 min 12 s", "2 h 7 min".
     package static func duration(_ seconds: Double?) -> String {
         guard let seconds, seconds.isFinite, seconds >= 0 else { return absent }

@@ -104,8 +104,11 @@ package enum ReportStyle {
         .dot, .tint { fill: var(--c); }
         .plate { fill: var(--plate); }
         .abandoned { stroke: var(--mark); stroke-width: 1.6; fill: none; }
-        .empty { margin: auto; padding: 3rem 1rem; color: var(--soft); text-align: center;
-          text-wrap: balance; }
+        .beyond { fill: var(--mark); }
+        .hit { fill: var(--ink); fill-opacity: 0; }
+        .hit:hover { fill-opacity: .07; }
+        .data { margin: .35rem 0 0; text-align: right; font-size: .8rem; }
+        a { color: var(--s1); text-underline-offset: .15em; }
 
         """
 
@@ -134,6 +137,14 @@ package enum ReportStyle {
         .rounds th, .rounds td { padding: .3rem .75rem; }
         .rounds .lost th, .rounds .lost td { color: var(--mark); }
         .rounds .reason td { padding-top: 0; }
+        .classes th:first-child, .confusion th:first-child { padding-left: 0; }
+        .confusion { width: auto; }
+        .confusion td, .confusion thead th.number { min-width: 2.8rem; }
+        .t0 { color: var(--soft); }
+        .t1 { background: color-mix(in srgb, var(--s1) 8%, transparent); }
+        .t2 { background: color-mix(in srgb, var(--s1) 16%, transparent); }
+        .t3 { background: color-mix(in srgb, var(--s1) 24%, transparent); }
+        .t4 { background: color-mix(in srgb, var(--s1) 32%, transparent); }
 
         """
 
@@ -159,6 +170,7 @@ package enum ReportStyle {
           html { font-size: 9.5pt; }
           body { max-width: none; padding: 0; }
           .figures { grid-template-columns: 1fr 1fr; gap: .7rem; padding-right: 1px; }
+          .data { display: none; }
           footer { margin-top: 1rem; break-before: avoid; }
           .tall, .scroll { max-height: none; overflow: visible; }
           figure, .tile, .notice, tr { break-inside: avoid; }

@@ -1,30 +1,31 @@
 /// One value of a chart's series.
 struct SeriesPoint: Equatable {
-    var round: Int
+    /// Where along the horizontal axis: a round, or bytes sent so far.
+    var place: Int
     var value: Double
 }
 
-/// A named sequence of values over rounds. Rounds without a value are simply not there: the curve connects
+/// A named sequence of values over rounds or bytes. Places without a value are simply not there: the curve connects
 /// those that were measured.
 package struct Series {
     /// Place in the palette, 1 to 4; each place also has its own dash pattern, so colour is never the only
     /// sign.
     var style: Int
     var name: String
-    /// Drawable points, rounds ascending.
+    /// Drawable points, places ascending.
     let points: [SeriesPoint]
 
     /// A series of the values that are present and can be drawn.
-    package init(_ name: String, style: Int, points: [(round: Int, value: Double?)]) {
+    package init(_ name: String, style: Int, points: [(place: Int, value: Double?)]) {
         self.name = name
         self.style = style
         self.points = points.compactMap { point in
             guard let value = point.value, Axis.canDraw(value) else { return nil }
-            return SeriesPoint(round: point.round, value: value)
+            return SeriesPoint(place: point.place, value: value)
         }
     }
 
-    /// Rounds that a drawing has room for; a longer series is drawn by stretches.
+    /// Points that a drawing has room for; a longer series is drawn by stretches.
     package static let drawnPoints = 300
 
     /// Most stretches that a long series is cut into.
@@ -32,8 +33,8 @@ package struct Series {
 
     /// Consecutive points of a long series as one.
     struct Stretch: Equatable {
-        /// Round of the middle point.
-        var round: Int
+        /// Place of the middle point.
+        var place: Int
         var mean: Double
         var least: Double
         var greatest: Double
@@ -45,7 +46,7 @@ package struct Series {
         return Series.stretches(of: points.count).map { range in
             let values = points[range].map(\.value)
             return Stretch(
-                round: points[(range.lowerBound + range.upperBound) / 2].round,
+                place: points[(range.lowerBound + range.upperBound) / 2].place,
                 mean: values.reduce(0) { $0 + $1 / Double(values.count) }, least: values.min() ?? 0,
                 greatest: values.max() ?? 0)
         }

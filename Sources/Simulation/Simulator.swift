@@ -5,7 +5,7 @@ package import Datasets
 internal import Encoding
 package import Federation
 internal import Foundation
-internal import Learning
+package import Learning
 internal import Operations
 internal import Privacy
 internal import SecureAggregation
@@ -79,6 +79,8 @@ package final class Simulator {
     private let pool: WorkerPool<ClientWorker>
     private let evaluator: HoldoutEvaluator?
     private let journal: any SimulationJournal
+    /// Those of the newest model, where it was the last thing to be evaluated.
+    private var lastMetrics: EvaluationMetrics?
 
     /// A run from the start, or from where `progress` stood.
     package init(_ setup: SimulationSetup, journal: any SimulationJournal, from progress: Progress? = nil)
@@ -115,6 +117,12 @@ package final class Simulator {
             if progress.finished == nil, observer?.wantsToStop == true { return nil }
         }
         return progress.finished
+    }
+
+    /// How the newest model does on the server's hold-out; nil where the plan does not evaluate there.
+    package func finalMetrics() -> EvaluationMetrics? {
+        guard plan.configuration.holdout == .server else { return nil }
+        return lastMetrics ?? evaluator?.evaluate(model.parameters)
     }
 
     private var model: GlobalModel { release.model }
@@ -298,12 +306,14 @@ package final class Simulator {
             record.accuracy = metrics.accuracy
             record.loss = metrics.loss
         }
+        lastMetrics = nil
         let isDue = record.abandoned == nil && engine.published % configuration.evaluateEvery == 0
         guard let evaluator, configuration.holdout == .server, isDue || progress.finished != nil else {
             return
         }
         let began = ContinuousClock.now
         let metrics = evaluator.evaluate(model.parameters)
+        lastMetrics = metrics
         record.accuracy = metrics.accuracy
         record.loss = metrics.loss.isFinite ? metrics.loss : nil
         record.take(metrics.inUnit(scale: targetScale))

@@ -20,6 +20,7 @@ enum SimulateCommand: Subcommand {
                 "Noise from the seed (a rehearsal) or from the cryptographic generator."),
             .value("secagg", "real|sum", "Real masks, or the same integers summed without (default: sum)."),
             .flag("resume", "Go on with the interrupted run in the output folder."),
+            .flag("overwrite", "Replace another run in the output folder; --resume never does."),
             .flag("quiet", "Show no progress."),
         ],
         notes:
@@ -36,7 +37,7 @@ enum SimulateCommand: Subcommand {
             out: options.string("out") ?? "sordino-out",
             workers: try options.integer("workers", in: 1...1024),
             secureNoise: try options.choice("noise", among: ["seeded", "secure"]) == "secure",
-            resumes: options.flag("resume"),
+            resumes: options.flag("resume"), overwrites: options.flag("overwrite"),
             masks: try options.choice("secagg", among: ["real", "sum"]) == "real", command: commandLine())
         let run = try ScenarioRun(document, settings)
         for warning in run.warnings { Console.standardError.writeLine("warning: \(warning)") }

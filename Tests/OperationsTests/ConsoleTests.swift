@@ -57,6 +57,24 @@ final class Recorder: Sendable {
         #expect(text.hasSuffix("\n"))
     }
 
+    /// Whoever listens hears what is of interest to operators, whatever the console shows, and with its context.
+    @Test func linesAreOverheard() {
+        let recorder = Recorder()
+        let heard = Mutex<[Logger.Line]>([])
+        let instant = Self.instant
+        let logger = Logger(level: .error, console: recorder.console(isTerminal: false)) { instant }
+            .overheard { line in heard.withLock { $0.append(line) } }.with(["run": "r", "round": .integer(1)])
+        logger.debug("hidden")
+        logger.info("quiet", ["round": .integer(2)])
+        logger.error("loud", ["reason": "why"])
+        let lines = heard.withLock { $0 }
+        #expect(lines.map(\.message) == ["quiet", "loud"] && lines.map(\.level) == [.info, .error])
+        #expect(
+            lines[0].integer("round") == 2 && lines[0].text("run") == "r" && lines[0].text("round") == nil)
+        #expect(lines[1].text("reason") == "why" && lines[1].time == 1_700_000_000.25)
+        #expect(recorder.text == "2023-11-14T22:13:20.250Z error   loud run=r round=1 reason=why\n")
+    }
+
     @Test func progressWritesFewLinesWithoutTerminal() {
         let recorder = Recorder()
         let time = Mutex(0.0)

@@ -89,7 +89,7 @@ struct DrawingTests {
     @Test("Absent and undrawable values are gaps")
     func gaps() {
         let series = Series("a", style: 1, points: [(1, 0.5), (2, nil), (3, .nan), (4, .infinity), (5, 0.7)])
-        #expect(series.points == [SeriesPoint(round: 1, value: 0.5), SeriesPoint(round: 5, value: 0.7)])
+        #expect(series.points == [SeriesPoint(place: 1, value: 0.5), SeriesPoint(place: 5, value: 0.7)])
     }
 
     @Test(

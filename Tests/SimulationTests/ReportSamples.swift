@@ -1,10 +1,15 @@
 import Foundation
+@testable import Learning
 
 @testable import Simulation
 
 /// Reports of runs that did not happen, with plausible figures: what the report's tests look at.
 enum ReportSamples: String, CaseIterable {
     case privateRun, withoutPrivacy, regression, abandonedRounds, oneRound, tenThousandRounds, nothing
+    /// Without privacy, clipping, faults and latencies.
+    case still
+    /// Values in the unit of the data.
+    case errors
 
     var report: SimulationReport {
         switch self {
@@ -15,6 +20,8 @@ enum ReportSamples: String, CaseIterable {
         case .oneRound: Self.privateReport(rounds: 1)
         case .tenThousandRounds: Self.privateReport(rounds: 10_000)
         case .nothing: Self.emptyReport()
+        case .still: Self.stillReport()
+        case .errors: Self.errorReport()
         }
     }
 
@@ -147,6 +154,38 @@ enum ReportSamples: String, CaseIterable {
             classCounts: [])
         report.targetEpsilon = 10
         return report
+    }
+
+    static func stillReport() -> SimulationReport {
+        var report = openReport(rounds: 40)
+        for index in report.rounds.indices { report.rounds[index].virtualSeconds = 0 }
+        return report
+    }
+
+    static func errorReport() -> SimulationReport {
+        var report = regressionReport()
+        (report.summary.finalRMSE, report.summary.finalMAE, report.summary.finalR2) = (54.2, 43.1, 0.49)
+        report.summary.baselines = [.init(name: "central", accuracy: nil, loss: 0.29, rmse: 51.7)]
+        for index in report.rounds.indices {
+            let rest = 79 - index
+            report.rounds[index].rmse = 54.2 + Double(rest)
+            report.rounds[index].mae = 43.1 + Double(rest)
+            report.rounds[index].r2 = 0.49 - 0.01 * Double(rest)
+        }
+        return report
+    }
+
+    /// What a model scores that took classes for each other like this: true class by row.
+    static func evaluation(_ confusion: [[Int]]) -> EvaluationMetrics {
+        let classes = confusion.indices
+        var metrics = EvaluationMetrics(examples: confusion.joined().reduce(0, +), loss: 0.5)
+        metrics.confusion = confusion
+        metrics.perClass = classes.map { index in
+            EvaluationMetrics.Scores(
+                hits: confusion[index][index], predicted: classes.reduce(0) { $0 + confusion[$1][index] },
+                actual: confusion[index].reduce(0, +))
+        }
+        return metrics
     }
 
     static func abandonedReport() -> SimulationReport {

@@ -1,47 +1,8 @@
+import Federation
 import Foundation
 import Testing
 
 @testable import Simulation
-
-#if canImport(FoundationXML)
-    import FoundationXML
-#endif
-
-/// What an XML parser finds in a page: every element with its attributes, all text, and the first error.
-private final class PageReader: NSObject, XMLParserDelegate {
-    struct Element {
-        var name: String
-        var attributes: [String: String]
-    }
-
-    var elements: [Element] = []
-    var text = ""
-    var problem: String?
-
-    init(_ markup: String) {
-        super.init()
-        let parser = XMLParser(data: Data(markup.utf8))
-        parser.delegate = self
-        if !parser.parse() {
-            problem = "\(String(describing: parser.parserError)), line \(parser.lineNumber)"
-        }
-    }
-
-    func parser(
-        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
-        attributes: [String: String]
-    ) {
-        elements.append(Element(name: name, attributes: attributes))
-    }
-
-    func parser(_ parser: XMLParser, foundCharacters string: String) {
-        text += string
-    }
-
-    func parser(_ parser: XMLParser, parseErrorOccurred error: any Error) {
-        problem = "\(error), line \(parser.lineNumber)"
-    }
-}
 
 @Suite("The report as a page")
 struct ReportPageTests {
@@ -56,8 +17,13 @@ struct ReportPageTests {
     func selfContained(sample: ReportSamples) {
         let markup = sample.report.html()
         let page = PageReader(markup)
-        let loading = ["script", "link", "img", "iframe", "object", "embed", "use", "image", "a", "form"]
+        let loading = ["script", "link", "img", "iframe", "object", "embed", "use", "image", "form"]
         #expect(!page.elements.contains { loading.contains($0.name) })
+        // Links hold what they lead to.
+        for link in page.elements where link.name == "a" {
+            #expect(link.attributes["href"]?.hasPrefix("data:text/csv;charset=utf-8,") == true)
+            #expect(link.attributes["download"]?.hasSuffix(".csv") == true)
+        }
         #expect(!page.elements.contains { $0.attributes.keys.contains { $0.hasPrefix("on") || $0 == "src" } })
         #expect(!markup.contains("url(") && !markup.contains("@import") && !markup.contains("http"))
     }
@@ -86,6 +52,58 @@ struct ReportPageTests {
                 String.init)
             #expect(named.count == 2 && named.allSatisfy(ids.contains))
         }
+    }
+
+    @Test("No figure is empty, and every figure has tips and data", arguments: ReportSamples.allCases)
+    func figures(sample: ReportSamples) {
+        let page = PageReader(sample.report.html())
+        #expect(!page.elements.contains { $0.attributes["class"] == "empty" })
+        let places = page.elements.indices.filter { page.elements[$0].name == "figure" }
+        for (place, end) in zip(places, places.dropFirst() + [page.elements.count]) {
+            let parts = page.elements[place..<end]
+            let id = parts.first?.attributes["id", default: ""] ?? ""
+            #expect(parts.contains { $0.name == "svg" && $0.attributes["role"] == "img" }, "\(id)")
+            #expect(parts.contains { $0.name == "a" && $0.attributes["download"] == "\(id).csv" }, "\(id)")
+            #expect(parts.contains { $0.attributes["class"] == "hit" }, "\(id)")
+            let drawn: Set = ["curve", "tint", "dot"]
+            #expect(parts.contains { drawn.contains($0.attributes["class", default: ""]) }, "\(id)")
+        }
+        #expect(page.tips.allSatisfy { !$0.isEmpty })
+        #expect(page.tips.count == page.elements.count { $0.attributes["class"] == "hit" })
+    }
+
+    @Test(
+        "Only what happened has a figure",
+        arguments: [
+            (
+                ReportSamples.privateRun,
+                [
+                    "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped",
+                    "virtual-time", "seconds", "classes", "sizes",
+                ]
+            ),
+            (
+                .withoutPrivacy,
+                [
+                    "accuracy", "traffic", "loss", "clients", "norms", "virtual-time", "seconds",
+                    "classes", "sizes",
+                ]
+            ),
+            (.still, ["accuracy", "traffic", "loss", "clients", "norms", "seconds", "classes", "sizes"]),
+            (
+                .errors,
+                [
+                    "rmse", "traffic", "loss", "r2", "epsilon", "clients", "norms", "clipped",
+                    "virtual-time", "seconds", "sizes",
+                ]
+            ),
+            (.nothing, []),
+        ] as [(ReportSamples, [String])])
+    func figuresOfARun(sample: ReportSamples, figures: [String]) {
+        let page = PageReader(sample.report.html())
+        let ids = page.elements.filter { $0.name == "figure" }.compactMap { $0.attributes["id"] }
+        #expect(ids == figures)
+        #expect(page.text.contains("Virtual clock") == figures.contains("virtual-time"))
     }
 
     @Test("The same report gives the same bytes")
@@ -150,7 +168,8 @@ struct ReportPageTests {
 
     @Test("A long run stays a page that a browser likes")
     func size() {
-        #expect(ReportSamples.tenThousandRounds.report.html().utf8.count < 400_000)
+        #expect(ReportSamples.tenThousandRounds.report.html().utf8.count < 450_000)
+        #expect(ReportSamples.privateReport(rounds: 1000).html().utf8.count < 700_000)
     }
 }
 
@@ -200,6 +219,68 @@ struct ReportStatementTests {
         #expect(!ids.contains("accuracy") && !ids.contains("classes"))
         #expect(ids.contains("loss") && ids.contains("sizes"))
         #expect(!page.text.contains("accuracy"))
+    }
+
+    @Test("Errors are compared in the unit of the data")
+    func errors() {
+        let report = ReportSamples.errors.report
+        let page = PageReader(report.html())
+        #expect(page.text.contains("Final RMSE") && page.text.contains("54.20"))
+        #expect(page.text.contains("MAE 43.10") && page.text.contains("R² 0.4900"))
+        // The baselines too: 51.7 is 2.5 less.
+        #expect(page.text.contains("51.70") && page.text.contains("−2.50"))
+        #expect(page.tips.contains { $0.hasPrefix("round 80: RMSE ") && $0.contains(", MAE ") })
+        #expect(page.tips.contains { $0.hasSuffix(" MB: 54.2") })
+    }
+
+    @Test("Classes are called by their names, the worst of many first")
+    func classes() throws {
+        var report = ReportSamples.privateRun.report
+        #expect(!text(report).contains("Class by class"))
+        report.distribution.classNames = ["healthy", "sick <b>", "unsure"]
+        report.evaluation = ReportSamples.evaluation([[8, 2, 0], [1, 9, 0], [0, 0, 0]])
+        let page = PageReader(report.html())
+        #expect(page.problem == nil)
+        for words in ["Class by class", "sick <b>", "88.9 %", "81.8 %", "True class"] {
+            #expect(page.text.contains(words), "\(words)")
+        }
+        #expect(page.elements.contains { $0.attributes["class"] == "number t4 strong" })
+        let many = (0..<40).map { truth in (0..<40).map { $0 == truth ? truth : 1 } }
+        report.distribution.classNames = (0..<40).map { "class-\($0)" }
+        report.evaluation = ReportSamples.evaluation(many)
+        let long = text(report)
+        #expect(long.contains("The 30 of 40 classes with the lowest F1."))
+        let section = try #require(
+            long.components(separatedBy: "Class by class").last?
+                .components(separatedBy: "The clients’ data").first)
+        #expect(section.contains("class-3") && !section.contains("class-39"))
+        #expect(!section.contains("True class"))
+    }
+
+    @Test("A bound on ε does not read as what was spent")
+    func bounds() {
+        var report = ReportSamples.privateRun.report
+        for index in report.rounds.indices where index >= 20 { report.rounds[index].epsilon = 7.9312 }
+        report.spendingStatement = .bound
+        let words = "From round 21 to 30 the bound is level; less was spent there than it shows."
+        #expect(text(report).contains("Upper bounds of what was spent so far"))
+        #expect(text(report).contains(words))
+        #expect(text(report).contains("ε before the last round is an upper bound."))
+        report.spendingStatement = .exact
+        #expect(text(report).contains("the exact composition of all rounds until then"))
+        #expect(text(report).contains("ε is the exact composition here"))
+        #expect(!text(report).contains(words))
+        report.spendingStatement = .renyi
+        #expect(text(report).contains("composed by Rényi accounting"))
+    }
+
+    @Test("A slow first round is marked and told")
+    func startUp() {
+        var report = ReportSamples.privateRun.report
+        #expect(!text(report).contains("Beyond the axis"))
+        report.rounds[0].seconds = 3
+        #expect(text(report).contains("Beyond the axis: round 1 with 3000."))
+        #expect(text(report).contains("time, milliseconds"))
     }
 
     @Test("An abandoned round gives its reason")

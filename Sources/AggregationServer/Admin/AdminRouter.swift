@@ -64,7 +64,11 @@ final class AdminRouter: HTTPHandler {
         case (.post, "api", 2) where route[1] == "logout":
             return authorised(request, for: .viewer, acting: true) { caller in
                 if let cookie = caller.cookie { sessions.close(cookie) }
-                return .respond(HTTPResponse(204))
+                var response = HTTPResponse(204)
+                // The browser need not keep what is worth nothing any more.
+                response.headers["Set-Cookie"] =
+                    "\(Self.cookieName)=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
+                return .respond(response)
             }
         case (.post, "api", _):
             return authorised(request, for: .operator, acting: true) {
@@ -78,6 +82,7 @@ final class AdminRouter: HTTPHandler {
         _ route: [String], _ caller: Caller, _ request: HTTPRequest, _ responder: Responder
     ) -> RequestDecision {
         switch (route.first, route.count) {
+        case ("dashboard", 1): return ask(.dashboard, responder)
         case ("status", 1): return ask(.status, responder)
         case ("rounds", 1):
             let limit = request.head.target.parameter("limit").flatMap { Int($0) } ?? 500

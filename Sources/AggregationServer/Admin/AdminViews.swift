@@ -34,6 +34,11 @@ struct StatusView: Encodable, Sendable {
     var open: OpenRound?
     var accuracy: Double?
     var loss: Double?
+    /// Errors of the last evaluation in the unit of the data, and the share of variance explained; nil where classes are
+    /// learnt.
+    var mae: Double?
+    var rmse: Double?
+    var r2: Double?
     var epsilon: Double?
     var epsilonServer: Double?
     var epsilonMembers: Double?
@@ -59,6 +64,9 @@ struct RoundView: Encodable, Sendable {
     var state: String
     var accuracy: Double?
     var loss: Double?
+    var mae: Double?
+    var rmse: Double?
+    var r2: Double?
     var epsilon: Double?
     var epsilonServer: Double?
     var epsilonMembers: Double?
@@ -78,6 +86,7 @@ struct RoundView: Encodable, Sendable {
         state = file.state.rawValue
         accuracy = file.accuracy
         loss = file.loss
+        (mae, rmse, r2) = (file.mae, file.rmse, file.r2)
         epsilon = file.epsilon
         epsilonServer = file.epsilonServer
         epsilonMembers = file.epsilonMembers

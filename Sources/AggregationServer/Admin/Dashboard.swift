@@ -16,6 +16,7 @@ enum Dashboard {
         <body>
         <header>
         <h1>Sordino</h1><p id="task"></p>
+        <p id="moment" hidden>As of <time id="as-of"></time></p>
         <p id="who" hidden><span id="name"></span> <button id="logout" class="plain">Log out</button></p>
         </header>
         <noscript><p>This page needs its script; the same figures are under /api/status.</p></noscript>
@@ -30,9 +31,10 @@ enum Dashboard {
         <section class="card" aria-label="Current round">
         <div class="row"><h2 id="round"></h2>
         <span id="state" class="pill"></span><span id="live" class="pill"></span>
-        <span id="actions" hidden><button data-action="pause">Pause</button>
-        <button data-action="resume">Resume</button>
-        <button data-action="stop" class="danger">Stop for good</button></span></div>
+        <span id="actions" hidden><button data-action="pause" hidden>Pause</button>
+        <button data-action="resume" hidden>Resume</button>
+        <button data-action="stop" class="danger" hidden>Stop for good</button></span></div>
+        <p id="ended" hidden></p>
         <p id="trouble" role="alert" hidden></p>
         <ol id="stages"></ol>
         <div id="cohort"></div><p id="cohort-text"></p>
@@ -40,17 +42,25 @@ enum Dashboard {
         <progress id="progress" max="1" value="0"></progress></label>
         </section>
         <section aria-label="Figures"><dl id="figures"></dl></section>
-        <section class="grid" id="charts" aria-label="Charts over rounds"></section>
+        <section class="grid" id="charts" aria-label="Charts over time"></section>
+        <div class="grid">
+        <section class="card"><h2>Plan</h2><dl id="plan" class="list pairs"></dl></section>
+        <section class="card"><h2>Last events <small>since the server started</small></h2>
+        <div class="scroll short" tabindex="0" role="region" aria-label="Last events"><ul id="events"></ul></div></section>
+        <section class="card"><h2>Expiries</h2><div class="scroll short" tabindex="0" role="region"
+        aria-label="Expiries"><table id="expiry"></table></div>
+        <p class="hint">Enrolment tokens are the authority’s: it alone knows them and when they end.</p></section>
+        </div>
         <section class="card"><h2>Agents <small id="agents-count"></small></h2>
-        <div class="scroll"><table id="agents"></table></div></section>
+        <div class="scroll" tabindex="0" role="region" aria-label="Agents"><table id="agents"></table></div></section>
         <div class="grid">
         <section class="card"><h2>Failures by reason</h2><div id="failures"></div></section>
         <section class="card"><h2>Privacy ledger</h2><dl id="ledger" class="list"></dl></section>
         <section class="card"><h2>Models</h2>
-        <div class="scroll short"><table id="models"></table></div></section>
+        <div class="scroll short" tabindex="0" role="region" aria-label="Models"><table id="models"></table></div></section>
         </div>
         <section class="card"><h2>Rounds <small id="rounds-count"></small></h2>
-        <div class="scroll"><table id="rounds"></table></div></section>
+        <div class="scroll" tabindex="0" role="region" aria-label="Rounds"><table id="rounds"></table></div></section>
         </main>
         </body>
         </html>
@@ -63,5 +73,5 @@ enum Dashboard {
         """
 
     /// Its script.
-    static let script = DashboardDrawing.script + DashboardControl.script
+    static let script = DashboardDrawing.script + DashboardPanels.script + DashboardControl.script
 }

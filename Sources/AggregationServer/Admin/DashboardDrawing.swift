@@ -40,14 +40,26 @@ enum DashboardDrawing {
           if (total < 5400) return Math.round(total / 60) + " min";
           return total < 129600 ? Math.round(total / 3600) + " h" : Math.round(total / 86400) + " days";
         }
+        // Seconds since 1970 by the server's clock, going on from the snapshot's: a browser's clock may be wrong.
+        let clock = { at: Date.now() / 1000, read: 0 };
+        const now = () => clock.at + (performance.now() - clock.read) / 1000;
         function moment(seconds) {
           const node = element("span", "–");
           if (!isNumber(seconds)) return node;
-          const distance = seconds - Date.now() / 1000;
+          const distance = seconds - now();
           node.textContent = distance > 0 ? "in " + span(distance) : distance > -2 ? "now"
             : span(distance) + " ago";
           node.title = new Date(seconds * 1000).toLocaleString();
           return node;
+        }
+        // A time of day, with the date where it is not the day of `other`.
+        function hour(seconds, other) {
+          const [date, reference] = [new Date(seconds * 1000), new Date(other * 1000)];
+          const two = (value) => String(value).padStart(2, "0");
+          const text = two(date.getHours()) + ":" + two(date.getMinutes()) + ":"
+            + two(date.getSeconds());
+          return date.toDateString() === reference.toDateString() ? text : date.getFullYear() + "-"
+            + two(date.getMonth() + 1) + "-" + two(date.getDate()) + " " + text.slice(0, 5);
         }
 
         function cell(name, value) {
@@ -75,24 +87,25 @@ enum DashboardDrawing {
           }));
         }
 
-        // A line over rounds, with its bounds; `bound` is a value that must not be passed.
+        // A line over time: `points` are [round, seconds since 1970, value]; `bound` is a value that must not be
+        // passed. Every point tells its round, time and value under the pointer.
         function chart(title, points, digits, bound) {
           const figure = element("figure");
           const caption = element("figcaption", title);
-          caption.append(element("span", points.length ? number(points[points.length - 1][1], digits)
-            : "nothing yet"));
+          const end = points[points.length - 1];
+          caption.append(element("span", end ? number(end[2], digits) : "nothing yet"));
           figure.append(caption);
-          const [width, height, left, right, top, bottom] = [340, 150, 44, 10, 10, 20];
+          const [width, height, left, right, top, bottom] = [340, 164, 44, 10, 10, 34];
           const svg = shape("svg", { viewBox: "0 0 " + width + " " + height, role: "img",
-            "aria-label": title });
+            "aria-label": title + (end ? ", " + number(end[2], digits) + " in round " + end[0] : "") });
           figure.append(svg);
-          const values = points.map((point) => point[1]).concat(isNumber(bound) ? [bound] : []);
+          const values = points.map((point) => point[2]).concat(isNumber(bound) ? [bound] : []);
           let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
           if (high - low < 1e-9) { low -= Math.max(1e-3, Math.abs(low) * 0.05); high += Math.max(1e-3,
             Math.abs(high) * 0.05); }
-          const [first, last] = points.length ? [points[0][0], points[points.length - 1][0]] : [0, 1];
-          const x = (round) => left + (width - left - right) * (last > first
-            ? (round - first) / (last - first) : 0.5);
+          const [first, last] = end ? [points[0][1], end[1]] : [0, 1];
+          const x = (time) => left + (width - left - right) * (last > first
+            ? (time - first) / (last - first) : 0.5);
           const y = (value) => top + (height - top - bottom) * (high - value) / (high - low);
           for (const value of [low, (low + high) / 2, high]) {
             svg.append(shape("line", { class: "axis", x1: left, x2: width - right, y1: y(value),
@@ -103,15 +116,25 @@ enum DashboardDrawing {
             svg.append(shape("line", { class: "bound", x1: left, x2: width - right, y1: y(bound),
               y2: y(bound) }));
           }
-          if (!points.length) return figure;
-          svg.append(shape("text", { x: left, y: height - 5 }, "round " + first));
-          if (last > first) svg.append(shape("text", { x: width - right, y: height - 5,
-            "text-anchor": "end" }, String(last)));
+          if (!end) return figure;
+          const label = (place, anchor, time, round) => svg.append(
+            shape("text", { x: place, y: height - 19, "text-anchor": anchor }, hour(time, now())),
+            shape("text", { x: place, y: height - 5, "text-anchor": anchor }, round));
+          if (last > first) {
+            label(left, "start", first, "round " + points[0][0]);
+            label(width - right, "end", last, "round " + end[0]);
+          } else label(x(first), "middle", first, "round " + end[0]);
           svg.append(shape("polyline", { class: "curve",
-            points: points.map(([round, value]) => x(round).toFixed(1) + ","
-              + y(value).toFixed(1)).join(" ") }));
-          const end = points[points.length - 1];
-          svg.append(shape("circle", { class: "dot", r: 3, cx: x(end[0]), cy: y(end[1]) }));
+            points: points.map((point) => x(point[1]).toFixed(1) + "," + y(point[2]).toFixed(1)).join(" ") }));
+          svg.append(shape("circle", { class: "dot", r: 3, cx: x(end[1]), cy: y(end[2]) }));
+          const step = Math.ceil(points.length / 120);
+          points.forEach(([round, time, value], index) => {
+            if (index % step && index < points.length - 1) return;
+            const hit = shape("circle", { class: "hit", r: 6, cx: x(time), cy: y(value) });
+            hit.append(shape("title", {}, "round " + round + ", " + hour(time, now()) + ": "
+              + number(value, digits)));
+            svg.append(hit);
+          });
           return figure;
         }
 

@@ -30,6 +30,15 @@ enum DashboardStyle {
         dt { font-size: .8rem; color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
         #figures dd { font-size: 1.1rem; font-variant-numeric: tabular-nums; }
         .list { margin: 0; display: grid; gap: .4rem; }
+        .pairs { grid-template-columns: repeat(auto-fit, minmax(min(9rem, 100%), 1fr)); gap: .5rem .8rem; }
+        #ended { margin: .4rem 0 0; color: var(--soft); } .hint { margin: .5rem 0 0; font-size: .8rem;
+          color: var(--soft); }
+        #events { list-style: none; margin: 0; padding: 0; font-size: .88rem; }
+        #events li { display: grid; grid-template-columns: auto 5.5rem 1fr; gap: .6rem; padding: .2rem 0;
+          overflow-wrap: anywhere; border-bottom: 1px solid var(--line); }
+        #events time { color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; }
+        #events li:last-child { border-bottom: 0; } .tag { font-size: .8rem; }
+        :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
         ol { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem; padding: 0; margin: .7rem 0; }
         ol li { padding: .1rem .6rem; border-radius: .3rem; background: var(--back); color: var(--soft);
           font-size: .85rem; }
@@ -57,6 +66,7 @@ enum DashboardStyle {
         svg { width: 100%; display: block; } svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
         .axis { stroke: var(--line); stroke-width: 1; } .bound { stroke: var(--bad); stroke-dasharray: 5 4; }
         .curve { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
+        .hit { fill: transparent; } .hit:hover { fill: var(--accent); fill-opacity: .35; }
         .dot { fill: var(--accent); } .bar { fill: var(--bad); } .reported { fill: var(--good); }
         .gave-up { fill: var(--bad); } .waiting { fill: var(--line); }
         @media (max-width: 40rem) {

@@ -19,6 +19,8 @@ package struct ServerSetup: Sendable {
     let schemaDigest: String
     let description: ModelFile.Description
     let holdout: Examples?
+    /// One unit of the targets that are learnt, in the unit of the data; nil where classes are learnt.
+    let targetScale: Double?
     let loss: any Loss
     /// A loss on the hold-out above which training has diverged: a thousand times that of a model that knows nothing.
     /// Infinite where there is no hold-out.
@@ -33,6 +35,7 @@ package struct ServerSetup: Sendable {
         let model = try Model(configuration.task.model, inputShape: data.inputShape)
         loss = try data.loss(configuration.task, model)
         dataWarnings = data.warnings
+        targetScale = data.targetScale
         plan = try TaskPlan(configuration.task, model: model, population: configuration.population)
         taskText = Self.resolved(configuration.taskSection, plan).text()
         taskDigest = try SHA256.text(of: Array(taskText.utf8))
@@ -87,6 +90,7 @@ private struct ServerData {
     let holdout: Examples?
     let preprocessing: JSONValue
     var labelName: String?
+    var targetScale: Double?
     private(set) var warnings: [String] = []
     private let targets: Examples.Targets?
 
@@ -115,6 +119,7 @@ private struct ServerData {
         targets = dataset.train.targets
         preprocessing = dataset.preprocessing.json
         labelName = dataset.labelName
+        targetScale = dataset.preprocessing.targetScale?.scale
         warnings = dataset.warnings
     }
 

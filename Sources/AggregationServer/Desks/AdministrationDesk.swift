@@ -53,33 +53,49 @@ final class AdministrationDesk {
 
     private func answer(_ order: AdminOrder) throws -> HTTPResponse {
         switch order {
+        case .dashboard: return .json(200, try Self.json(dashboard()))
         case .status: return .json(200, try Self.json(status))
-        case .rounds(let limit):
-            let files = books.history + [rounds.file].compactMap { $0 }
-            return .json(200, try Self.json(files.suffix(limit).map(RoundView.init)))
+        case .rounds(let limit): return .json(200, try Self.json(roundViews(limit)))
         case .agents: return .json(200, try Self.json(roster.views))
         case .agent(let id):
             guard let agent = Int(id).flatMap(roster.view(of:)) else { return Self.noSuchAgent }
             return .json(200, try Self.json(agent))
         case .ledger:
-            guard let head = ledger.head() else {
+            guard let view = ledgerView else {
                 return .refusal(503, "storage", "the ledger cannot be read")
             }
-            return .json(
-                200,
-                try Self.json(LedgerView(lines: head.sequence, head: head.hash, roundsCharged: head.rounds)))
-        case .models:
-            return .json(
-                200,
-                try Self.json(
-                    state.modelRounds().filter { $0 <= books.run.modelRound }.map {
-                        ModelView(round: $0, path: "/api/models/\($0)", bytes: state.modelLength($0))
-                    }))
+            return .json(200, try Self.json(view))
+        case .models: return .json(200, try Self.json(modelViews()))
         case .pause(let actor): return try setPaused(true, actor)
         case .resume(let actor): return try setPaused(false, actor)
         case .stop(let actor): return try stop(actor)
         case .revoke(let id, let actor): return try revoke(id, actor)
         }
+    }
+
+    private func roundViews(_ limit: Int) -> [RoundView] {
+        (books.history + [rounds.file].compactMap { $0 }).suffix(limit).map(RoundView.init)
+    }
+
+    private var ledgerView: LedgerView? {
+        ledger.head().map { LedgerView(lines: $0.sequence, head: $0.hash, roundsCharged: $0.rounds) }
+    }
+
+    private func modelViews() throws -> [ModelView] {
+        try state.modelRounds().filter { $0 <= books.run.modelRound }.map {
+            ModelView(round: $0, path: "/api/models/\($0)", bytes: state.modelLength($0))
+        }
+    }
+
+    /// All panels at once, by the run's own thread: no step of a round lies between two of them.
+    private func dashboard() throws -> DashboardView {
+        let agents = roster.views.sorted { ($0.lastSeen ?? 0, $1.id) > ($1.lastSeen ?? 0, $0.id) }
+        return DashboardView(
+            at: context.now, plan: PlanView(context.plan), status: status,
+            rounds: roundViews(DashboardView.mostRounds),
+            agents: Array(agents.prefix(DashboardView.mostAgents)), ledger: ledgerView,
+            models: try modelViews(),
+            events: events.recent.newestFirst)
     }
 
     private static var noSuchAgent: HTTPResponse {
@@ -147,7 +163,8 @@ final class AdministrationDesk {
             minimumReports: plan.rules.minimumReports, roundsPlanned: plan.rules.rounds,
             roundsPublished: rounds.published, lastRound: run.round, open: open,
             accuracy: evaluated?.accuracy,
-            loss: evaluated?.loss, epsilon: last?.epsilon, epsilonServer: last?.epsilonServer,
+            loss: evaluated?.loss, mae: evaluated?.mae, rmse: evaluated?.rmse, r2: evaluated?.r2,
+            epsilon: last?.epsilon, epsilonServer: last?.epsilonServer,
             epsilonMembers: last?.epsilonMembers, epsilonExample: last?.epsilonExample,
             targetEpsilon: privacy?.configuration.targetEpsilon, delta: privacy?.configuration.targetDelta,
             adjacency: privacy?.configuration.adjacency.rawValue,

@@ -151,7 +151,9 @@ final class BookDesk {
         guard let place = history.lastIndex(where: { $0.round == result.round }) else { return nil }
         var file = history[place]
         file.accuracy = result.accuracy
-        file.loss = result.loss.isFinite ? result.loss : nil
+        func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }
+        file.loss = finite(result.loss)
+        (file.mae, file.rmse, file.r2) = (finite(result.mae), finite(result.rmse), finite(result.r2))
         file.evaluationSeconds = result.seconds
         history[place] = file
         if unbooked?.round == file.round { unbooked = file }

@@ -13,6 +13,11 @@ struct EvaluationResult: Sendable {
     let loss: Double
     /// How long it took.
     let seconds: Double
+    /// Mean absolute error, root mean squared error and coefficient of determination, errors in the unit of the data;
+    /// nil where classes are learnt.
+    var mae: Double?
+    var rmse: Double?
+    var r2: Double?
 }
 
 /// Evaluates models in their order and posts an ``EvaluationResult`` for each.
@@ -37,12 +42,15 @@ final class EvaluationThread: ModelEvaluator, Sendable {
         queue = try WorkQueue(name: "evaluation", threads: 1, capacity: Self.capacity) { model in
             let began = ContinuousClock.now
             let metrics = evaluator.withLock { $0.metrics(model.parameters(), on: holdout) }
+                .inUnit(scale: setup.targetScale)
             let (seconds, attoseconds) = (ContinuousClock.now - began).components
             mailbox.post(
                 .evaluated(
                     EvaluationResult(
                         round: model.round, accuracy: metrics.accuracy, loss: metrics.loss,
-                        seconds: Double(seconds) + Double(attoseconds) * 1e-18)))
+                        seconds: Double(seconds) + Double(attoseconds) * 1e-18,
+                        mae: metrics.meanAbsoluteError, rmse: metrics.rootMeanSquaredError,
+                        r2: metrics.rSquared)))
         }
     }
 

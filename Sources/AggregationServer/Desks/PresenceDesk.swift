@@ -148,9 +148,12 @@ final class PresenceDesk {
 
     /// The agent's place in the roster; nil when it was turned away.
     private func place(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) -> Int? {
+        let isNew = !roster.hasCome(agent.name)
         do {
             switch try roster.admit(agent, software: request.software, at: context.now) {
-            case .admitted(let client): return client
+            case .admitted(let client):
+                if isNew { context.log.info("agent joined", ["agent": .text(agent.name)]) }
+                return client
             case .revoked: responder.respond(Self.revoked)
             }
         } catch let refusal as AgentRegistry.Refusal {

@@ -30,6 +30,11 @@ final class RosterDesk {
     /// Place of a name; nil where it has none.
     func client(named name: String) -> Int? { registry.client(named: name) }
 
+    /// Whether an agent of this name ever came.
+    func hasCome(_ name: String) -> Bool {
+        client(named: name).map { registry.records[$0].fingerprint != nil } ?? false
+    }
+
     /// Whether the place has an agent that was shut out.
     func isRevoked(_ client: Int) -> Bool { isKnown(client) && registry.records[client].isRevoked }
 

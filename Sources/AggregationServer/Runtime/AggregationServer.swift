@@ -51,6 +51,8 @@ package final class AggregationServer: Sendable {
     /// Takes the run up and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
     package init(_ setup: ServerSetup, log: Logger) throws {
         let configuration = setup.configuration
+        let events = EventHub()
+        let log = log.overheard { events.recent.note($0) }
         lock = try StateLock(configuration.stateDirectory)
         let tokens = try AdminTokens(path: configuration.adminTokens)
         let fetch = try RevocationFetch(configuration, log: log)
@@ -58,7 +60,7 @@ package final class AggregationServer: Sendable {
         if setup.plan.masksReports { try MemberTrust.require(configuration.tls) }
         let agentTLS = try Self.tls(configuration, isForAgents: true)
         let adminTLS = try Self.tls(configuration, isForAgents: false)
-        let (mailbox, board, metrics, events) = (OwnerMailbox(), RoundBoard(), ServerMetrics(), EventHub())
+        let (mailbox, board, metrics) = (OwnerMailbox(), RoundBoard(), ServerMetrics())
         let (outcome, pulse) = (RunOutcome(), Pulse())
         let memory = UpdateMemory(limit: configuration.limits.uploadMemory)
         let hand = try Handover(

@@ -6,6 +6,9 @@ internal import Transport
 final class EventHub: Sendable {
     private static let mostStreams = 64
 
+    /// What happened last.
+    let recent = RecentEvents()
+
     private let streams = Mutex<[ResponseStream]>([])
 
     /// Adds a listener; false when there are too many.

@@ -59,6 +59,8 @@ struct IncomingReport: Sendable {
 
 /// What administrators ask for.
 enum AdminOrder: Sendable {
+    /// Everything that the dashboard shows, of one moment.
+    case dashboard
     case status
     case rounds(limit: Int)
     case agents

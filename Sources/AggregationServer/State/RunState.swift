@@ -86,6 +86,11 @@ struct RoundFile: Codable, Equatable, Sendable {
     var modelSHA256: String?
     var accuracy: Double?
     var loss: Double?
+    /// Errors on the server's hold-out in the unit of the data, and the share of variance explained; nil where classes are
+    /// learnt.
+    var mae: Double?
+    var rmse: Double?
+    var r2: Double?
     /// Noisy mean of the clients' numbers of examples, with a federated hold-out.
     var examplesPerClient: Double?
     var epsilon: Double?
@@ -106,7 +111,7 @@ struct RoundFile: Codable, Equatable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case run, round, state, opened, deadline, publication, invited, survivors, reports, failures,
-            accuracy, loss,
+            accuracy, loss, mae, rmse, r2,
             epsilon, seconds, abandoned, registered
         case isCharged = "charged"
         case examplesPerClient = "examples_per_client"

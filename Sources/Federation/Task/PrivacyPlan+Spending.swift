@@ -1,5 +1,15 @@
 package import Privacy
 
+/// What the ε that ``Spending`` states after a round, before the last planned one, is to the truth.
+package enum SpendingStatement: Sendable {
+    /// It need not be bounded: a formula gives the exact composition at once (Gaussian noise without sampling).
+    case exact
+    /// The composition by Rényi accounting, which is all that the configured accountant knows of.
+    case renyi
+    /// An upper bound: the configured accountant, which takes its time, was asked for the last planned round only.
+    case bound
+}
+
 /// What rounds of a task cost, and whom against.
 extension PrivacyPlan {
     /// What the ledger charges for a round against whoever sees the released models, `charge` being the round's
@@ -51,6 +61,35 @@ extension PrivacyPlan {
     package func epsilonAgainstMembersQuickly(rounds: Int) throws -> Double {
         guard let membersCurve else { return try spentAgainstMembers(rounds: rounds).epsilon }
         return epsilon(of: membersCurve, rounds: rounds)
+    }
+
+    /// What is stated after each round of those who see the released models.
+    package var spendingStatement: SpendingStatement {
+        guard configuration.accountant != .rdp else { return .renyi }
+        guard !Self.hasClosedForm(roundEvent) else { return .exact }
+        return (try? PLDAccountant([roundEvent])) == nil ? .renyi : .bound
+    }
+
+    /// ε after `rounds` charged rounds against whoever sees the released models, exact and at once; nil where no formula
+    /// gives it.
+    package func epsilonByFormula(rounds: Int) throws -> Double? {
+        try epsilonByFormula(roundEvent, rounds: rounds)
+    }
+
+    /// The same against other members of the cohorts.
+    package func epsilonAgainstMembersByFormula(rounds: Int) throws -> Double? {
+        try epsilonByFormula(membersEvent, rounds: rounds)
+    }
+
+    private func epsilonByFormula(_ event: PrivacyEvent, rounds: Int) throws -> Double? {
+        guard configuration.accountant != .rdp, Self.hasClosedForm(event) else { return nil }
+        guard rounds > 0 else { return 0 }
+        return try Self.guarantee(event, configuration, rounds: rounds, accountant: .pld).epsilon
+    }
+
+    private static func hasClosedForm(_ event: PrivacyEvent) -> Bool {
+        guard case .gaussian = event.mechanism, case .none = event.sampling else { return false }
+        return true
     }
 
     private func epsilon(of curve: RenyiCurve, rounds: Int) -> Double {

@@ -43,8 +43,13 @@ package final class RunJournal: SimulationJournal {
     /// Seconds between checkpoints of a rehearsal; a run with secure noise keeps one a round.
     private static let checkpointInterval = 2.0
 
-    /// Prepares the folder: empties it of an earlier run's files, or takes that run up again.
-    package init(folder: OutputDirectory, scenario: Scenario, setup: SimulationSetup, resumes: Bool) throws {
+    /// Prepares the folder: takes the run that it holds up again where `resumes`, else empties it of an earlier run's files.
+    /// Throws ``ConfigurationError`` where that run is another one: of another scenario, seed or setting where `resumes`,
+    /// and not `overwrites`.
+    package init(
+        folder: OutputDirectory, scenario: Scenario, setup: SimulationSetup, resumes: Bool,
+        overwrites: Bool = false
+    ) throws {
         self.folder = folder
         plan = setup.plan
         isSecure = setup.noise == .secure
@@ -58,11 +63,12 @@ package final class RunJournal: SimulationJournal {
                 throw ConfigurationError(
                     path: folder.path,
                     problem:
-                        "holds a run of another scenario, seed or setting; run without --resume to start anew"
+                        "holds a run of another scenario, seed or setting; give --overwrite in place of --resume to replace it"
                 )
             }
             try data.check(folder)
         } else {
+            if !overwrites, previous != Data(resolvedScenario.utf8) { try Self.refuseOtherRun(in: folder) }
             // What a run with secure noise spent must not be forgotten by a slip of the keyboard.
             let key = folder.file("ledger.jsonl.key")
             guard !FileManager.default.fileExists(atPath: key) else {
@@ -73,8 +79,9 @@ package final class RunJournal: SimulationJournal {
                 )
             }
             for name in Self.files { try AtomicFile.remove(folder.file(name)) }
-            try data.write(folder)
+            // First of all what says whose files these are.
             try AtomicFile.write(resolvedScenario, to: folder.file("scenario.resolved.json"))
+            try data.write(folder)
         }
         rounds = try LineFile(folder.file("rounds.jsonl"))
         diagnosticLines = try LineFile(folder.file("diagnostics.jsonl"))
@@ -87,6 +94,19 @@ package final class RunJournal: SimulationJournal {
         ledger = try RunLedger(
             path: folder.file("ledger.jsonl"), plan: setup.plan,
             scenarioDigest: digest, isDurable: setup.noise == .secure, spending: spending)
+    }
+
+    /// What no other command writes: where one of them is, a run was. Files of other names are nobody's concern.
+    private static let signs = [
+        "scenario.resolved.json", "rounds.jsonl", "ledger.jsonl", "checkpoint.safetensors",
+    ]
+
+    private static func refuseOtherRun(in folder: OutputDirectory) throws {
+        guard let sign = signs.first(where: { FileManager.default.fileExists(atPath: folder.file($0)) })
+        else { return }
+        throw ConfigurationError(
+            path: folder.path,
+            problem: "holds another run (\(sign)); give --overwrite to replace it, or choose another folder")
     }
 
     /// The files that the scenario names, for a message.
@@ -170,6 +190,9 @@ package final class RunJournal: SimulationJournal {
     }
 
     package var keepsLedger: Bool { ledger != nil }
+
+    /// Numbers of the rounds that were charged, ascending; empty where there is no ledger.
+    var chargedRounds: [Int] { ledger?.chargedRounds ?? [] }
 
     package func settle(
         round: Int, charge: Int, survivors: Int, costs: RoundCosts, noisySumDigest: String

@@ -51,6 +51,9 @@ final class RunLedger {
             rounds: lines.state?.charged.count ?? 0)
     }
 
+    /// Numbers of the rounds that were charged, ascending.
+    var chargedRounds: [Int] { lines.state?.rounds.map(\.number) ?? [] }
+
     /// Holds the ledger that was opened against a checkpoint after `round`. Throws a storage `Failure` where lines of
     /// it are missing, or follow that no crash leaves. A rehearsal plays the rounds since its checkpoint again.
     func check(_ binding: LedgerBinding, round: Int, path: String) throws {

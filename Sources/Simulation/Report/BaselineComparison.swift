@@ -8,6 +8,8 @@ struct BaselineComparison: ReportSection {
         var detail: String
         var accuracy: Double?
         var loss: Double?
+        /// Root mean squared error in the unit of the data; nil where classes are learnt.
+        var rmse: Double?
         /// Place in the palette, 1 to 4.
         var style: Int
     }
@@ -26,22 +28,22 @@ struct BaselineComparison: ReportSection {
         let own = ComparedRun(
             name: "This federation",
             detail: summary.isWithoutPrivacy ? "without privacy" : "\(summary.privacyMode) privacy",
-            accuracy: summary.finalAccuracy, loss: summary.finalLoss, style: 1)
+            accuracy: summary.finalAccuracy, loss: summary.finalLoss, rmse: summary.finalRMSE, style: 1)
         return [own]
             + summary.baselines.enumerated().map { index, baseline in
                 switch baseline.name {
                 case "without_privacy":
                     ComparedRun(
                         name: "Without privacy", detail: "the same federation, no noise",
-                        accuracy: baseline.accuracy, loss: baseline.loss, style: 4)
+                        accuracy: baseline.accuracy, loss: baseline.loss, rmse: baseline.rmse, style: 4)
                 case "central":
                     ComparedRun(
                         name: "Central training", detail: "all data in one place, no privacy",
-                        accuracy: baseline.accuracy, loss: baseline.loss, style: 3)
+                        accuracy: baseline.accuracy, loss: baseline.loss, rmse: baseline.rmse, style: 3)
                 default:
                     ComparedRun(
                         name: baseline.name, detail: "", accuracy: baseline.accuracy, loss: baseline.loss,
-                        style: 2 + index % 3)
+                        rmse: baseline.rmse, style: 2 + index % 3)
                 }
             }
     }
@@ -54,8 +56,8 @@ struct BaselineComparison: ReportSection {
                 <p>No baseline was run beside this federation.</p></section>
                 """
         }
-        let measure = isClassification ? "Accuracy" : "Loss"
-        let second: HTML = isClassification ? "<th scope=\"col\" class=\"number\">Loss</th>" : ""
+        let measure = isClassification ? "Accuracy" : hasErrors ? "RMSE" : "Loss"
+        let second: HTML = showsLoss ? "<th scope=\"col\" class=\"number\">Loss</th>" : ""
         return """
             <section id="baselines"><h2>Beside the baselines</h2>
             <div class="scroll" tabindex="0" role="region" aria-label="Comparison with the baselines">
@@ -71,11 +73,21 @@ struct BaselineComparison: ReportSection {
             """
     }
 
+    /// Whether runs are compared by their error in the unit of the data.
+    private var hasErrors: Bool { !isClassification && summary.finalRMSE != nil }
+
+    /// Whether the loss has a column of its own.
+    private var showsLoss: Bool { isClassification || hasErrors }
+
+    private func value(_ run: ComparedRun) -> Double? {
+        isClassification ? run.accuracy : hasErrors ? run.rmse : run.loss
+    }
+
     private func row(_ run: ComparedRun) -> HTML {
-        let value = isClassification ? run.accuracy : run.loss
+        let value = value(run)
         let shown = isClassification ? Readable.percent(value) : Readable.number(value)
         let second: HTML =
-            isClassification ? "<td class=\"number\">\(Readable.number(run.loss))</td>" : ""
+            showsLoss ? "<td class=\"number\">\(Readable.number(run.loss))</td>" : ""
         return """
             <tr class="c\(run.style)"><th scope="row">\(run.name)<small>\(run.detail)</small></th>\
             <td class="number strong">\(shown)</td><td class="number">\(difference(run))</td>\(second)\
@@ -85,8 +97,7 @@ struct BaselineComparison: ReportSection {
     }
 
     private func bar(_ value: Double?) -> HTML {
-        let losses = runs.compactMap(\.loss).filter(Axis.canDraw)
-        let scale = isClassification ? 1 : (losses.max() ?? 1)
+        let scale = isClassification ? 1 : (runs.compactMap(self.value).filter(Axis.canDraw).max() ?? 1)
         guard let value, Axis.canDraw(value), value >= 0, scale > 0 else { return "" }
         return """
             <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">\
@@ -101,7 +112,7 @@ struct BaselineComparison: ReportSection {
             guard let own = summary.finalAccuracy, let other = run.accuracy else { return Readable.absent }
             return Readable.points(other - own)
         }
-        guard let own = summary.finalLoss, let other = run.loss else { return Readable.absent }
+        guard let own = runs.first.flatMap(value), let other = value(run) else { return Readable.absent }
         let sign = other >= own ? "+" : ""
         return sign + Readable.number(other - own, digits: 3)
     }

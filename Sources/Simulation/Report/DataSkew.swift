@@ -6,13 +6,12 @@ struct DataSkew: ReportSection {
 
     /// Heat map of classes, where there are classes, and histogram of sizes.
     var html: HTML {
-        let heatMap = classHeatMap?.html ?? ""
+        let charts = [classHeatMap?.html, sizeHistogram.html].compactMap(\.self)
+        let figures: HTML = charts.isEmpty ? "" : "<div class=\"figures\">\n\(charts)</div>"
         return """
             <section id="clients-data"><h2>The clients’ data</h2>
             <p>\(sizesInWords)</p>
-            <div class="figures">
-            \(heatMap)\(sizeHistogram.html)
-            </div></section>
+            \(figures)</section>
             """
     }
 

@@ -1,14 +1,17 @@
+internal import Federation
 internal import Reporting
 
 /// The figures of each round, as far as a page can hold them.
 struct RoundTable: ReportSection {
     private let rounds: [RoundRecord]
     private let isClassification: Bool
+    private let statement: SpendingStatement?
 
     /// The table of `report`.
     init(_ report: SimulationReport) {
         rounds = report.rounds
         isClassification = report.isClassification
+        statement = report.spendingStatement
     }
 
     /// Most rows of the table; beyond, `rounds.jsonl` has them.
@@ -17,21 +20,32 @@ struct RoundTable: ReportSection {
     /// The table, with a note where it was thinned.
     var html: HTML {
         let shown = shownRecords
-        let note: HTML =
+        let scope: HTML =
             shown.count < rounds.count
             ? """
-            <p class="note">\(Readable.count(shown.count)) of \(Readable.count(rounds.count)) rounds are \
-            shown, evenly spread and evaluated ones first; <code>rounds.jsonl</code> has them all.</p>
-            """ : "<p class=\"note\">The same figures are in <code>rounds.jsonl</code>.</p>"
+            \(Readable.count(shown.count)) of \(Readable.count(rounds.count)) rounds are \
+            shown, evenly spread and evaluated ones first; <code>rounds.jsonl</code> has them all.
+            """ : "The same figures are in <code>rounds.jsonl</code>."
         let columns = usedColumns
         return """
             <section id="rounds"><h2>Round by round</h2>
-            \(note)
+            <p class="note">\(scope)\(privacyNote)</p>
             <div class="scroll tall" tabindex="0" role="region" aria-label="Table of rounds">
             <table class="rounds"><thead><tr>\(columns.map(\.heading))</tr></thead>
             <tbody>
             \(shown.map { row($0, columns) })</tbody></table></div></section>
             """
+    }
+
+    private var privacyNote: String {
+        guard rounds.contains(where: { $0.epsilon != nil }) else { return "" }
+        switch statement {
+        case .exact:
+            return
+                " ε is the exact composition here; in the file an upper bound before the last planned round."
+        case .renyi: return ""
+        case .bound, nil: return " ε before the last round is an upper bound."
+        }
     }
 
     /// All records of a short run; of a long one the first, the last, and one of each of equal stretches: its
@@ -83,7 +97,9 @@ struct RoundTable: ReportSection {
             },
             Column(name: "Up", isUsed: true) { Readable.bytes($0.bytesUp) },
             Column(name: "Down", isUsed: true) { Readable.bytes($0.bytesDown) },
-            Column(name: "Virtual clock", isUsed: true) { Readable.duration($0.virtualSeconds) },
+            Column(name: "Virtual clock", isUsed: rounds.contains { $0.virtualSeconds > 0 }) {
+                Readable.duration($0.virtualSeconds)
+            },
         ]
         return [Column(name: "Round", isUsed: true) { Readable.count($0.round) }] + columns.filter(\.isUsed)
     }

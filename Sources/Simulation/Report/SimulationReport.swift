@@ -1,10 +1,11 @@
-internal import Federation
+package import Federation
+package import Learning
 internal import Reporting
 
 /// Everything that `report.html` shows of a run, and the page made of it.
 ///
 /// The page is one file without scripts or outside resources: headline figures, comparison with the
-/// baselines, curves over rounds, the clients' data, a table of rounds, what the privacy statement means, and
+/// baselines, curves over rounds, the classes, the clients' data, a table of rounds, what the privacy statement means, and
 /// how to repeat the run.
 package struct SimulationReport: Sendable {
     package var summary: SimulationSummary
@@ -19,12 +20,17 @@ package struct SimulationReport: Sendable {
     package var command: String
     /// Budget of the released models; nil: none was set.
     package var targetEpsilon: Double?
+    /// What the ε of `rounds` before the last is; nil where nothing is known of it.
+    package var spendingStatement: SpendingStatement?
+    /// The last model on the server's hold-out, class by class; nil where it was not evaluated there.
+    package var evaluation: EvaluationMetrics?
 
     /// A report of a finished or interrupted run.
     package init(
         summary: SimulationSummary, rounds: [RoundRecord], diagnostics: [RoundDiagnostics],
         distribution: ClientDistribution, resolvedScenario: String, command: String,
-        targetEpsilon: Double? = nil
+        targetEpsilon: Double? = nil, spendingStatement: SpendingStatement? = nil,
+        evaluation: EvaluationMetrics? = nil
     ) {
         self.summary = summary
         self.rounds = rounds
@@ -33,6 +39,8 @@ package struct SimulationReport: Sendable {
         self.resolvedScenario = resolvedScenario
         self.command = command
         self.targetEpsilon = targetEpsilon
+        self.spendingStatement = spendingStatement
+        self.evaluation = evaluation
     }
 
     /// The whole page. The same report gives the same bytes: it holds no date and no host name.
@@ -67,7 +75,8 @@ package struct SimulationReport: Sendable {
     /// What stands between headline and foot, in the order of the page.
     private var sections: [any ReportSection] {
         [
-            BaselineComparison(self), RoundCurves(self), DataSkew(distribution: distribution),
+            BaselineComparison(self), RoundCurves(self), ClassScores(self),
+            DataSkew(distribution: distribution),
             RoundTable(self),
             PrivacyStatement(self), Reproduction(self),
         ]

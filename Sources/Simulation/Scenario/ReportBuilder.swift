@@ -1,6 +1,7 @@
 internal import Compute
 internal import Datasets
 internal import Federation
+internal import Learning
 
 /// Gathers what the report shows of a run.
 enum ReportBuilder {
@@ -8,13 +9,22 @@ enum ReportBuilder {
     private static let sizeSample = 10_000
 
     static func html(
-        summary: SimulationSummary, progress: Simulator.Progress, diagnostics: [RoundDiagnostics],
-        setup: SimulationSetup, dataset: Dataset, resolved: String, command: String
-    ) -> String {
-        SimulationReport(
-            summary: summary, rounds: progress.records, diagnostics: diagnostics,
-            distribution: distribution(setup, classNames: dataset.classNames), resolvedScenario: resolved,
-            command: command, targetEpsilon: setup.plan.privacy?.configuration.targetEpsilon
+        summary: SimulationSummary, progress: Simulator.Progress, journal: RunJournal,
+        evaluation: EvaluationMetrics?, setup: SimulationSetup, dataset: Dataset, command: String
+    ) throws -> String {
+        let privacy = setup.plan.privacy
+        return SimulationReport(
+            summary: summary,
+            rounds: try privacy.map {
+                try PrivacyCourse(plan: $0, summary: summary, charged: journal.chargedRounds)
+                    .stated(progress.records)
+            } ?? progress.records,
+            diagnostics: journal.diagnostics,
+            distribution: distribution(setup, classNames: dataset.classNames),
+            resolvedScenario: journal.resolvedScenario, command: command,
+            targetEpsilon: privacy?.configuration.targetEpsilon,
+            spendingStatement: privacy?.spendingStatement,
+            evaluation: evaluation
         ).html()
     }
 

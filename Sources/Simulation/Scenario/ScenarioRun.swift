@@ -16,18 +16,22 @@ package final class ScenarioRun {
         /// Noise from the cryptographic generator.
         package var secureNoise: Bool
         package var resumes: Bool
+        /// Whether another run in the folder is replaced; without, only the same run is.
+        package var overwrites: Bool
         /// Real masks in place of the plain sum of the same integers.
         package var masks: Bool
         /// The command as typed, for the report.
         package var command: String
 
         package init(
-            out: String, workers: Int?, secureNoise: Bool, resumes: Bool, masks: Bool = false, command: String
+            out: String, workers: Int?, secureNoise: Bool, resumes: Bool, overwrites: Bool = false,
+            masks: Bool = false, command: String
         ) {
             self.out = out
             self.workers = workers
             self.secureNoise = secureNoise
             self.resumes = resumes
+            self.overwrites = overwrites
             self.masks = masks
             self.command = command
         }
@@ -67,8 +71,9 @@ package final class ScenarioRun {
         self.settings = settings
         (setup, dataset) = (loaded.setup, loaded.dataset)
         journal = try RunJournal(
-            folder: OutputDirectory(settings.out), scenario: scenario, setup: setup, resumes: settings.resumes
-        )
+            folder: OutputDirectory(settings.out), scenario: scenario, setup: setup,
+            resumes: settings.resumes,
+            overwrites: settings.overwrites)
         resumed = try journal.resumedProgress(plan: setup.plan)
     }
 
@@ -104,9 +109,9 @@ package final class ScenarioRun {
         try journal.writeResults(model: model, summary: summary)
         try journal.writeReport(
             ReportBuilder.html(
-                summary: summary, progress: progress, diagnostics: journal.diagnostics, setup: setup,
-                dataset: dataset,
-                resolved: journal.resolvedScenario, command: settings.command))
+                summary: summary, progress: progress, journal: journal,
+                evaluation: reason == nil ? nil : simulator.finalMetrics(), setup: setup, dataset: dataset,
+                command: settings.command))
         return Outcome(summary: summary, ending: ending)
     }
 

@@ -68,9 +68,11 @@ import Testing
         books.conclude(file, published: 1, charged: 1)
         #expect(books.lacksEvaluation)
         if isBooked { try books.book() }
-        let result = EvaluationResult(round: 1, accuracy: 0.5, loss: .infinity, seconds: 2)
+        let result = EvaluationResult(
+            round: 1, accuracy: 0.5, loss: .infinity, seconds: 2, mae: 3, rmse: .infinity, r2: .nan)
         let changed = try #require(books.record(result))
         #expect(changed.accuracy == 0.5 && changed.loss == nil && changed.evaluationSeconds == 2)
+        #expect(changed.mae == 3 && changed.rmse == nil && changed.r2 == nil)
         if !isBooked { try books.book() }
         #expect(try run.state.round(1) == changed)
         #expect(!books.lacksEvaluation && books.lastEvaluated?.round == 1)

@@ -250,6 +250,26 @@ check("figures move by themselves, without a reload",
       page.until(f"document.getElementById('rounds-done').textContent !== {json.dumps(before)}") and page.loads == loads)
 check("charts of accuracy, loss and epsilon are drawn",
       page.until("[...document.querySelectorAll('#charts polyline')].filter((l) => l.getAttribute('points').split(' ').length > 2).length === 3"))
+check("every point tells its round, time and value without a script", page.ask(
+    "/^round \\d+, \\d\\d:\\d\\d:\\d\\d: /.test(document.querySelector('#charts circle.hit title').textContent)"))
+check("axes carry times", page.ask(
+    "[...document.querySelectorAll('#charts text')].filter((t) => /^\\d\\d:\\d\\d:\\d\\d$/.test(t.textContent)).length === 6"))
+check("the moment is told", page.ask("/^\\d\\d:\\d\\d:\\d\\d$/.test(document.getElementById('as-of').textContent)"))
+one = page.ask("""(async () => { const answers = []; const real = window.fetch;
+    window.fetch = async (...words) => { answers.push(String(words[0])); return real(...words); };
+    await new Promise((done) => setTimeout(done, 3000)); window.fetch = real; return answers; })()""")
+check("all panels come of one answer", one and set(one) == {"/api/dashboard"}, one)
+check("the panels agree with each other", page.ask(
+    "latest.status.rounds_published === latest.rounds.filter((r) => r.state === 'published').length || latest.rounds.length >= 500"))
+check("the plan is shown", page.ask("['digits', 'central', '5000', 'budget', '3000.00'].every((word) => "
+                                    "document.getElementById('plan').textContent.includes(word))"))
+check("events are shown: joins, drops and publications", page.until(
+    "['agent joined: agent-1', 'agent gave up', 'round published'].every((text) => "
+    "latest.events.some((event) => event.text.includes(text))) && document.querySelectorAll('#events li').length > 5"))
+check("expiries are shown", page.ask("['server certificate', 'authority certificate', 'admin token', 'agent '].every((word) => "
+                                     "document.getElementById('expiry').textContent.includes(word))"))
+check("only the buttons that would do something are shown", page.ask(
+    "[...document.querySelectorAll('[data-action]')].filter((b) => b.offsetParent).map((b) => b.dataset.action).join()") == "pause,stop")
 check("failures are counted by reason", page.until("document.getElementById('failures').textContent.includes('training')"))
 check("all agents are shown", page.until("document.querySelectorAll('#agents tr').length === 6"))
 check("models can be downloaded", page.ask(
@@ -303,6 +323,23 @@ check("and logs out", viewer.until("!document.getElementById('login').hidden") a
       viewer.ask("fetch('/api/status').then((a) => a.status)") == 401)
 viewer.ask("document.getElementById('token').value = 'guess'; document.querySelector('#login button').click()")
 check("a wrong token is told", viewer.until("document.getElementById('problem').textContent.includes('not known')"))
+time.sleep(3)
+check("and the words stay", viewer.ask("document.getElementById('problem').textContent.includes('not known')"))
+# Log-out in the middle of answers, many times: a late answer of the old session must not talk into the new one.
+told = 0
+for _ in range(10):
+    viewer.ask(f"document.getElementById('token').value = {json.dumps(token('viewer'))}; document.querySelector('#login button').click()")
+    viewer.until("!document.getElementById('content').hidden")
+    viewer.ask("refresh(); document.getElementById('logout').click(); refresh()")
+    viewer.until("!document.getElementById('login').hidden")
+    viewer.ask("document.getElementById('token').value = 'guess'; document.querySelector('#login button').click()")
+    told += viewer.until("document.getElementById('problem').textContent.includes('not known')", 5)
+    time.sleep(0.3)
+    told -= not viewer.ask("document.getElementById('problem').textContent.includes('not known')")
+check("also after log-outs in the middle of answers", told == 10, told)
+viewer.ask(f"document.getElementById('token').value = {json.dumps(token('viewer'))}; document.querySelector('#login button').click()")
+check("and the right one is let in again", viewer.until(
+    "!document.getElementById('content').hidden && document.getElementById('problem').hidden"))
 viewer.close()
 
 # A phone.
@@ -314,6 +351,9 @@ check("a phone of 375 px needs no sideways scrolling",
 phone.picture("phone")
 phone.ask("document.querySelector('[data-action=stop]').click()")
 check("stop, confirmed, ends the run", phone.until("document.getElementById('round').textContent === 'Run finished'", 40))
+check("a finished run shows no dead buttons", phone.until(
+    "[...document.querySelectorAll('[data-action], #agents button')].every((b) => !b.offsetParent) && "
+    "document.getElementById('ended').textContent.includes('has ended')"))
 phone.picture("finished")
 phone.close()
 page.close()

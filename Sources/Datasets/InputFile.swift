@@ -37,12 +37,8 @@ enum InputFile {
     /// The content of a file; of a gzip file (by name or by its first bytes) what it decompresses to.
     static func read(_ path: String) throws -> [UInt8] {
         let bytes = try readPlain(path)
-        guard path.hasSuffix(".gz") || bytes.starts(with: [0x1F, 0x8B]) else { return bytes }
-        guard isRegular(path) else {
-            throw ConfigurationError(
-                path: path, problem: "is compressed, but no file: let gzip -dc decompress it on the way here")
-        }
-        return try Gzip.decompress(path)
+        guard path.hasSuffix(".gz") || Gzip.isCompressed(bytes) else { return bytes }
+        return try Gzip.decompress(bytes, path: path)
     }
 
     /// That there is no such file, with the nearest name in its folder.
@@ -61,11 +57,6 @@ enum InputFile {
 
     /// What a command line's `-` stands for.
     private static let standardInput = "/dev/stdin"
-
-    private static func isRegular(_ path: String) -> Bool {
-        var status = stat()
-        return path != standardInput && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
 
     /// Everything that a stream holds, to its end.
     private static func readStream(_ descriptor: Int32, _ name: String) throws -> [UInt8] {

@@ -83,6 +83,11 @@ struct Split: Equatable, Sendable {
             try check(parts, of: number == 1 ? "1 group is" : "\(number) groups are", path: path)
             return parts
         }
+        guard test > 0 || validation > 0 || folds != nil else {
+            let parts = Parts(train: Array(0..<Int32(count)), validation: [], test: [])
+            try check(parts, of: "\(count) rows are", path: path)
+            return parts
+        }
         var order = (0..<Int32(count)).shuffled(using: &generator)
         if stratified ?? true, let labels {
             // Swift's sort is stable, so that rows of a class stay shuffled.

@@ -83,7 +83,7 @@ import Testing
     static let inner: [String: String] = [
         "BenchFailure": "sordino-bench, which is no command of the product's",
         "Ended": "RoundRunner gives the round up",
-        "LimitExceeded": "Gzip, which refuses the file",
+        "DamagedStream": "Gzip, which refuses the file",
         "Problem": "ARFFFile names the line",
         "VectorLevelError": "OpenBLASKernel says it before the program begins and ends with 2",
         "PartitionProblem": "PartitionerCatalog names the section",

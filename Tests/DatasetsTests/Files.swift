@@ -20,9 +20,9 @@ final class InputFolder {
     func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
 
     /// Compresses a file as `gzip` does.
-    func compress(_ name: String) throws {
+    func compress(_ name: String, level: Int = 6) throws {
         let process = try Process.run(
-            URL(fileURLWithPath: "/usr/bin/env"), arguments: ["gzip", path + "/" + name])
+            URL(fileURLWithPath: "/usr/bin/env"), arguments: ["gzip", "-\(level)", path + "/" + name])
         process.waitUntilExit()
     }
 

@@ -103,12 +103,6 @@ import Testing
         let truncated = #expect(throws: ConfigurationError.self) { try source.load(seed: 1) }
         #expect(truncated?.problem.contains("truncated") == true)
         #expect(truncated?.description.contains("\n") == false)
-        try folder.write("a.csv.gz", Array(bytes))
-        #expect(throws: ConfigurationError.self) { try Gzip.decompress(path, limit: 1000) }
-        let absent = #expect(throws: ConfigurationError.self) {
-            try Gzip.decompress(path, searchPath: [folder.path])
-        }
-        #expect(absent?.problem.contains("gzip, which is not installed") == true)
     }
 
     /// Whatever the bytes, the reader answers with data or an error, never a trap.

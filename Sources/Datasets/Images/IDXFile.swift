@@ -13,8 +13,8 @@ struct IDXFile {
     let element: Element
     /// Sizes, outermost first.
     let shape: [Int]
-    private let bytes: [UInt8]
-    private let headerSize: Int
+    /// The values behind the header, big-endian where they are of more than a byte.
+    let values: [UInt8]
 
     /// Reads and checks a file, gzip or not. Throws ``ConfigurationError`` saying what was expected.
     init(contentsOf path: String) throws {
@@ -22,7 +22,7 @@ struct IDXFile {
     }
 
     /// Checks the bytes of a file.
-    init(_ bytes: [UInt8], file: String) throws {
+    init(_ bytes: consuming [UInt8], file: String) throws {
         func refuse(_ problem: String) -> ConfigurationError {
             ConfigurationError(path: file, problem: problem)
         }
@@ -34,7 +34,7 @@ struct IDXFile {
             throw refuse("is not an IDX file of bytes or 32-bit numbers: it begins with 0x\(magic)")
         }
         let rank = Int(bytes[3])
-        headerSize = 4 + 4 * rank
+        let headerSize = 4 + 4 * rank
         guard bytes.count >= headerSize else { throw refuse("is truncated within its header") }
         shape = (0..<rank).map { Self.bigEndian(bytes, at: 4 + 4 * $0) }
         var expected = element.size
@@ -52,17 +52,17 @@ struct IDXFile {
                 "\(verb): \(shape) needs \(expected) bytes after the header, but there are \(actual)")
         }
         self.element = element
-        self.bytes = bytes
+        // In place: images are most of what a run holds in memory.
+        var values = bytes
+        values.removeFirst(headerSize)
+        self.values = values
     }
-
-    /// The values of a file of bytes.
-    var byteValues: ArraySlice<UInt8> { bytes[headerSize...] }
 
     /// One column of a two-dimensional file of 32-bit numbers.
     func column(_ column: Int) -> [Int32] {
         precondition(element == .int32 && shape.count == 2 && column < shape[1])
         return (0..<shape[0]).map { row in
-            Int32(truncatingIfNeeded: Self.bigEndian(bytes, at: headerSize + 4 * (row * shape[1] + column)))
+            Int32(truncatingIfNeeded: Self.bigEndian(values, at: 4 * (row * shape[1] + column)))
         }
     }
 

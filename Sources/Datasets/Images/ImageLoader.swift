@@ -1,6 +1,8 @@
 internal import Compute
 internal import Configuration
+internal import Dispatch
 internal import FoundationEssentials
+internal import Synchronization
 
 /// Makes a ``Dataset`` of IDX files.
 struct ImageLoader {
@@ -11,9 +13,9 @@ struct ImageLoader {
     /// See ``DataSource/load(seed:preprocessing:keep:requiresLabel:)``.
     func load(seed: UInt64, preprocessing: Preprocessing?) throws -> Dataset {
         let files = try trainFiles()
-        let table = try ImageTable(images: files.images, labels: files.labels)
         let testFiles = try testFiles(trainImages: files.images)
-        let testTable = try testFiles.map { try ImageTable(images: $0.images, labels: $0.labels) }
+        let tables = try Self.read([files] + (testFiles.map { [$0] } ?? []))
+        let (table, testTable) = (tables[0], tables.count > 1 ? tables[1] : nil)
         guard testTable == nil || split.test == 0 else {
             throw ConfigurationError(
                 path: files.images, problem: "has a test part of its own, so split.test must go")
@@ -70,6 +72,16 @@ struct ImageLoader {
     }
 
     private typealias Pair = (images: String, labels: String)
+
+    /// The tables of these files, read at the same time. Throws what the first of them cannot be read for.
+    private static func read(_ pairs: [Pair]) throws -> [ImageTable] {
+        let outcomes = Mutex([Result<ImageTable, any Error>?](repeating: nil, count: pairs.count))
+        DispatchQueue.concurrentPerform(iterations: pairs.count) { index in
+            let outcome = Result { try ImageTable(images: pairs[index].images, labels: pairs[index].labels) }
+            outcomes.withLock { $0[index] = outcome }
+        }
+        return try outcomes.withLock { try $0.compactMap { try $0?.get() } }
+    }
 
     /// The pair that is named, or the folder's own under MNIST's names with or without `train-`.
     private func trainFiles() throws -> Pair {

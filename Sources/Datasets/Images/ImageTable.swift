@@ -6,7 +6,7 @@ struct ImageTable {
     let count: Int
     /// Shape of one image.
     let shape: [Int]
-    let pixels: ArraySlice<UInt8>
+    let pixels: [UInt8]
     /// Class numbers, nil where no labels were read.
     let labels: [Int32]?
 
@@ -22,7 +22,7 @@ struct ImageTable {
         }
         count = file.shape[0]
         shape = Array(file.shape.dropFirst())
-        pixels = file.byteValues
+        pixels = file.values
         guard count > 0, count <= Int(Int32.max), shape.allSatisfy({ $0 > 0 }) else {
             throw ConfigurationError(path: images, problem: "holds no images: shape \(file.shape)")
         }
@@ -38,7 +38,7 @@ struct ImageTable {
                     "must hold \(count) labels of a byte, one an image, not values of shape \(labelFile.shape)"
             )
         }
-        self.labels = labelFile.byteValues.map { Int32($0) }
+        self.labels = labelFile.values.map { Int32($0) }
     }
 
     /// Throws where a label is not below `count`, naming the file and the first such place.
@@ -85,7 +85,7 @@ struct ImageTable {
         }
         var chosen: [UInt8] = []
         if rows.count == count, rows.indices.allSatisfy({ Int(rows[$0]) == $0 }) {
-            chosen = Array(pixels)
+            chosen = pixels
         } else {
             chosen.reserveCapacity(rows.count * pixelCount)
             for row in rows { chosen.append(contentsOf: pixels(ofRow: Int(row))) }
@@ -106,7 +106,6 @@ struct ImageTable {
     }
 
     private func pixels(ofRow row: Int) -> ArraySlice<UInt8> {
-        let start = pixels.startIndex + row * pixelCount
-        return pixels[start..<(start + pixelCount)]
+        pixels[(row * pixelCount)..<((row + 1) * pixelCount)]
     }
 }

@@ -31,8 +31,9 @@ package struct ShardPartitioner: Partitioner {
         }
         let total = sizes.reduce(0, +)
         // Where clients get fewer rows than there are, a random part of the rows is left out.
-        var order = Array((0..<Int32(subject.count)).shuffled(using: &generator)[..<total])
-        order.sort { (labels[Int($0)], $0) < (labels[Int($1)], $1) }
+        let shuffled = (0..<Int32(subject.count)).shuffled(using: &generator)
+        let chosen = total == shuffled.count ? Array(0..<Int32(total)) : shuffled[..<total].sorted()
+        let order = Self.sorted(chosen, labels: labels, classCount: subject.classCount)
         // Slot i is shard i % shardsPerClient of client i / shardsPerClient; `slots` says which slot each shard
         // fills, in the order of the classes. Shard sizes follow from the sizes of the clients they go to.
         let slots = (0..<shardCount).shuffled(using: &generator)
@@ -45,6 +46,20 @@ package struct ShardPartitioner: Partitioner {
             start += size
         }
         return Partition(clients: lists)
+    }
+
+    /// The rows class by class, each class's in the order given.
+    private static func sorted(_ rows: [Int32], labels: [Int32], classCount: Int) -> [Int32] {
+        var starts = [Int](repeating: 0, count: classCount + 1)
+        for row in rows { starts[Int(labels[Int(row)]) + 1] += 1 }
+        for index in 1..<starts.count { starts[index] += starts[index - 1] }
+        var sorted = rows
+        for row in rows {
+            let label = Int(labels[Int(row)])
+            sorted[starts[label]] = row
+            starts[label] += 1
+        }
+        return sorted
     }
 
     private func drawClasses(

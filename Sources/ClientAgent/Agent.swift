@@ -156,6 +156,8 @@ package final class Agent {
         case .suitable:
             if wasUnsuitable { log.info("the agent's data and trainer fit the task now") }
             isExamined = true
+            // The first round may be hours away, and the handshake is done; the data stay for it.
+            IdleMemory.giveBack()
             return true
         case .unsuitable(_, isNews: false): why = ""
         case .unsuitable(let error, isNews: true): why = Failure(wrapping: error).message

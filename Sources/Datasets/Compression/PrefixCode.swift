@@ -47,7 +47,7 @@ struct PrefixCode {
             throw DamagedStream("codes that leave some bits without meaning")
         }
         entries.removeLast(entries.count - 1 << width)
-        for index in entries.indices { entries[index] = 0 }
+        Self.fill(&entries, with: 0, from: 0, to: entries.count, by: 1)
         let long = place(lengths: lengths, meanings: meanings, next: next)
         placeLong(long, meanings: meanings)
     }
@@ -72,7 +72,7 @@ struct PrefixCode {
                 continue
             }
             let entry = Self.entry(symbol, meanings, length: length)
-            for index in stride(from: bits, to: 1 << width, by: 1 << length) { entries[index] = entry }
+            Self.fill(&entries, with: entry, from: bits, to: 1 << width, by: 1 << length)
         }
         return long.sorted { ($0.length, $0.symbol) < ($1.length, $1.symbol) }
     }
@@ -98,8 +98,22 @@ struct PrefixCode {
                 }()
             starts[prefix] = start
             let entry = Self.entry(code.symbol, meanings, length: code.length - width)
-            for index in stride(from: code.bits >> width, to: 1 << inner, by: 1 << (code.length - width)) {
-                entries[start + index] = entry
+            Self.fill(
+                &entries, with: entry, from: start + code.bits >> width, to: start + 1 << inner,
+                by: 1 << (code.length - width))
+        }
+    }
+
+    /// Enters `entry` at every `step`th place; a table is filled for each block of a stream.
+    private static func fill(
+        _ entries: inout [Entry], with entry: Entry, from start: Int, to end: Int, by step: Int
+    ) {
+        precondition(end <= entries.count, "a code beyond its table")
+        entries.withUnsafeMutableBufferPointer { table in
+            var index = start
+            while index < end {
+                table[index] = entry
+                index += step
             }
         }
     }

@@ -7,12 +7,16 @@ internal import Messages
 
 /// A run's state between rounds, as one safetensors file: the model, its optimiser state, and counters.
 struct Checkpoint {
-    /// The file's bytes. `scenarioDigest` ties it to the scenario that it belongs to, `ledger` to what was spent.
-    static func encode(
+    /// The file. `scenarioDigest` ties it to the scenario that it belongs to, `ledger` to what was spent.
+    static func file(
         _ progress: Simulator.Progress, scenarioDigest: String, ledger: LedgerBinding? = nil
-    ) -> [UInt8] {
-        var tensors = ModelFile.tensors(progress.parameters)
-        if let state = progress.optimizerState.tensor { tensors.append(state) }
+    ) -> TensorFile {
+        var tensors = progress.parameters.layout.entries.map { ($0.name, $0.shape) }
+        var values = [progress.parameters.values]
+        if let state = progress.optimizerState.tensor {
+            tensors.append((state.name, state.shape))
+            values.append(state.values)
+        }
         var metadata = [
             "scenario": scenarioDigest,
             "round": String(progress.round),
@@ -29,7 +33,7 @@ struct Checkpoint {
         ]
         metadata.merge(OptimizerState.metadata(names: progress.optimizerState.names)) { $1 }
         if let ledger { metadata["ledger"] = "\(ledger.lines) \(ledger.rounds) \(ledger.head)" }
-        return SafeTensors(tensors: tensors, metadata: metadata).encoded()
+        return TensorFile(head: SafeTensors.head(tensors, metadata: metadata), values: values)
     }
 
     /// What the checkpoint says of the ledger; nil in one of 0.1.0, or of a run without a ledger.

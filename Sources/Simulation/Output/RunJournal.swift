@@ -33,6 +33,9 @@ package final class RunJournal: SimulationJournal {
     private var diagnosticLines: LineFile
     private var records: [RoundRecord] = []
     private var lastCheckpoint = ContinuousClock.now
+    private var checkpointSeconds = 0.0
+    /// What the last checkpoint of this process holds.
+    private var checkpointed: (records: Int, finished: FinishReason?)?
     private var runKey: SharedSecret?
 
     private static let files = [
@@ -42,6 +45,8 @@ package final class RunJournal: SimulationJournal {
     ]
     /// Seconds between checkpoints of a rehearsal; a run with secure noise keeps one a round.
     private static let checkpointInterval = 2.0
+    /// Most of a rehearsal's time that goes into checkpoints, which are large where the model is.
+    private static let checkpointShare = 0.1
 
     /// Prepares the folder: takes the run that it holds up again where `resumes`, else empties it of an earlier run's files.
     /// Throws ``ConfigurationError`` where that run is another one: of another scenario, seed or setting where `resumes`,
@@ -231,7 +236,8 @@ package final class RunJournal: SimulationJournal {
     package func record(_ record: RoundRecord, _ progress: Simulator.Progress) throws {
         records.append(record)
         try rounds.append(record)
-        if isSecure || lastCheckpoint.secondsToNow > Self.checkpointInterval { try checkpoint(progress) }
+        let interval = max(Self.checkpointInterval, checkpointSeconds / Self.checkpointShare)
+        if isSecure || lastCheckpoint.secondsToNow > interval { try checkpoint(progress) }
     }
 
     package func diagnose(_ diagnostics: RoundDiagnostics) {
@@ -242,19 +248,22 @@ package final class RunJournal: SimulationJournal {
 
     /// Makes everything so far durable: lines first, then the state that refers to them.
     package func checkpoint(_ progress: Simulator.Progress) throws {
+        if let checkpointed, checkpointed == (progress.records.count, progress.finished) { return }
+        let began = ContinuousClock.now
         try rounds.synchronise()
         try diagnosticLines.synchronise()
         try ledger?.synchronise()
-        try AtomicFile.write(
-            Checkpoint.encode(progress, scenarioDigest: scenarioDigest, ledger: ledger?.binding),
-            to: folder.file("checkpoint.safetensors"))
+        try Checkpoint.file(progress, scenarioDigest: scenarioDigest, ledger: ledger?.binding)
+            .write(to: folder.file("checkpoint.safetensors"))
+        checkpointed = (progress.records.count, progress.finished)
         lastCheckpoint = ContinuousClock.now
+        checkpointSeconds = began.secondsToNow
     }
 
     /// Writes the summary and the model; where there is none, none of an earlier part of the run is left either.
-    package func writeResults(model: [UInt8]?, summary: SimulationSummary) throws {
+    func writeResults(model: TensorFile?, summary: SimulationSummary) throws {
         let path = folder.file("model.safetensors")
-        if let model { try AtomicFile.write(model, to: path) } else { try AtomicFile.remove(path) }
+        if let model { try model.write(to: path) } else { try AtomicFile.remove(path) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try AtomicFile.write(Array(try encoder.encode(summary)) + [0x0A], to: folder.file("summary.json"))

@@ -7,7 +7,7 @@ internal import Privacy
 /// Adds a run up.
 enum SummaryBuilder {
     static func summary(
-        scenario: Scenario, setup: SimulationSetup, progress: Simulator.Progress, model: [UInt8]?,
+        scenario: Scenario, setup: SimulationSetup, progress: Simulator.Progress, model: TensorFile?,
         seconds: Double
     ) throws -> SimulationSummary {
         let published = progress.records.filter { $0.abandoned == nil }
@@ -16,7 +16,7 @@ enum SummaryBuilder {
         let spent = try privacy?.spent(rounds: progress.charged)
         let server = try privacy?.spentAgainstServer(rounds: progress.charged)
         let members = try privacy?.spentAgainstMembers(rounds: progress.charged)
-        let digest = try model.map { try SHA256.text(of: $0) }
+        let digest = try model?.digest()
         return SimulationSummary(
             task: scenario.task.name, roundsCompleted: progress.published,
             roundsAbandoned: progress.records.count - published.count,

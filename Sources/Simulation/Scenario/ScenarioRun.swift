@@ -1,3 +1,4 @@
+internal import Compute
 package import Configuration
 internal import Datasets
 internal import Federation
@@ -97,9 +98,11 @@ package final class ScenarioRun {
         let model =
             reason != nil && progress.published == 0
             ? nil
-            : ModelFile.encode(
-                progress.parameters, ScenarioLoader.description(scenario, setup, dataset),
-                extra: ["sordino.task": scenario.task.name, "sordino.round": String(progress.round)])
+            : TensorFile(
+                head: ModelFile.head(
+                    progress.parameters.layout, ScenarioLoader.description(scenario, setup, dataset),
+                    extra: ["sordino.task": scenario.task.name, "sordino.round": String(progress.round)]),
+                values: [progress.parameters.values])
         var summary = try SummaryBuilder.summary(
             scenario: scenario, setup: setup, progress: progress, model: model,
             seconds: began.secondsToNow)

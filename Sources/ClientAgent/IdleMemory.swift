@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Glibc
 
 /// Memory that an agent at rest does not need: it waits for hours on a host that has other work.
@@ -12,9 +11,24 @@ enum IdleMemory {
             let trim = unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)
             _ = trim(0)
         }
-        guard let maps = FileManager.default.contents(atPath: "/proc/self/smaps") else { return }
-        for range in unchangedCode(String(decoding: maps, as: UTF8.self)) {
+        for range in unchangedCode(mappings()) {
             madvise(UnsafeMutableRawPointer(bitPattern: range.lowerBound), range.count, MADV_DONTNEED)
+        }
+    }
+
+    /// The text of `/proc/self/smaps`, empty where there is none. The kernel hands it out in pieces of a page at most, at the
+    /// first of which Foundation would take it to have ended.
+    static func mappings() -> String {
+        let descriptor = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var text: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(descriptor, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return String(decoding: text, as: UTF8.self) }
+            text += piece[..<count]
         }
     }
 

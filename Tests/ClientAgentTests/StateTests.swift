@@ -179,6 +179,13 @@ import Testing
 }
 
 @Suite struct IdleMemoryTests {
+    /// The program's own code comes first, the stack among the last; what lies between would not be given back.
+    @Test func everyMappingIsRead() {
+        let mappings = IdleMemory.mappings()
+        #expect(mappings.contains("libc.so") && mappings.contains("[stack]"))
+        #expect(IdleMemory.unchangedCode(mappings).count > 1)
+    }
+
     @Test(
         arguments: [
             ("5604c658a000-5604c73f8000 r-xp 00000000 fe:00 1 /usr/bin/sordino-agent", 0, [0xe6e000]),

@@ -107,8 +107,8 @@ import Testing
     /// Whoever holds the key can sign a lie; the whole ledger shows it.
     @Test(arguments: 0..<5) func aLieIsFoundBesideTheLines(kind: Int) throws {
         let whole = try store()
-        let true_ = try #require(try open(whole, nil).checkpoint)
-        var (sums, offset, run) = (true_.sums, true_.offset, true_.run)
+        let honest = try #require(try open(whole, nil).checkpoint)
+        var (sums, offset, run) = (honest.sums, honest.offset, honest.run)
         switch kind {
         case 0: sums.releasedEvents = LedgerTally()
         case 1: sums.revoked = []
@@ -116,9 +116,9 @@ import Testing
         case 3: offset -= 1
         default: run = "run-2"
         }
-        let lie = LedgerCheckpoint(run: run, head: true_.head, offset: offset, sums: sums)
+        let lie = LedgerCheckpoint(run: run, head: honest.head, offset: offset, sums: sums)
         #expect(lie.complaint(verification.verify(whole.bytes)) != nil)
-        #expect(true_.complaint(verification.verify(whole.bytes)) == nil)
+        #expect(honest.complaint(verification.verify(whole.bytes)) == nil)
     }
 
     @Test func aLongRunKeepsFewRounds() throws {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The README's drawing and table of rooms, the lists of Package.swift and the imports of the source files are one map. The
+/// The drawing and the table of rooms in Sources/README.md, the lists of Package.swift and the imports of the source files are one map. The
 /// build's own check of imports lets everything pass that is reachable through another room; this one does not.
 @Suite("The map of the house")
 struct ArchitectureTests {
@@ -26,11 +26,11 @@ struct ArchitectureTests {
         return rooms
     }
 
-    /// The same as the README's table has it.
+    /// The same as the table in Sources/README.md has it.
     private func documented() throws -> [String: Set<String>] {
         var rooms: [String: Set<String>] = [:]
-        let section = try text("README.md").components(separatedBy: "\n## Architecture\n").last ?? ""
-        for line in section.components(separatedBy: "\n### ")[0].split(separator: "\n") {
+        let section = try text("Sources/README.md").components(separatedBy: "\n## The house\n").last ?? ""
+        for line in section.components(separatedBy: "\n## ")[0].split(separator: "\n") {
             let cells = line.split(separator: "|", omittingEmptySubsequences: false)
             guard line.hasPrefix("| `"), cells.count == 5 else { continue }
             let names =
@@ -59,7 +59,7 @@ struct ArchitectureTests {
         return names.intersection(all)
     }
 
-    @Test("The README's table has every room with the arrows of Package.swift")
+    @Test("The table has every room with the arrows of Package.swift")
     func table() throws {
         let (declared, documented) = (try declared(), try documented())
         #expect(declared.count > 20)
@@ -68,10 +68,10 @@ struct ArchitectureTests {
         }
     }
 
-    @Test("The README's drawing has every room once, above all that it imports")
+    @Test("The drawing has every room once, above all that it imports")
     func drawing() throws {
-        let section = try text("README.md").components(separatedBy: "\n## Architecture\n").last ?? ""
-        let parts = section.components(separatedBy: "\n### ")[0].components(separatedBy: "```")
+        let section = try text("Sources/README.md").components(separatedBy: "\n## The house\n").last ?? ""
+        let parts = section.components(separatedBy: "\n## ")[0].components(separatedBy: "```")
         #expect(parts.count == 3, "one drawing")
         var lines: [String: Int] = [:]
         for (number, line) in parts[1].split(separator: "\n").enumerated() {

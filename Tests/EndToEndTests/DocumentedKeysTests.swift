@@ -1,0 +1,192 @@
+import Foundation
+import Testing
+
+/// Every key that a configuration may have stands in the table of its section, once, and every documented key is one that
+/// the programs read. The readers are asked for what they know: they refuse an unknown key by naming the known ones.
+@Suite("Documented keys", .tags(.endToEnd)) struct DocumentedKeysTests {
+    /// A key that no reader knows and that is near to none.
+    private static let stranger = String(repeating: "z", count: 24)
+    private static let server = Scenarios.folder + "/deployment/server.json5"
+    private static let agent = Scenarios.folder + "/deployment/agent.json5"
+
+    /// The keys that `program check` knows at a path of a file, after some overrides.
+    private func known(_ file: String, at path: String, _ overrides: [String] = []) throws -> Set<String> {
+        let place = (path.isEmpty ? "" : path + ".") + Self.stranger
+        let arguments = ["check", file] + (overrides + ["\(place)=1"]).flatMap { ["--set", $0] }
+        let run =
+            file == Self.agent ? try Sordino.startAgent(arguments).wait() : try Sordino.run(arguments)
+        let list = try #require(
+            run.errors.firstMatch(of: /unknown key; known keys are ([^\n]+)/), "\(path): \(run.errors)")
+        #expect(run.errors.replacing("[0]", with: ".0").contains(place + ": "), "\(run.errors)")
+        return Set(list.1.split(separator: ", ").map(String.init))
+    }
+
+    /// The same with the keys of inner sections in place of those sections, as tables write them: `tls.key`.
+    private func known(
+        _ file: String, at path: String, inner: [String: [String]], _ overrides: [String] = []
+    ) throws -> Set<String> {
+        var keys = try known(file, at: path, overrides)
+        for (name, more) in inner {
+            let container = keys.remove(name)
+            #expect(container != nil, "\(path) has no \(name)")
+            let deeper = (path.isEmpty ? "" : path + ".") + name
+            keys.formUnion(try known(file, at: deeper, overrides + more).map { "\(name).\($0)" })
+        }
+        return keys
+    }
+
+    /// The rows of the tables below a heading whose first column has this title.
+    private func rows(_ page: String, _ heading: String, _ title: String = "key") throws -> [[String]] {
+        let section = try #require(try ManualPage(page).section(heading), "\(page): no \(heading)")
+        let rows = section.tables.filter { $0.header.first == title }.flatMap(\.rows)
+        #expect(!rows.isEmpty, "\(page): \(heading)")
+        return rows
+    }
+
+    private func expect(_ rows: [[String]], tell keys: Set<String>, _ place: String) {
+        let documented = rows.flatMap { $0[0].codeWords }
+        #expect(documented.count == Set(documented).count, "\(place): a key stands in two rows")
+        let (missing, invented) = (
+            keys.subtracting(documented).sorted(), Set(documented).subtracting(keys).sorted()
+        )
+        #expect(missing.isEmpty && invented.isEmpty, "\(place) lacks \(missing), invents \(invented)")
+    }
+
+    private static let taskPage = "Sources/Federation/README.md"
+
+    @Test func task() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "task",
+            inner: ["evaluation": ["task.evaluation.holdout=federated"]])
+        expect(try rows(Self.taskPage, "`task`"), tell: keys, "task")
+    }
+
+    @Test func privacy() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "task.privacy",
+            inner: [
+                "example": ["task.privacy.example={clipping_norm:1,noise_multiplier:1}"],
+                "adaptive_clipping": [],
+            ])
+        expect(try rows(Self.taskPage, "`task.privacy`"), tell: keys, "task.privacy")
+    }
+
+    @Test func secureAggregation() throws {
+        let keys = try known(Scenarios.quickstart, at: "task.secure_aggregation")
+        expect(try rows(Self.taskPage, "`task.secure_aggregation`"), tell: keys, "task.secure_aggregation")
+    }
+
+    /// A row that names optimisers in its last cell belongs to those, any other to all.
+    @Test func training() throws {
+        let all = try rows(Self.taskPage, "`task.training`")
+        let optimizers = try #require(all.first { $0[0] == "`optimizer`" })[2].codeWords
+        #expect(optimizers.count >= 7)
+        let schedules = try #require(all.first { $0[0] == "`schedule.name`" })[2].codeWords
+            .filter { !$0.contains(" ") }
+        var scheduled: Set<String> = []
+        for schedule in schedules {
+            scheduled.formUnion(
+                try known(
+                    Scenarios.quickstart, at: "task.training.schedule",
+                    ["task.training.schedule.name=\(schedule)"]))
+        }
+        for optimizer in optimizers {
+            let rows = all.filter { row in
+                let named = row[0] == "`optimizer`" ? [] : row[2].codeWords.filter(optimizers.contains)
+                return named.isEmpty || named.contains(optimizer)
+            }
+            var keys = try known(
+                Scenarios.quickstart, at: "task.training",
+                ["task.training.optimizer=\(optimizer)", "task.training.loss=huber"])
+            #expect(keys.remove("schedule") != nil)
+            keys.formUnion(scheduled.map { "schedule.\($0)" })
+            expect(rows, tell: keys, "task.training with \(optimizer)")
+        }
+    }
+
+    /// Rows of parts with a name: the keys stand in the second cell, their values in parentheses behind them.
+    @Test(arguments: [
+        (taskPage, "`task.strategy`", "`name`", "task.strategy", ["name"]),
+        (taskPage, "`task.model`", "`preset`", "task.model", ["preset", "layers"]),
+        (
+            "Sources/Simulation/README.md", "`simulation.partition`", "`scheme`", "simulation.partition",
+            ["scheme"]
+        ),
+    ])
+    func namedParts(
+        _ page: String, _ heading: String, _ title: String, _ path: String, _ common: [String]
+    ) throws {
+        for row in try rows(page, heading, title) {
+            for name in row[0].codeWords {
+                let needed = name == "dirichlet" ? ", alpha: 1" : ""
+                let whole = "\(path)={\(title.codeWords[0]): \"\(name)\"\(needed)}"
+                let keys = try known(Scenarios.quickstart, at: path, [whole]).subtracting(common)
+                #expect(Set(row[1].names) == keys, "\(path) \(name)")
+            }
+        }
+    }
+
+    @Test func layers() throws {
+        for row in try rows(Self.taskPage, "`task.model`", "layer") {
+            for name in row[0].codeWords where !row[1].names.isEmpty {
+                let whole = "task.model={layers: [{\(name): {}}]}"
+                let needed = name == "dense" ? ["task.model.layers.0.dense.units=3"] : []
+                let keys = try known(
+                    Scenarios.quickstart, at: "task.model.layers.0.\(name)", [whole] + needed)
+                #expect(Set(row[1].names) == keys, "layer \(name)")
+            }
+        }
+    }
+
+    @Test func simulation() throws {
+        var keys = try known(Scenarios.quickstart, at: "simulation", inner: ["faults": []])
+        // Known in order to be refused in words (Privacy, "Known limits").
+        keys.remove("attack")
+        expect(try rows("Sources/Simulation/README.md", "`simulation`"), tell: keys, "simulation")
+    }
+
+    /// The second column says in which formats a key is read: `all`, `tables`, or some by name, and for several keys in
+    /// a row for each of them.
+    @Test(arguments: ["csv", "table", "arff", "idx"]) func data(_ format: String) throws {
+        let rows = try rows("Sources/Datasets/README.md", "Data sections").flatMap { row in
+            let names = row[0].codeWords
+            let formats = row[1].split(separator: ";").map(String.init)
+            return names.enumerated().map { index, name in
+                ["`\(name)`", formats.count == 1 ? row[1] : formats[index]]
+            }
+        }
+        let mine = rows.filter { row in
+            row[1] == "all" || (row[1] == "tables" && format != "idx") || row[1].codeWords.contains(format)
+        }
+        let keys = try known(
+            Scenarios.quickstart, at: "simulation.data",
+            inner: format == "idx" ? ["groups": ["simulation.data.groups={path:\"x\"}"]] : [:],
+            ["simulation.data={format: \"\(format)\", path: \"x\", label: 0}"].map {
+                format == "idx" ? $0.replacing(", label: 0", with: "") : $0
+            })
+        expect(mine, tell: keys, "data of format \(format)")
+    }
+
+    @Test func split() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "simulation.data.split", ["simulation.data.split={folds: 2}"])
+        expect(try rows("Sources/Datasets/README.md", "`split`"), tell: keys, "split")
+    }
+
+    @Test func serverSection() throws {
+        let keys = try known(
+            Self.server, at: "server", inner: ["tls": [], "limits": [], "retention": []],
+            ["server.data=null", "server.input_shape=[64]"])
+        expect(try rows("Sources/AggregationServer/README.md", "`server`"), tell: keys, "server")
+    }
+
+    @Test func agentsFile() throws {
+        let keys = try known(
+            Self.agent, at: "",
+            inner: [
+                "tls": [], "policy": [], "conditions": [], "log": [],
+                "trainer": ["trainer={command: [\"true\"]}"],
+            ])
+        expect(try rows("Sources/ClientAgent/README.md", "The agent's file"), tell: keys, "the agent's file")
+    }
+}

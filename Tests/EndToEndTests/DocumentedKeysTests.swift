@@ -4,33 +4,16 @@ import Testing
 /// Every key that a configuration may have stands in the table of its section, once, and every documented key is one that
 /// the programs read. The readers are asked for what they know: they refuse an unknown key by naming the known ones.
 @Suite("Documented keys", .tags(.endToEnd)) struct DocumentedKeysTests {
-    /// A key that no reader knows and that is near to none.
-    private static let stranger = String(repeating: "z", count: 24)
-    private static let server = Scenarios.folder + "/deployment/server.json5"
-    private static let agent = Scenarios.folder + "/deployment/agent.json5"
-
-    /// The keys that `program check` knows at a path of a file, after some overrides.
-    private func known(_ file: String, at path: String, _ overrides: [String] = []) throws -> Set<String> {
-        let place = (path.isEmpty ? "" : path + ".") + Self.stranger
-        let arguments = ["check", file] + (overrides + ["\(place)=1"]).flatMap { ["--set", $0] }
-        let run =
-            file == Self.agent ? try Sordino.startAgent(arguments).wait() : try Sordino.run(arguments)
-        let list = try #require(
-            run.errors.firstMatch(of: /unknown key; known keys are ([^\n]+)/), "\(path): \(run.errors)")
-        #expect(run.errors.replacing("[0]", with: ".0").contains(place + ": "), "\(run.errors)")
-        return Set(list.1.split(separator: ", ").map(String.init))
-    }
-
     /// The same with the keys of inner sections in place of those sections, as tables write them: `tls.key`.
     private func known(
         _ file: String, at path: String, inner: [String: [String]], _ overrides: [String] = []
     ) throws -> Set<String> {
-        var keys = try known(file, at: path, overrides)
+        var keys = try KeyProbe.known(file, at: path, overrides)
         for (name, more) in inner {
             let container = keys.remove(name)
             #expect(container != nil, "\(path) has no \(name)")
             let deeper = (path.isEmpty ? "" : path + ".") + name
-            keys.formUnion(try known(file, at: deeper, overrides + more).map { "\(name).\($0)" })
+            keys.formUnion(try KeyProbe.known(file, at: deeper, overrides + more).map { "\(name).\($0)" })
         }
         return keys
     }
@@ -72,7 +55,7 @@ import Testing
     }
 
     @Test func secureAggregation() throws {
-        let keys = try known(Scenarios.quickstart, at: "task.secure_aggregation")
+        let keys = try KeyProbe.known(Scenarios.quickstart, at: "task.secure_aggregation")
         expect(try rows(Self.taskPage, "`task.secure_aggregation`"), tell: keys, "task.secure_aggregation")
     }
 
@@ -86,7 +69,7 @@ import Testing
         var scheduled: Set<String> = []
         for schedule in schedules {
             scheduled.formUnion(
-                try known(
+                try KeyProbe.known(
                     Scenarios.quickstart, at: "task.training.schedule",
                     ["task.training.schedule.name=\(schedule)"]))
         }
@@ -95,7 +78,7 @@ import Testing
                 let named = row[0] == "`optimizer`" ? [] : row[2].codeWords.filter(optimizers.contains)
                 return named.isEmpty || named.contains(optimizer)
             }
-            var keys = try known(
+            var keys = try KeyProbe.known(
                 Scenarios.quickstart, at: "task.training",
                 ["task.training.optimizer=\(optimizer)", "task.training.loss=huber"])
             #expect(keys.remove("schedule") != nil)
@@ -120,7 +103,7 @@ import Testing
             for name in row[0].codeWords {
                 let needed = name == "dirichlet" ? ", alpha: 1" : ""
                 let whole = "\(path)={\(title.codeWords[0]): \"\(name)\"\(needed)}"
-                let keys = try known(Scenarios.quickstart, at: path, [whole]).subtracting(common)
+                let keys = try KeyProbe.known(Scenarios.quickstart, at: path, [whole]).subtracting(common)
                 #expect(Set(row[1].names) == keys, "\(path) \(name)")
             }
         }
@@ -131,7 +114,7 @@ import Testing
             for name in row[0].codeWords where !row[1].names.isEmpty {
                 let whole = "task.model={layers: [{\(name): {}}]}"
                 let needed = name == "dense" ? ["task.model.layers.0.dense.units=3"] : []
-                let keys = try known(
+                let keys = try KeyProbe.known(
                     Scenarios.quickstart, at: "task.model.layers.0.\(name)", [whole] + needed)
                 #expect(Set(row[1].names) == keys, "layer \(name)")
             }
@@ -168,25 +151,44 @@ import Testing
     }
 
     @Test func split() throws {
-        let keys = try known(
+        let keys = try KeyProbe.known(
             Scenarios.quickstart, at: "simulation.data.split", ["simulation.data.split={folds: 2}"])
         expect(try rows("Sources/Datasets/README.md", "`split`"), tell: keys, "split")
     }
 
     @Test func serverSection() throws {
         let keys = try known(
-            Self.server, at: "server", inner: ["tls": [], "limits": [], "retention": []],
+            KeyProbe.server, at: "server", inner: ["tls": [], "limits": [], "retention": []],
             ["server.data=null", "server.input_shape=[64]"])
         expect(try rows("Sources/AggregationServer/README.md", "`server`"), tell: keys, "server")
     }
 
     @Test func agentsFile() throws {
         let keys = try known(
-            Self.agent, at: "",
+            KeyProbe.agent, at: "",
             inner: [
                 "tls": [], "policy": [], "conditions": [], "log": [],
                 "trainer": ["trainer={command: [\"true\"]}"],
             ])
         expect(try rows("Sources/ClientAgent/README.md", "The agent's file"), tell: keys, "the agent's file")
+    }
+
+    /// A section that a reader opens and no test here asks about would escape: there is none.
+    @Test func everySectionThatIsReadIsAskedAbout() throws {
+        let asked: Set = [
+            "task", "training", "schedule", "strategy", "privacy", "example", "adaptive_clipping",
+            "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "server", "tls",
+            "limits", "retention", "policy", "conditions", "trainer", "log",
+        ]
+        // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
+        let others: Set = ["label_map", "skip_lines", "target", "begun", "ledgers", "recent_minutes"]
+        var read: Set<String> = []
+        let folder = Manual.root.appendingPathComponent("Sources")
+        let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+        for case let file as URL in files where file.pathExtension == "swift" {
+            let source = try String(contentsOf: file, encoding: .utf8)
+            read.formUnion(source.matches(of: /\.section\(\s*"(\w+)"/).map { String($0.1) })
+        }
+        #expect(read == asked.union(others))
     }
 }

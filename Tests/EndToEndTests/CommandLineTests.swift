@@ -1,6 +1,6 @@
 import Testing
 
-/// What every command promises of its options, exit codes and streams (README, "Commands").
+/// What every command promises of its options, exit codes and streams (Sources/sordino/README.md).
 @Suite(.tags(.endToEnd)) struct CommandLineTests {
     static let commands = [
         ["simulate"], ["train"], ["evaluate"], ["predict"], ["check"], ["privacy", "epsilon"],

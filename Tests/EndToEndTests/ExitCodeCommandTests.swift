@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// Both programs end in the same way for the same trouble (README, "Commands"): one line and one status.
+/// Both programs end in the same way for the same trouble (Sources/sordino/README.md): one line and one status.
 @Suite(.tags(.endToEnd)) struct ExitCodeCommandTests {
     private let workspace: Workspace
 

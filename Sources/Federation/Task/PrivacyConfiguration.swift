@@ -1,7 +1,7 @@
 package import Configuration
 package import Privacy
 
-/// Who adds noise, and thus who must be trusted (design of the privacy modes: README, "Privacy").
+/// Who adds noise, and thus who must be trusted (the privacy modes: Sources/Privacy/README.md).
 package enum PrivacyMode: String, Codable, Sendable, CaseIterable {
     case distributed, local, central, none
 }

@@ -40,6 +40,37 @@ import Testing
         try checkLedger(try workspace.jsonLines("out/ledger.jsonl"))
     }
 
+    /// Where a row states one default, a scenario that leaves the key out is resolved to it.
+    @Test func defaultsAreThoseOfTheTables() throws {
+        let workspace = try Workspace()
+        let scenario = try workspace.write(
+            "bare.json5",
+            """
+            { task: { model: { preset: "logistic" }, training: {}, rounds: 1, cohort_size: 20 },
+              simulation: {
+                data: { format: "csv", path: "\(Scenarios.digits)", header: false, label: 64, split: { test: 0.2 } },
+                clients: 100 } }
+            """)
+        let run = try Sordino.run("simulate", scenario, "--out", workspace.file("out"), "--quiet")
+        try #require(run.status == 0, "\(run.errors)")
+        let task = try #require(try JSON(text: workspace.text("out/scenario.resolved.json"))["task"])
+        let page = try ManualPage("Sources/Federation/README.md")
+        var compared = 0
+        for (heading, section) in [
+            ("`task`", task), ("`task.training`", task["training"] ?? .null),
+            ("`task.privacy`", task["privacy"] ?? .null),
+        ] {
+            for row in try #require(page.section(heading)).tables.flatMap(\.rows) {
+                let (keys, defaults) = (row[0].codeWords, row[1].codeWords)
+                guard keys.count == 1, defaults.count == 1, let value = section[keys[0]] else { continue }
+                guard let stated = try? JSON(text: defaults[0]) else { continue }
+                #expect(value == stated, "\(heading) \(keys[0])")
+                compared += 1
+            }
+        }
+        #expect(compared >= 14)
+    }
+
     private func checkLedger(_ lines: [JSON]) throws {
         let section = try #require(try ManualPage("Sources/Ledger/README.md").section("Lines"))
         let common = Set(section.lines.prefix { !$0.hasPrefix("|") }.joined(separator: "\n").names)

@@ -134,7 +134,7 @@ extension ManualPage.Section {
 
 extension String {
     /// The words in backticks, also where they go over the end of a line.
-    var codeWords: [String] { matches(of: /`([^`]+)`/).map { $0.1.replacing("\n", with: " ") } }
+    var codeWords: [String] { matches(of: /`([^`]+)`/).map { String($0.1).replacing("\n", with: " ") } }
 
     /// The words in backticks outside parentheses: names, without their values.
     var names: [String] {

@@ -68,7 +68,7 @@ import Testing
                 compared += 1
             }
         }
-        #expect(compared >= 14)
+        #expect(compared >= 10)
     }
 
     private func checkLedger(_ lines: [JSON]) throws {

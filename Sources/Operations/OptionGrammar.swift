@@ -13,6 +13,8 @@ package struct OptionGrammar: Sendable {
             case flag
             /// Takes one value, shown in the help under the given name; may be repeated if so declared.
             case value(name: String, repeatable: Bool)
+            /// Takes one value, or stands alone for the standard one.
+            case optionalValue(name: String, standard: String)
         }
         /// Name without the dashes, such as `"workers"`.
         package let name: String
@@ -30,6 +32,13 @@ package struct OptionGrammar: Sendable {
             _ name: String, _ valueName: String, _ help: String, repeatable: Bool = false
         ) -> Option {
             Option(name: name, kind: .value(name: valueName, repeatable: repeatable), help: help)
+        }
+
+        /// An option that may have a value: `--name`, `--name value` or `--name=value`; alone it is `standard`.
+        package static func optionalValue(
+            _ name: String, _ valueName: String, standard: String, _ help: String
+        ) -> Option {
+            Option(name: name, kind: .optionalValue(name: valueName, standard: standard), help: help)
         }
     }
 
@@ -68,6 +77,11 @@ package struct OptionGrammar: Sendable {
         precondition(Set(names).count == names.count, "an option is declared twice")
         precondition(!names.contains("help") && !names.contains("format"), "help and format are built in")
         precondition(positionals.dropLast().allSatisfy { $0.count == .one }, "only the last operand may vary")
+        precondition(
+            positionals.isEmpty
+                || options.allSatisfy {
+                    if case .optionalValue = $0.kind { false } else { true }
+                }, "an operand could be taken for the value of an option")
         self.command = command
         self.summary = summary
         self.positionals = positionals
@@ -127,6 +141,16 @@ package struct OptionGrammar: Sendable {
                 values[option.name, default: []].append(value)
             } else {
                 throw usage("--\(option.name) needs a value: --\(option.name) \(valueName)")
+            }
+        case .optionalValue(_, let standard):
+            guard values[option.name] == nil else { throw usage("--\(option.name) is given twice") }
+            if parts.count == 2 {
+                values[option.name] = [parts[1]]
+            } else if let value = rest.first, !value.hasPrefix("-") {
+                rest.removeFirst()
+                values[option.name] = [value]
+            } else {
+                values[option.name] = [standard]
             }
         }
     }

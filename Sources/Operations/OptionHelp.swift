@@ -27,6 +27,7 @@ extension OptionGrammar {
     private static func spelling(of option: Option) -> String {
         switch option.kind {
         case .flag: option.name == "help" ? "-h, --help" : "--\(option.name)"
+        case .optionalValue(let name, _): "--\(option.name) [\(name)]"
         case .value(let name, let repeatable): "--\(option.name) \(name)" + (repeatable ? " ..." : "")
         }
     }

@@ -1,3 +1,4 @@
+internal import AggregationServer
 internal import Configuration
 internal import Foundation
 internal import HTTPWire
@@ -17,21 +18,38 @@ enum AdminRequest {
     ]
 
     /// Sends the request and prints the answer; throws for every status but success.
-    static func perform(_ method: HTTPMethod, _ path: String, _ options: Options) throws -> ExitCode {
+    static func perform(_ kind: Kind, _ options: Options) throws -> ExitCode {
+        let value = try answer(kind, options, patience: nil)
+        switch options.format {
+        case .json: StandardOutput.write(value.text(indented: true) + "\n")
+        case .text:
+            StandardOutput.write(AdminText.text(of: kind.word, value, now: Date().timeIntervalSince1970))
+        }
+        return .done
+    }
+
+    /// Sends the request and returns the answer; throws for every status but success. `patience` bounds the attempt, in
+    /// milliseconds; nil: as long as connections have.
+    static func answer(_ kind: Kind, _ options: Options, patience: UInt64?) throws -> JSONValue {
         let client = try client(options)
+        if let patience {
+            client.configuration.connectTimeout = min(client.configuration.connectTimeout, patience)
+            client.configuration.stallTimeout = min(client.configuration.stallTimeout, patience)
+        }
         let token = try token(options)
         let request = ClientRequest(
-            method, path, headers: ["Authorization": "Bearer \(token)"],
-            body: method == .post ? .bytes([]) : .empty)
+            kind.method, "/api/\(kind.word)", headers: ["Authorization": "Bearer \(token)"],
+            body: kind.method == .post ? .bytes([]) : .empty)
         let response = try client.exchange(request)
         guard (200..<300).contains(response.status) else {
+            if patience != nil, RetryPolicy.retriedStatuses.contains(response.status) {
+                throw ClientError.status(response.status, reason: response.reason)
+            }
             throw Failure(
                 response.status == 401 || response.status == 403 ? .network : .invalidInput,
                 "the server answers \(response.status): \(response.reason)")
         }
-        let value = try JSONValue(json5: response.body, source: "the server's answer")
-        StandardOutput.write(options.format == .json ? value.text(indented: true) + "\n" : text(value))
-        return .done
+        return try JSONValue(json5: response.body, source: "the server's answer")
     }
 
     private static func client(_ options: Options) throws -> HTTPClient {
@@ -57,24 +75,6 @@ enum AdminRequest {
         }
         return token
     }
-
-    /// One `key: value` a line; a list as one line an element.
-    private static func text(_ value: JSONValue) -> String {
-        switch value {
-        case .object(let members):
-            return members.sorted { $0.key < $1.key }.map { "\($0.key): \(plain($0.value))\n" }.joined()
-        case .array(let items): return items.map { plain($0) + "\n" }.joined()
-        default: return plain(value) + "\n"
-        }
-    }
-
-    /// Text as it is but for control characters, which could command a terminal; the rest as JSON.
-    private static func plain(_ value: JSONValue) -> String {
-        guard case .string(let text) = value,
-            text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-        else { return value.text() }
-        return text
-    }
 }
 
 /// A subcommand that is one request to the admin listener.
@@ -90,7 +90,7 @@ extension AdminSubcommand {
     }
 
     static func run(_ options: Options) throws -> ExitCode {
-        try AdminRequest.perform(request.method, "/api/\(request.word)", options)
+        try AdminRequest.perform(request, options)
     }
 }
 
@@ -98,6 +98,23 @@ extension AdminSubcommand {
 enum AdminStatusCommand: AdminSubcommand {
     static var request: AdminRequest.Kind {
         (.get, "status", "Where a server's run stands.")
+    }
+
+    static var grammar: OptionGrammar {
+        OptionGrammar(
+            command: "sordino status", summary: request.summary,
+            options: AdminRequest.options + [AdminWait.option],
+            notes:
+                "With --wait, a server that does not answer in time is the network's failure: exit status 5.\n"
+        )
+    }
+
+    static func run(_ options: Options) throws -> ExitCode {
+        guard let seconds = try AdminWait.seconds(options) else {
+            return try AdminRequest.perform(request, options)
+        }
+        try AdminWait.untilAnswered(request, options, seconds: seconds)
+        return try AdminRequest.perform(request, options)
     }
 }
 

@@ -108,10 +108,8 @@ enum CertsListCommand: Subcommand {
         let now = Date()
         let (certificates, revoked) = try AuthorityStore(options.operands[0]).issued()
         let rows = certificates.map { entry in
-            let state =
-                revoked.contains(entry.serial) ? "revoked" : entry.expires <= now ? "expired" : "valid"
-            return (entry, state)
-        }.filter { $0.1 == "valid" || options.flag("all") }
+            (entry: entry, state: CertificateTable.state(of: entry, revoked: revoked, now: now))
+        }.filter { $0.state == .valid || options.flag("all") }
         switch options.format {
         case .json:
             let items = rows.map { entry, state in
@@ -119,21 +117,13 @@ enum CertsListCommand: Subcommand {
                     "name": .string(entry.name), "role": .string(entry.role.rawValue),
                     "serial": .string(entry.serial), "fingerprint": .string(entry.fingerprint),
                     "issued": .string(entry.issued.formatted(.iso8601)),
-                    "expires": .string(entry.expires.formatted(.iso8601)), "state": .string(state),
+                    "expires": .string(entry.expires.formatted(.iso8601)), "state": .string(state.rawValue),
                 ])
             }
             StandardOutput.write(JSONValue.array(items).text(indented: true) + "\n")
         case .text:
-            let width = rows.map(\.0.name.count).max() ?? 0
-            for (entry, state) in rows {
-                let name = entry.name.padding(toLength: width, withPad: " ", startingAt: 0)
-                let role = entry.role.rawValue.padding(toLength: 6, withPad: " ", startingAt: 0)
-                let left = Quantity.duration(seconds: max(0, entry.expires.timeIntervalSince(now)))
-                let until = "until \(entry.expires.formatted(.iso8601))"
-                StandardOutput.write(
-                    "\(name)  \(role)  \(state)  \(until)\(state == "valid" ? " (\(left))" : "")  \(entry.serial)\n"
-                )
-            }
+            StandardOutput.write(
+                CertificateTable.text(rows, hidden: certificates.count - rows.count, now: now))
         }
         return .done
     }

@@ -62,6 +62,31 @@ import Testing
         #expect(check.status == mistake.status && check.complaints == run.complaints, "\(check.errors)")
     }
 
+    /// Scenarios that are no JSON5, and what must be said of them: the place, what was met, what was expected.
+    @Test(arguments: [
+        (
+            "{\n  task: {\n    rounds: 3,\n    privacy: { mode: none },\n  },\n}",
+            "line 4, column 22: met the word none where a value was expected; text is quoted: \"none\""
+        ),
+        (
+            "{\n  task: { name: \"c\",\n    rounds: 3, rounds: 5 },\n}",
+            "line 3, column 16: met the key \"rounds\" again, which stands in line 3, column 5 already"
+        ),
+        (
+            "{ task: { rounds: 3 }",
+            "line 1, column 22: met the end of the text where \",\" or \"}\" was expected"
+        ),
+        ("", "line 1, column 1: met the end of the text where a value was expected"),
+    ])
+    func aMistakeInTheSyntaxIsRefusedByPosition(text: String, mention: String) throws {
+        let workspace = try Workspace()
+        let file = try workspace.write("scenario.json5", text)
+        let result = try Sordino.run("check", file)
+        #expect(result.status == 3 && result.output.isEmpty)
+        #expect(result.errors.hasPrefix("sordino: \(file): \(mention)"), "\(result.errors)")
+        #expect(result.complaints.count == 1)
+    }
+
     private func expectRefusal(_ result: CommandResult, _ status: Int32, mentions: String) {
         #expect(result.status == status, "\(result.errors)")
         #expect(result.output.isEmpty)

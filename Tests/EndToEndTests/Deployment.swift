@@ -35,14 +35,15 @@ final class Deployment {
 
     deinit { for command in running { command.send(SIGKILL) } }
 
-    /// Writes the server's file and starts it; returns when it listens. `server` is put into its section.
-    func startServer(task: String, _ section: String = "") throws {
+    /// Writes the server's file and starts it; returns when it listens. `section` is put into its section; `admin` is the
+    /// port for administrators, 0: any.
+    func startServer(task: String, _ section: String = "", admin: Int = 0) throws {
         let path = try workspace.write(
             "server/server.json5",
             """
             { task: \(task),
               server: {
-                listen: "127.0.0.1:0", admin: "127.0.0.1:0", state_directory: "../state", roster: "../roster",
+                listen: "127.0.0.1:0", admin: "127.0.0.1:\(admin)", state_directory: "../state", roster: "../roster",
                 seed: 11, data: { path: "../holdout.csv", \(Self.schema) }, exit_when_finished: true,
                 tls: { certificate: "server.crt", key: "server.key", ca: "ca.crt",
                        crl: "../authority/crl.pem" },

@@ -134,19 +134,13 @@ struct Inflater {
                     // distance, of 48 bits at most.
                     var entry = literals[reader.peek(literalMask)]
                     if entry & PrefixCode.literal != 0 {
-                        base[place] = UInt8(truncatingIfNeeded: entry >> 16)
-                        reader.drop(entry)
-                        place &+= 1
+                        Self.put(entry, at: base, &place, &reader)
                         entry = literals[reader.peek(literalMask)]
                         if entry & PrefixCode.literal != 0 {
-                            base[place] = UInt8(truncatingIfNeeded: entry >> 16)
-                            reader.drop(entry)
-                            place &+= 1
+                            Self.put(entry, at: base, &place, &reader)
                             entry = literals[reader.peek(literalMask)]
                             if entry & PrefixCode.literal != 0 {
-                                base[place] = UInt8(truncatingIfNeeded: entry >> 16)
-                                reader.drop(entry)
-                                place &+= 1
+                                Self.put(entry, at: base, &place, &reader)
                                 continue
                             }
                         }
@@ -156,9 +150,7 @@ struct Inflater {
                         if entry & PrefixCode.continued != 0 {
                             entry = literals[reader.enter(entry)]
                             if entry & PrefixCode.literal != 0 {
-                                base[place] = UInt8(truncatingIfNeeded: entry >> 16)
-                                reader.drop(entry)
-                                place &+= 1
+                                Self.put(entry, at: base, &place, &reader)
                                 continue
                             }
                         }
@@ -182,6 +174,17 @@ struct Inflater {
                 return false
             }
         }
+    }
+
+    /// Writes a literal.
+    @inline(__always)
+    private static func put(
+        _ entry: PrefixCode.Entry, at base: UnsafeMutablePointer<UInt8>, _ place: inout Int,
+        _ reader: inout BitReader
+    ) {
+        base[place] = UInt8(truncatingIfNeeded: entry >> 16)
+        place &+= 1
+        reader.drop(entry)
     }
 
     /// Writes `count` bytes that repeat those `distance` before them; up to 15 more behind them may be written.

@@ -171,16 +171,20 @@ import Transport
         #expect(events.newestFirst.first?.text.count == 200)
     }
 
-    /// Whoever knocks at the port all day does not push the run's own events out.
-    @Test func refusalsLeaveRoom() {
+    /// Neither whoever knocks at the port all day nor fast rounds push the others out.
+    @Test func everyKindHasItsRoom() {
         let events = RecentEvents()
         let log = logger(events)
-        log.info("run finished", ["reason": "all rounds done"])
-        for number in 0..<500 { log.warning("handshake refused", ["reason": "bad \(number)"]) }
-        #expect(events.newestFirst.count == 1 + RecentEvents.mostRefusals)
-        #expect(events.newestFirst.last?.kind == .publication)
-        #expect(events.newestFirst.first?.text == "handshake refused: bad 499")
-        for number in 0..<500 { log.info("round opened", ["round": .integer(number)]) }
-        #expect(events.newestFirst.count == RecentEvents.most)
+        log.info("agent joined", ["agent": "hospital-1"])
+        for number in 0..<500 {
+            log.warning("handshake refused", ["reason": "bad \(number)"])
+            log.info("round opened", ["round": .integer(number)])
+            log.info("round published", ["round": .integer(number)])
+        }
+        #expect(events.newestFirst.count == 1 + 3 * RecentEvents.most)
+        #expect(events.newestFirst.last?.text == "agent joined: hospital-1")
+        #expect(events.newestFirst.first?.text == "round published")
+        #expect(events.newestFirst.first?.round == 499)
+        #expect(events.newestFirst.contains { $0.text == "handshake refused: bad 499" })
     }
 }

@@ -205,7 +205,8 @@ enum DashboardPanels {
             const time = element("time", hour(event.time, now()));
             time.dateTime = new Date(event.time * 1000).toISOString();
             line.append(time, element("span", event.kind, "tag " + (signs[event.kind] || "")),
-              element("span", (event.round ? "round " + event.round + ": " : "") + event.text
+              element("span", (!event.round ? event.text : event.text.startsWith("round ")
+                ? "round " + event.round + event.text.slice(5) : "round " + event.round + ": " + event.text)
                 + (event.count > 1 ? " (" + event.count + " times)" : "")));
             return line;
           }) : [element("li", "Nothing yet.")]));

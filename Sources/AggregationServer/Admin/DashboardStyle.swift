@@ -24,7 +24,7 @@ enum DashboardStyle {
         .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
         .grid { display: grid; gap: .8rem;
           grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); }
-        #figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .5rem;
+        #figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.2rem, 1fr)); gap: .5rem;
           margin: 0; }
         #figures > div { padding: .5rem .8rem; }
         dt { font-size: .8rem; color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }

@@ -21,10 +21,8 @@ final class RecentEvents: Sendable {
         var count = 1
     }
 
-    /// Events that are kept, and those of them that may be refusals: whoever knocks at the port all day must not push
-    /// everything else out.
-    static let most = 60
-    static let mostRefusals = 20
+    /// Events of each kind that are kept: neither fast rounds nor whoever knocks at the port all day push the others out.
+    static let most = 15
 
     private let events = Mutex<[Event]>([])
 
@@ -42,12 +40,11 @@ final class RecentEvents: Sendable {
                 events[events.count - 1].time = event.time
                 return
             }
-            if event.kind == .refusal, events.count(where: { $0.kind == .refusal }) >= Self.mostRefusals {
-                if let oldest = events.firstIndex(where: { $0.kind == .refusal }) {
-                    events.remove(at: oldest)
-                }
+            if events.count(where: { $0.kind == event.kind }) >= Self.most,
+                let oldest = events.firstIndex(where: { $0.kind == event.kind })
+            {
+                events.remove(at: oldest)
             }
-            if events.count >= Self.most { events.removeFirst() }
             events.append(event)
         }
     }

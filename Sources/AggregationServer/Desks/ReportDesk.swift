@@ -25,6 +25,8 @@ final class ReportDesk {
     private var aggregation: Aggregation
     /// Answers that wait for the spool's folder to be synced.
     private var pendingReceipts: [(responder: Responder, receipt: UpdateReceipt)] = []
+    /// When the first of them came, seconds since 1970.
+    private var firstPending = 0.0
 
     /// A desk without reports.
     init(
@@ -206,6 +208,7 @@ final class ReportDesk {
         context.metrics.reports.increment(labels: ["accepted"])
         context.metrics.bytesUp.increment(by: Double(report.bytes))
         context.board.change { $0.rounds[report.key]?.invited[report.agent.name] = .some(report.digest) }
+        if pendingReceipts.isEmpty { firstPending = context.now }
         pendingReceipts.append((report.responder, receipt(report)))
         context.statusChanged()
     }
@@ -248,6 +251,24 @@ final class ReportDesk {
 
     private func receipt(_ report: IncomingReport) -> UpdateReceipt {
         UpdateReceipt(run: books.run.run, round: report.key.round, sha256: report.digest)
+    }
+
+    /// Seconds that small reports wait for others of their round before they are synced. Nobody waits for it: a round that
+    /// is complete sooner syncs its noisy sum in their place, and an agent with no receipt has nothing else to do.
+    private static let gatherSeconds = 0.01
+
+    /// Seconds until reports that wait for others are synced; nil where none do.
+    var secondsToNextWork: Double? {
+        pendingReceipts.isEmpty ? nil : firstPending + Self.gatherSeconds - context.now
+    }
+
+    /// As ``flushReceipts(onlyFiles:)``, but small reports of a round that is open to others wait for those a moment.
+    func flushGathered() {
+        let waits =
+            rounds.phase == .collecting && !hasNewNames && (secondsToNextWork ?? 0) > 0
+            && rounds.file.map { $0.reports.count < $0.invited.count } ?? false
+        // A clock that was set back must not keep anybody waiting.
+        if !waits || context.now < firstPending { flushReceipts() }
     }
 
     /// Syncs all reports just taken at once, then says `202` to each: after ``removeReports(of:)`` at once, since the noisy sum

@@ -72,7 +72,7 @@ final class RunHost: DeskObserver {
             rounds.tick()
             desks.masked.drive()
             advance()
-            desks.reports.flushReceipts()
+            desks.reports.flushGathered()
             desks.masked.expireHolds()
             keepBooks()
             desks.presence.expireHolds()
@@ -120,6 +120,7 @@ final class RunHost: DeskObserver {
             let instant = desks.completion.instant(of: step)
             next = min(next, max(retryAt, instant?.seconds ?? 0) - now)
         }
+        if let gathered = desks.reports.secondsToNextWork { next = min(next, gathered) }
         if books.isBehind { next = min(next, retryAt - now) }
         if let opening = desks.opening.secondsToNextWork { next = min(next, opening) }
         return max(0.001, next)

@@ -13,12 +13,13 @@ import Transport
     private let run: DeskRun
     private let desk: ReportDesk
     private let spool: Spool
+    private let memory = UpdateMemory(limit: 1 << 20)
 
     init() throws {
         run = try DeskRun()
         spool = Spool(run.state)
         desk = ReportDesk(
-            run.context, state: run.state, memory: UpdateMemory(limit: 1 << 20), rounds: run.rounds,
+            run.context, state: run.state, memory: memory, rounds: run.rounds,
             books: run.books, roster: run.roster)
     }
 
@@ -65,6 +66,43 @@ import Transport
         #expect(run.rounds.file?.reports.count == 2 && !run.rounds.awaits(0) && run.rounds.awaits(1))
         #expect(run.roster.views.map(\.reports) == [1, 0, 1])
         #expect(run.fixture.statusChanges == 2)
+    }
+
+    /// A small report, as the journal keeps it.
+    private func small(_ client: Int) throws -> (report: IncomingReport, request: OpenRequest) {
+        let header = try run.header(weight: client + 1)
+        let body = header.encoded() + run.vector(client).packed()
+        let content = try #require(memory.take(body.count))
+        #expect(body.withUnsafeBytes { content.append($0) })
+        let request = try OpenRequest()
+        return (
+            IncomingReport(
+                agent: DeskRun.agent(client), key: run.books.key(run.rounds.number), header: header,
+                digest: try SHA256.text(of: body), bytes: body.count, path: nil, content: content,
+                responder: request.responder), request
+        )
+    }
+
+    /// One sync serves several small reports: they wait for each other, but not for long, and not for the last one.
+    @Test func smallReportsAreSyncedTogether() throws {
+        try run.open()
+        let first = try small(0)
+        desk.take(first.report)
+        desk.flushGathered()
+        let wait = try #require(desk.secondsToNextWork)
+        #expect(first.request.status == nil && wait > 0 && wait <= 0.01)
+        run.clock.now += 0.5
+        desk.flushGathered()
+        #expect(first.request.status == 202 && desk.secondsToNextWork == nil)
+        let second = try small(1)
+        desk.take(second.report)
+        run.clock.now -= 100
+        desk.flushGathered()
+        #expect(second.request.status == 202, "a clock that was set back holds nobody up")
+        let last = try small(2)
+        desk.take(last.report)
+        desk.flushGathered()
+        #expect(last.request.status == 202, "no other report can come")
     }
 
     @Test func theSameBytesAgainCountOnce() throws {

@@ -20,7 +20,7 @@ extension JSON5Parser {
                 try escape(into: &text)
                 start = position
             case 0x0A, 0x0D: throw unclosed(opened, met: "the end of the line")
-            case 0: throw error(at: position, "met the character NUL, which text cannot hold")
+            case 0: throw complaint.error(at: position, "met the character NUL, which text cannot hold")
             default: position += 1
             }
         }
@@ -28,9 +28,9 @@ extension JSON5Parser {
     }
 
     private func unclosed(_ opened: Int, met: String) -> ConfigurationError {
-        unexpected(
-            "the closing \(Self.shown(bytes[opened...opened]))", met: met,
-            note: "the text opened in \(place(opened))")
+        complaint.unexpected(
+            "the closing \(JSON5Complaint.shown(bytes[opened...opened]))", met: met,
+            note: "the text opened in \(complaint.place(opened))")
     }
 
     /// Reads one escape: a character, or a line break that does not count.
@@ -49,9 +49,9 @@ extension JSON5Parser {
         case 0x0A: break
         case 0x0D: if peek == 0x0A { position += 1 }
         case UInt8(ascii: "0")...UInt8(ascii: "9"):
-            throw error(
+            throw complaint.error(
                 at: start,
-                "met \(Self.shown(bytes[start..<position])) where an escape such as \\n or \\u0041 was expected"
+                "met \(JSON5Complaint.shown(bytes[start..<position])) where an escape such as \\n or \\u0041 was expected"
             )
         case UInt8(ascii: "x"):
             let code = try hexadecimalDigits(2, of: start)
@@ -63,7 +63,7 @@ extension JSON5Parser {
             position -= 1
             guard let next = character(at: position) else { return }
             position += UTF8.width(next)
-            if !Self.isLineBreak(next) { text.append(contentsOf: try utf8(next.value, of: start)) }
+            if !next.endsLineInJSON5 { text.append(contentsOf: try utf8(next.value, of: start)) }
         }
     }
 
@@ -79,14 +79,15 @@ extension JSON5Parser {
             let pair = UInt32(first - 0xD800) << 10 | UInt32(second &- 0xDC00)
             if UTF16.isTrailSurrogate(second), let scalar = Unicode.Scalar(0x10000 + pair) { return scalar }
         }
-        throw error(
+        throw complaint.error(
             at: start,
-            "met \(Self.shown(bytes[start..<(start + 6)])), half of a surrogate pair, without its other half")
+            "met \(JSON5Complaint.shown(bytes[start..<(start + 6)])), half of a surrogate pair, without its other half"
+        )
     }
 
     private func utf8(_ code: UInt32, of start: Int) throws(ConfigurationError) -> [UInt8] {
         guard code != 0, let scalar = Unicode.Scalar(code) else {
-            throw error(at: start, "met the character NUL, which text cannot hold")
+            throw complaint.error(at: start, "met the character NUL, which text cannot hold")
         }
         return UTF8.encode(scalar).map(Array.init) ?? []
     }
@@ -97,8 +98,9 @@ extension JSON5Parser {
         var code: UInt16 = 0
         for _ in 0..<count {
             guard let byte = peek, let digit = Self.hexadecimal(byte) else {
-                throw unexpected(
-                    "a hexadecimal digit of the escape \(Self.shown(bytes[start..<position]))", met: mark())
+                throw complaint.unexpected(
+                    "a hexadecimal digit of the escape \(JSON5Complaint.shown(bytes[start..<position]))",
+                    met: complaint.mark())
             }
             code = code << 4 | UInt16(digit)
             position += 1
@@ -115,14 +117,14 @@ extension JSON5Parser {
             if Self.isNameByte(byte), position > first || !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte) {
                 position += 1
             } else if byte == UInt8(ascii: "\\") {
-                guard bytes[position...].starts(with: "\\u".utf8) else { throw unexpected("\\u") }
+                guard bytes[position...].starts(with: "\\u".utf8) else { throw complaint.unexpected("\\u") }
                 let place = position
                 text += String(decoding: bytes[start..<position], as: UTF8.self)
                 let scalar = try escapedScalar()
                 guard Self.isInNames(scalar, first: place == first) else {
-                    throw error(
+                    throw complaint.error(
                         at: place,
-                        "met \(Self.shown(bytes[place..<position])), a character that no key without quotes can hold"
+                        "met \(JSON5Complaint.shown(bytes[place..<position])), a character that no key without quotes can hold"
                     )
                 }
                 text.unicodeScalars.append(scalar)

@@ -12,6 +12,9 @@ struct JSON5Parser {
     /// How many lists and objects are open.
     private var depth = 0
 
+    /// What can be said of the next byte.
+    var complaint: JSON5Complaint { JSON5Complaint(bytes: bytes, source: source, position: position) }
+
     init(_ bytes: [UInt8], source: String) {
         self.bytes = bytes
         self.source = source
@@ -21,7 +24,7 @@ struct JSON5Parser {
     mutating func document() throws(ConfigurationError) -> JSONValue {
         let value = try value()
         try skipBlank()
-        guard position == bytes.count else { throw unexpected("the end of the text") }
+        guard position == bytes.count else { throw complaint.unexpected("the end of the text") }
         return value
     }
 
@@ -50,17 +53,17 @@ struct JSON5Parser {
             let end = position
             try skipBlank()
             guard take(":") else {
-                let isGlued = position == end && !unquotedText().isEmpty
-                throw unexpected(
-                    "\":\" after the key \(Self.shown(key, quoted: true))",
+                let isGlued = position == end && !complaint.unquotedText().isEmpty
+                throw complaint.unexpected(
+                    "\":\" after the key \(JSON5Complaint.shown(key, quoted: true))",
                     note: isGlued ? "a key with such characters is quoted" : nil)
             }
             guard members.updateValue(try value(), forKey: key) == nil else {
-                throw repeated(key, at: place, places)
+                throw complaint.repeated(key, at: place, places)
             }
             try skipBlank()
             if take(",") { continue }
-            guard take("}") else { throw unseparated("}", opened) }
+            guard take("}") else { throw complaint.unseparated("}", opened) }
             break
         }
         depth -= 1
@@ -74,12 +77,13 @@ struct JSON5Parser {
             try skipBlank()
             if take("]") { break }
             if position == bytes.count {
-                throw unexpected("a value or \"]\"", note: "the list opened in \(place(opened))")
+                throw complaint.unexpected(
+                    "a value or \"]\"", note: "the list opened in \(complaint.place(opened))")
             }
             items.append(try value())
             try skipBlank()
             if take(",") { continue }
-            guard take("]") else { throw unseparated("]", opened) }
+            guard take("]") else { throw complaint.unseparated("]", opened) }
             break
         }
         depth -= 1
@@ -89,7 +93,7 @@ struct JSON5Parser {
     /// Steps into a list or an object and returns where it opened.
     private mutating func open() throws(ConfigurationError) -> Int {
         guard depth < JSONValue.depthLimit else {
-            throw error(at: position, "lies deeper than \(JSONValue.depthLimit) levels")
+            throw complaint.error(at: position, "lies deeper than \(JSONValue.depthLimit) levels")
         }
         depth += 1
         position += 1
@@ -99,9 +103,11 @@ struct JSON5Parser {
     private mutating func key(inObjectAt opened: Int) throws(ConfigurationError) -> String {
         switch peek {
         case UInt8(ascii: "\""), UInt8(ascii: "'"): return try quoted()
-        case nil: throw unexpected("a key or \"}\"", note: "the object opened in \(place(opened))")
+        case nil:
+            throw complaint.unexpected(
+                "a key or \"}\"", note: "the object opened in \(complaint.place(opened))")
         default:
-            guard let name = try name() else { throw unexpected("a key or \"}\"") }
+            guard let name = try name() else { throw complaint.unexpected("a key or \"}\"") }
             return name
         }
     }
@@ -113,12 +119,14 @@ struct JSON5Parser {
         switch value {
         case nil:
             position = start
-            let text = unquotedText(colons: true)
-            if text.isEmpty { throw unexpected("a number") }
-            throw unexpected("a number", met: Self.described(text), note: quotedForm(text))
+            let text = complaint.unquotedText(colons: true)
+            if text.isEmpty { throw complaint.unexpected("a number") }
+            throw complaint.unexpected(
+                "a number", met: JSON5Complaint.described(text), note: complaint.quotedForm(text))
         case .number(let double) where !double.isFinite:
-            throw error(
-                at: start, "met \(Self.shown(bytes[start..<position])) where a finite number was expected")
+            throw complaint.error(
+                at: start,
+                "met \(JSON5Complaint.shown(bytes[start..<position])) where a finite number was expected")
         case let value?: return value
         }
     }
@@ -134,15 +142,15 @@ struct JSON5Parser {
             if word.elementsEqual("null".utf8) { return .null }
         }
         position = start
-        let text = unquotedText(colons: true)
-        if text.isEmpty { throw unexpected("a value") }
+        let text = complaint.unquotedText(colons: true)
+        if text.isEmpty { throw complaint.unexpected("a value") }
         if text.elementsEqual("NaN".utf8) || text.elementsEqual("Infinity".utf8) {
-            throw unexpected("a finite number", met: Self.shown(text))
+            throw complaint.unexpected("a finite number", met: JSON5Complaint.shown(text))
         }
         let keyword = ["true", "false", "null"].first { $0.utf8.elementsEqual(text.map { $0 | 0x20 }) }
-        throw unexpected(
-            "a value", met: Self.described(text),
-            note: keyword.map { "did you mean \($0)?" } ?? quotedForm(text))
+        throw complaint.unexpected(
+            "a value", met: JSON5Complaint.described(text),
+            note: keyword.map { "did you mean \($0)?" } ?? complaint.quotedForm(text))
     }
 }
 
@@ -174,7 +182,7 @@ extension JSON5Parser {
                     return
                 }
             case 0x80...:
-                guard let next = character(at: position), Self.isBlank(next) else { return }
+                guard let next = character(at: position), next.isBlankInJSON5 else { return }
                 position += UTF8.width(next)
             default: return
             }
@@ -183,7 +191,7 @@ extension JSON5Parser {
 
     private mutating func skipLine() {
         while let byte = peek, byte != 0x0A, byte != 0x0D {
-            if byte == 0xE2, let next = character(at: position), Self.isLineBreak(next) { return }
+            if byte == 0xE2, let next = character(at: position), next.endsLineInJSON5 { return }
             position += 1
         }
     }
@@ -199,19 +207,25 @@ extension JSON5Parser {
             position += 1
         }
         position = bytes.count
-        throw unexpected("\"*/\"", note: "the comment opened in \(place(opened))")
+        throw complaint.unexpected("\"*/\"", note: "the comment opened in \(complaint.place(opened))")
     }
-
-    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
-        scalar == "\u{FEFF}" || isLineBreak(scalar) || scalar.properties.generalCategory == .spaceSeparator
-    }
-
-    /// Whether a character beyond ASCII ends a line.
-    static func isLineBreak(_ scalar: Unicode.Scalar) -> Bool { scalar == "\u{2028}" || scalar == "\u{2029}" }
 
     /// The character that begins at a byte; nil at the end of the text.
-    func character(at offset: Int) -> Unicode.Scalar? {
+    func character(at offset: Int) -> Unicode.Scalar? { Self.character(at: offset, of: bytes) }
+
+    /// The same of any text.
+    static func character(at offset: Int, of bytes: [UInt8]) -> Unicode.Scalar? {
         // No character is longer than four bytes; what is cut off behind it does not matter.
         String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars.first
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether this character beyond ASCII ends a line.
+    var endsLineInJSON5: Bool { self == "\u{2028}" || self == "\u{2029}" }
+
+    /// Whether this character beyond ASCII may stand between values.
+    var isBlankInJSON5: Bool {
+        self == "\u{FEFF}" || endsLineInJSON5 || properties.generalCategory == .spaceSeparator
     }
 }

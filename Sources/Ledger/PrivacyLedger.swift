@@ -37,9 +37,6 @@ package struct PrivacyLedger: ~Copyable {
     /// Bytes of a line torn by a crash that were cut off on opening.
     package let tornBytes: Int
 
-    /// Rounds that are kept one by one: more than a run ever has open.
-    private static let roundsKept = 64
-
     /// Bytes of the ledger, and where its last line begins.
     private var size: Int
     private var lastLine: Int
@@ -54,11 +51,13 @@ package struct PrivacyLedger: ~Copyable {
     /// other fault throws `unsound`. Rounds charged and not settled keep their charge. Throws `otherOwner` when
     /// the ledger is of another run or key, or was opened with another `opening`. `check` sees what was read before
     /// anything is written or cut, and may throw. Only what follows a `checkpoint` of this ledger is read, unless that
-    /// does not fit it.
+    /// does not fit it. `roundsKept`: how many rounds its state keeps one by one at least, more than are ever open or
+    /// recorded again; nil: all.
     package init(
         run: String, opening: LedgerEntry.Opening, time: String? = nil, hash: any LedgerHash,
         signer: any LedgerSigner, verifier: any LedgerVerifier, store: any LedgerStore,
         anchor: LedgerHead? = nil, checkpoint: LedgerCheckpoint? = nil,
+        roundsKept: Int? = nil,
         check: (LedgerVerdict) throws -> Void = { _ in }
     ) throws {
         let verification = LedgerVerification(
@@ -74,7 +73,7 @@ package struct PrivacyLedger: ~Copyable {
         try check(verdict)
         if verdict.tornBytes > 0 { try store.truncate(to: end - verdict.tornBytes) }
         var state = verdict.state
-        state.kept = Self.roundsKept
+        state.kept = roundsKept
         var head = verdict.head
         var size = end - verdict.tornBytes
         let lastLine = size - (verdict.lines.last.map { $0.text.utf8.count + 1 } ?? 0)

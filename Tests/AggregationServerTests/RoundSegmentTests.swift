@@ -31,7 +31,7 @@ import Testing
 
     private func all() throws -> [RoundFile] {
         var found: [RoundFile] = []
-        try state.eachRound(through: .max - 1) {
+        try state.archive.eachRound(through: .max - 1) {
             found.append($0)
             return true
         }
@@ -71,11 +71,12 @@ import Testing
             run.books.conclude(file, published: 1, charged: 1)
             try run.books.book()
         }
-        #expect(try state.segments() == [1...256, 257...512])
+        #expect(try state.archive.segments() == [1...256, 257...512])
         #expect(try state.roundNumbers() == Array(513...530))
         #expect(try all() == rounds)
-        #expect(try state.storedRound(100) == rounds[99] && state.storedRound(520) == rounds[519])
-        #expect(try state.storedRound(999) == nil && state.round(100) == nil)
+        #expect(
+            try state.archive.storedRound(100) == rounds[99] && state.archive.storedRound(520) == rounds[519])
+        #expect(try state.archive.storedRound(999) == nil && state.round(100) == nil)
         let again = BookDesk(
             run.context, run: run.books.run, state: state, ledger: run.ledger, roster: run.roster)
         try again.readHistory()
@@ -86,22 +87,22 @@ import Testing
     @Test func filesBesideTheirSegmentAreTakenIn() throws {
         var rounds = Self.rounds(1...256)
         for file in rounds { try state.write(file) }
-        try state.moveIntoSegment(1...256)
+        try state.archive.moveIntoSegment(1...256)
         #expect(try state.roundNumbers().isEmpty && all() == rounds)
         rounds[2].accuracy = 0.25
         try state.write(rounds[2])
         try state.write(rounds[3])
         #expect(try all() == rounds)
-        try state.moveIntoSegment(1...256)
+        try state.archive.moveIntoSegment(1...256)
         #expect(try state.roundNumbers().isEmpty && all() == rounds)
-        try state.moveIntoSegment(1...256)
+        try state.archive.moveIntoSegment(1...256)
         #expect(try all() == rounds)
     }
 
     @Test func aDamagedSegmentIsNamed() throws {
         for file in Self.rounds(1...256) { try state.write(file) }
-        try state.moveIntoSegment(1...256)
-        let path = state.segmentPath(1...256)
+        try state.archive.moveIntoSegment(1...256)
+        let path = state.archive.segmentPath(1...256)
         let whole = try #require(FileManager.default.contents(atPath: path))
         let other = try RoundSegment.text(of: Self.rounds(300...310))
         for damage in [Data(), whole.dropLast(1), whole.dropLast(100), Data(other)] {
@@ -109,7 +110,7 @@ import Testing
             let failure = #expect(throws: Failure.self) { try all() }
             #expect(failure?.exitCode == .storage && failure?.message.contains(path) == true)
             try state.write(Self.rounds(7...7)[0])
-            #expect(throws: Failure.self) { try state.moveIntoSegment(1...256) }
+            #expect(throws: Failure.self) { try state.archive.moveIntoSegment(1...256) }
             #expect(try state.roundNumbers() == [7], "nothing is lost")
         }
     }
@@ -120,7 +121,7 @@ import Testing
         "000000-000255.jsonl": false, "999999999999-9.jsonl": false, "../x": false,
     ])
     func onlyNamesThatItGives(name: String, isOne: Bool) {
-        #expect((StateDirectory.segmentBounds(name) != nil) == isOne)
+        #expect((RoundArchive.segmentBounds(name) != nil) == isOne)
         #expect(Backup.isAllowed("rounds/\(name)") == isOne || name == "000001-000256.json")
     }
 }

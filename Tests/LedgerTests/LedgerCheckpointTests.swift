@@ -123,12 +123,18 @@ import Testing
 
     @Test func aLongRunKeepsFewRounds() throws {
         let store = MemoryStore()
-        var ledger = try LedgerFixture.open(store)
+        var ledger = try PrivacyLedger(
+            run: "run-1", opening: LedgerFixture.opening, hash: MixingHash(), signer: MixingSigner(),
+            verifier: MixingSigner(), store: store, roundsKept: 64)
         for round in 1...400 { try charge(&ledger, round, multiplier: 900) }
         #expect(ledger.state.rounds.count <= 128 && ledger.state.charged.count == 400)
         #expect(ledger.state.round(400) != nil && ledger.state.round(1) == nil)
         #expect(ledger.state.releasedEvents.count == 400)
         #expect(throws: LedgerError.self) { try charge(&ledger, 1, multiplier: 900) }
         #expect(verification.verify(store.bytes).state.rounds.count == 400)
+        // Whoever plays rounds again, as a resumed rehearsal does, keeps them all.
+        var again = try LedgerFixture.open(store)
+        try charge(&again, 1, multiplier: 900)
+        #expect(again.state.round(1) != nil && again.state.charged.count == 400)
     }
 }

@@ -42,7 +42,7 @@ import Testing
                 "the exact composition of all rounds until then"
             ),
             (
-                ["task.privacy.sampling=poisson", "task.cohort_size=50", "task.min_reports=10"],
+                ["task.privacy.sampling=poisson", "task.cohort_size=50", "task.min_reports=null"],
                 [
                     "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "seconds",
                     "classes", "sizes",

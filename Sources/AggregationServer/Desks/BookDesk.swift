@@ -101,7 +101,7 @@ final class BookDesk {
 
     /// Reads the rounds that have ended. To be called once. Throws where a file is damaged.
     func readHistory() throws {
-        try state.eachRound(through: run.round) { file in
+        try state.archive.eachRound(through: run.round) { file in
             history.append(file)
             return history.count < Self.readBack
         }
@@ -112,10 +112,10 @@ final class BookDesk {
     /// Moves the oldest rounds out of their files once they are beyond what is kept so. Where that fails the files stay,
     /// and it is tried again after the next round.
     private func moveOldRounds() {
-        let bounds = StateDirectory.segment(of: oldestFile)
+        let bounds = RoundArchive.segment(of: oldestFile)
         guard run.round - bounds.upperBound >= context.setup.configuration.roundsKept else { return }
         do {
-            try state.moveIntoSegment(bounds)
+            try state.archive.moveIntoSegment(bounds)
             oldestFile = bounds.upperBound + 1
         } catch {
             context.storageFailed("move old rounds into one file", error)

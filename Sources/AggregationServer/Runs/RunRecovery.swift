@@ -59,7 +59,9 @@ struct RunRecovery {
 
     private func warnOfMissingFiles() {
         guard let present = try? Set(state.roundNumbers()) else { return }
-        guard let moved = try? state.segments().last?.upperBound ?? 0, moved < books.run.round else { return }
+        guard let moved = try? state.archive.segments().last?.upperBound ?? 0, moved < books.run.round else {
+            return
+        }
         let missing = (moved + 1...books.run.round).filter {
             ledger.releasedRounds.contains($0) && !present.contains($0)
         }
@@ -119,7 +121,7 @@ struct RunRecovery {
         let run = books.run
         var missing = run.charged % window
         var participants: Set<Int> = []
-        try state.eachRound(through: run.round) { file in
+        try state.archive.eachRound(through: run.round) { file in
             guard missing > 0, ledger.isCharged(file.round) else { return missing > 0 }
             participants.formUnion(file.survivors)
             missing -= 1

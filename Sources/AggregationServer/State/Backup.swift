@@ -93,7 +93,7 @@ package enum Backup {
     /// Names that a backup may hold: nothing leads out of the folder.
     static func isAllowed(_ name: String) -> Bool {
         if ["run.json", "ledger.jsonl", "ledger.jsonl.key", "agents.jsonl"].contains(name) { return true }
-        if name.hasPrefix("rounds/"), StateDirectory.segmentBounds(name.dropFirst(7)) != nil { return true }
+        if name.hasPrefix("rounds/"), RoundArchive.segmentBounds(name.dropFirst(7)) != nil { return true }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let dot = parts[1].firstIndex(of: "."), let number = Int(parts[1][..<dot]),
             number >= 0, StateDirectory.name(number) == parts[1][..<dot]
@@ -231,8 +231,8 @@ private struct BackupSource {
             small.append(("rounds/\(StateDirectory.name(number)).json", bytes))
         }
         // Behind the files: what was moved meanwhile is then in both.
-        for bounds in try state.segments() {
-            let path = state.segmentPath(bounds)
+        for bounds in try state.archive.segments() {
+            let path = state.archive.segmentPath(bounds)
             guard let bytes = try StoredFile.bytes(at: path) else { return nil }
             small.append((String(path.dropFirst(state.path.count + 1)), bytes))
         }

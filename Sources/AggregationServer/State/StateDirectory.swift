@@ -64,7 +64,8 @@ struct StateDirectory: Sendable {
     func requireNew() throws {
         let files = [ledger, "\(ledger).key", agents, treeNoisePath]
         let left = try files.first { try StoredFile.size(at: $0) != nil }
-        let rounds = try roundNumbers().last.map(roundPath) ?? segments().last.map(segmentPath)
+        let rounds =
+            try roundNumbers().last.map(roundPath) ?? archive.segments().last.map(archive.segmentPath)
         let models = try modelRounds().last { $0 > 0 }.map { modelPath($0) }
         guard let found = left ?? rounds ?? models else { return }
         throw Failure(
@@ -104,6 +105,9 @@ struct StateDirectory: Sendable {
     func write(_ round: RoundFile, syncsFolder: Bool = true) throws {
         try write(round, to: roundPath(round.round), syncsFolder: syncsFolder)
     }
+
+    /// The rounds, old ones included.
+    var archive: RoundArchive { RoundArchive(state: self) }
 
     /// Numbers of the rounds with a file of their own, ascending.
     func roundNumbers() throws -> [Int] { try numbers(of: "json", in: "rounds") }

@@ -33,6 +33,9 @@ package final class TaskLedger {
         }
     }
 
+    /// Of a ledger with checkpoints: more than a run ever has open.
+    private static let roundsKept = 64
+
     private let identity: Identity
     private let openFile: () throws -> LedgerFile
     private let accountant: Accountant
@@ -73,7 +76,9 @@ package final class TaskLedger {
         let ledger = try PrivacyLedger(
             run: identity.run, opening: identity.opening, time: identity.isTimed ? now : nil,
             hash: LedgerSHA256(), signer: identity.key, verifier: identity.key, store: file,
-            checkpoint: checkpoint
+            checkpoint: checkpoint,
+            // Without checkpoints rounds may be played again from far back, as a rehearsal does.
+            roundsKept: identity.checkpointEvery == nil ? nil : roundsKept
         ) { verdict in
             linesBefore = verdict.linesBefore
             try check(verdict)

@@ -2,26 +2,28 @@ internal import Foundation
 internal import Ledger
 internal import Operations
 
-/// The rounds of a run: a file each while they are new, and for good in segments of many, since a run goes on for
-/// months and a file each would fill a device with names.
-extension StateDirectory {
+/// The rounds of a run in its state directory: a file each while they are new, and for good in segments of many, since a run
+/// goes on for months and a file each would fill a device with names.
+struct RoundArchive {
     /// Rounds whose numbers share a segment.
     static let roundsPerSegment = 256
 
+    let state: StateDirectory
+
     /// A round that has a file or stands in a segment; nil where there is neither.
     func storedRound(_ number: Int) throws -> RoundFile? {
-        if let file = try round(number) { return file }
+        if let file = try state.round(number) { return file }
         let path = segmentPath(Self.segment(of: number))
         return try segment(at: path)?.first { $0.round == number }
     }
 
     /// Calls `body` with the rounds up to `last`, the newest first, until that says false. Throws where a file is damaged.
     func eachRound(through last: Int, _ body: (RoundFile) throws -> Bool) throws {
-        var files = try roundNumbers().filter { $0 <= last }
+        var files = try state.roundNumbers().filter { $0 <= last }
         for bounds in try segments().reversed() where bounds.lowerBound <= last {
             while let number = files.last, number > bounds.upperBound {
                 files.removeLast()
-                if let file = try round(number), try !body(file) { return }
+                if let file = try state.round(number), try !body(file) { return }
             }
             // A crash may have left files of rounds that stand in the segment: they are the same, or newer.
             let rounds = try merged(bounds, files: files.filter { bounds.contains($0) })
@@ -31,13 +33,15 @@ extension StateDirectory {
             files.removeAll { bounds.contains($0) }
         }
         for number in files.reversed() {
-            if let file = try round(number), try !body(file) { return }
+            if let file = try state.round(number), try !body(file) { return }
         }
     }
 
     /// Number ranges of the segments, ascending.
     func segments() throws -> [ClosedRange<Int>] {
-        try names(in: "rounds").compactMap { Self.segmentBounds($0) }.sorted { $0.lowerBound < $1.lowerBound }
+        try state.names(in: "rounds").compactMap { Self.segmentBounds($0) }.sorted {
+            $0.lowerBound < $1.lowerBound
+        }
     }
 
     /// The rounds of a segment by its name; nil for a name that this program would not give.
@@ -49,18 +53,18 @@ extension StateDirectory {
     }
 
     private static func name(_ bounds: ClosedRange<Int>) -> String {
-        "\(name(bounds.lowerBound))-\(name(bounds.upperBound)).jsonl"
+        "\(StateDirectory.name(bounds.lowerBound))-\(StateDirectory.name(bounds.upperBound)).jsonl"
     }
 
     /// Moves the rounds of a segment out of their files. A crash in between leaves both, which the next call mends.
     /// Throws where a file is damaged or cannot be written; nothing is lost then.
     func moveIntoSegment(_ bounds: ClosedRange<Int>) throws {
-        let files = try roundNumbers().filter { bounds.contains($0) }
+        let files = try state.roundNumbers().filter { bounds.contains($0) }
         guard !files.isEmpty else { return }
         let rounds = try merged(bounds, files: files)
         try AtomicFile.write(try RoundSegment.text(of: rounds), to: segmentPath(bounds), mode: 0o600)
         // One that is there again after a crash is merged anew.
-        for number in files { try AtomicFile.remove(roundPath(number), durably: false) }
+        for number in files { try AtomicFile.remove(state.roundPath(number), durably: false) }
     }
 
     /// Numbers of the rounds that share a segment with this one.
@@ -71,13 +75,13 @@ extension StateDirectory {
 
     /// The path of a segment, after its first and last number.
     func segmentPath(_ bounds: ClosedRange<Int>) -> String {
-        "\(path)/rounds/\(Self.name(bounds))"
+        "\(state.path)/rounds/\(Self.name(bounds))"
     }
 
     /// A segment's rounds, ascending; nil where there is no such file. Throws where it is damaged.
     private func segment(at path: String) throws -> [RoundFile]? {
-        guard let bytes = try contents(path) else { return nil }
-        guard let rounds = RoundSegment.rounds(of: bytes) else { throw Self.damaged(path) }
+        guard let bytes = try state.contents(path) else { return nil }
+        guard let rounds = RoundSegment.rounds(of: bytes) else { throw StateDirectory.damaged(path) }
         return rounds
     }
 
@@ -85,10 +89,10 @@ extension StateDirectory {
         var rounds: [Int: RoundFile] = [:]
         let path = segmentPath(bounds)
         for file in try segment(at: path) ?? [] {
-            guard bounds.contains(file.round) else { throw Self.damaged(path) }
+            guard bounds.contains(file.round) else { throw StateDirectory.damaged(path) }
             rounds[file.round] = file
         }
-        for number in files { rounds[number] = try round(number) ?? rounds[number] }
+        for number in files { rounds[number] = try state.round(number) ?? rounds[number] }
         return rounds.values.sorted { $0.round < $1.round }
     }
 }

@@ -1,6 +1,14 @@
-// What a text that is no JSON5 is told: the place, what was met there, and what was expected.
+/// What a text that is no JSON5 is told: the place, what was met there, and what was expected.
+struct JSON5Complaint {
+    /// The whole text, known to be UTF-8.
+    let bytes: [UInt8]
+    /// What the text is called in errors.
+    let source: String
+    /// The byte that was to be read next.
+    let position: Int
 
-extension JSON5Parser {
+    private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
     /// An error at a byte of the text.
     func error(at offset: Int, _ problem: String) -> ConfigurationError {
         ConfigurationError(path: source, problem: "\(place(offset)): \(problem)")
@@ -62,14 +70,14 @@ extension JSON5Parser {
 
     /// A word or something like it, for messages.
     static func described(_ text: ArraySlice<UInt8>) -> String {
-        let isWord = text.allSatisfy { isNameByte($0) || $0 >= 0x80 }
+        let isWord = text.allSatisfy { JSON5Parser.isNameByte($0) || $0 >= 0x80 }
         let isNumber = text.first.map { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ?? false
         return (isWord && !isNumber ? "the word " : "") + shown(text)
     }
 
     /// The one character at the next byte, for messages.
     func mark() -> String {
-        guard let next = character(at: position) else { return "the end of the text" }
+        guard let next = JSON5Parser.character(at: position, of: bytes) else { return "the end of the text" }
         return Self.isPrintable(next) ? "\"\(next)\"" : "the character \(Self.code(next))"
     }
 
@@ -89,7 +97,7 @@ extension JSON5Parser {
             end += 1
         }
         let text = bytes[position..<end]
-        return text.contains { Self.isNameByte($0) || $0 >= 0x80 } && text.first != UInt8(ascii: ":")
+        return text.contains { JSON5Parser.isNameByte($0) || $0 >= 0x80 } && text.first != UInt8(ascii: ":")
             ? text : []
     }
 

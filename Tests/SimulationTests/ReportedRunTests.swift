@@ -44,7 +44,8 @@ import Testing
             (
                 ["task.privacy.sampling=poisson", "task.cohort_size=50", "task.min_reports=null"],
                 [
-                    "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "seconds",
+                    "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "virtual-time",
+                    "seconds",
                     "classes", "sizes",
                 ],
                 "Upper bounds of what was spent so far"

@@ -70,7 +70,7 @@ struct JSON5Complaint {
 
     /// A word or something like it, for messages.
     static func described(_ text: ArraySlice<UInt8>) -> String {
-        let isWord = text.allSatisfy { JSON5Parser.isNameByte($0) || $0 >= 0x80 }
+        let isWord = text.allSatisfy { JSON5Character.isNameByte($0) || $0 >= 0x80 }
         let isNumber = text.first.map { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ?? false
         return (isWord && !isNumber ? "the word " : "") + shown(text)
     }
@@ -97,7 +97,8 @@ struct JSON5Complaint {
             end += 1
         }
         let text = bytes[position..<end]
-        return text.contains { JSON5Parser.isNameByte($0) || $0 >= 0x80 } && text.first != UInt8(ascii: ":")
+        return text.contains { JSON5Character.isNameByte($0) || $0 >= 0x80 }
+            && text.first != UInt8(ascii: ":")
             ? text : []
     }
 

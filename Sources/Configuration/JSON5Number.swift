@@ -3,7 +3,7 @@ enum JSON5Number {
     /// Whether a byte may stand in a number, or glued to one, where it makes it none.
     static func isPart(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: ".") || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-")
-            || JSON5Parser.isNameByte(byte)
+            || JSON5Character.isNameByte(byte)
     }
 
     /// The value of a whole text, or nil where it is no number. Whole numbers that fit in 64 bits are integers, however
@@ -21,7 +21,9 @@ enum JSON5Number {
     }
 
     private static func hexadecimal(_ digits: ArraySlice<UInt8>, isNegative: Bool) -> JSONValue? {
-        guard !digits.isEmpty, digits.allSatisfy({ JSON5Parser.hexadecimal($0) != nil }) else { return nil }
+        guard !digits.isEmpty, digits.allSatisfy({ JSON5Character.hexadecimal($0) != nil }) else {
+            return nil
+        }
         let text = String(decoding: digits, as: UTF8.self)
         if let whole = Int((isNegative ? "-" : "") + text, radix: 16) { return .integer(whole) }
         return Double("0x" + text).map { .number(isNegative ? -$0 : $0) }

@@ -63,7 +63,7 @@ extension JSON5Parser {
             position -= 1
             guard let next = character(at: position) else { return }
             position += UTF8.width(next)
-            if !next.endsLineInJSON5 { text.append(contentsOf: try utf8(next.value, of: start)) }
+            if !JSON5Character.endsLine(next) { text.append(contentsOf: try utf8(next.value, of: start)) }
         }
     }
 
@@ -97,7 +97,7 @@ extension JSON5Parser {
     {
         var code: UInt16 = 0
         for _ in 0..<count {
-            guard let byte = peek, let digit = Self.hexadecimal(byte) else {
+            guard let byte = peek, let digit = JSON5Character.hexadecimal(byte) else {
                 throw complaint.unexpected(
                     "a hexadecimal digit of the escape \(JSON5Complaint.shown(bytes[start..<position]))",
                     met: complaint.mark())
@@ -114,14 +114,16 @@ extension JSON5Parser {
         var text = ""
         var start = position
         while let byte = peek {
-            if Self.isNameByte(byte), position > first || !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte) {
+            if JSON5Character.isNameByte(byte),
+                position > first || !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte)
+            {
                 position += 1
             } else if byte == UInt8(ascii: "\\") {
                 guard bytes[position...].starts(with: "\\u".utf8) else { throw complaint.unexpected("\\u") }
                 let place = position
                 text += String(decoding: bytes[start..<position], as: UTF8.self)
                 let scalar = try escapedScalar()
-                guard Self.isInNames(scalar, first: place == first) else {
+                guard JSON5Character.isInNames(scalar, first: place == first) else {
                     throw complaint.error(
                         at: place,
                         "met \(JSON5Complaint.shown(bytes[place..<position])), a character that no key without quotes can hold"
@@ -130,7 +132,7 @@ extension JSON5Parser {
                 text.unicodeScalars.append(scalar)
                 start = position
             } else if byte >= 0x80, let next = character(at: position),
-                Self.isInNames(next, first: position == first)
+                JSON5Character.isInNames(next, first: position == first)
             {
                 position += UTF8.width(next)
             } else {
@@ -144,39 +146,7 @@ extension JSON5Parser {
     /// Whether what has just been read goes on as a name does.
     var isInName: Bool {
         guard let byte = peek else { return false }
-        guard byte >= 0x80 else { return Self.isNameByte(byte) || byte == UInt8(ascii: "\\") }
-        return character(at: position).map { Self.isInNames($0, first: false) } ?? false
-    }
-
-    /// Whether an ASCII byte may stand in a name.
-    static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "$"):
-            true
-        default: false
-        }
-    }
-
-    /// Whether a character may stand in a name, or begin one: ECMAScript 5.1, section 7.6.
-    private static func isInNames(_ scalar: Unicode.Scalar, first: Bool) -> Bool {
-        if scalar == "$" || scalar == "_" { return true }
-        switch scalar.properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
-            .letterNumber:
-            return true
-        case .nonspacingMark, .spacingMark, .decimalNumber, .connectorPunctuation: return !first
-        default: return !first && (scalar == "\u{200C}" || scalar == "\u{200D}")
-        }
-    }
-
-    /// The value of a hexadecimal digit.
-    static func hexadecimal(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
+        guard byte >= 0x80 else { return JSON5Character.isNameByte(byte) || byte == UInt8(ascii: "\\") }
+        return character(at: position).map { JSON5Character.isInNames($0, first: false) } ?? false
     }
 }

@@ -134,7 +134,7 @@ struct JSON5Parser {
     /// One of the words that are values.
     private mutating func word() throws(ConfigurationError) -> JSONValue {
         let start = position
-        while let byte = peek, Self.isNameByte(byte) { position += 1 }
+        while let byte = peek, JSON5Character.isNameByte(byte) { position += 1 }
         let word = bytes[start..<position]
         if !isInName {
             if word.elementsEqual("true".utf8) { return .bool(true) }
@@ -182,7 +182,7 @@ extension JSON5Parser {
                     return
                 }
             case 0x80...:
-                guard let next = character(at: position), next.isBlankInJSON5 else { return }
+                guard let next = character(at: position), JSON5Character.isBlank(next) else { return }
                 position += UTF8.width(next)
             default: return
             }
@@ -191,7 +191,7 @@ extension JSON5Parser {
 
     private mutating func skipLine() {
         while let byte = peek, byte != 0x0A, byte != 0x0D {
-            if byte == 0xE2, let next = character(at: position), next.endsLineInJSON5 { return }
+            if byte == 0xE2, let next = character(at: position), JSON5Character.endsLine(next) { return }
             position += 1
         }
     }
@@ -217,15 +217,5 @@ extension JSON5Parser {
     static func character(at offset: Int, of bytes: [UInt8]) -> Unicode.Scalar? {
         // No character is longer than four bytes; what is cut off behind it does not matter.
         String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars.first
-    }
-}
-
-extension Unicode.Scalar {
-    /// Whether this character beyond ASCII ends a line.
-    var endsLineInJSON5: Bool { self == "\u{2028}" || self == "\u{2029}" }
-
-    /// Whether this character beyond ASCII may stand between values.
-    var isBlankInJSON5: Bool {
-        self == "\u{FEFF}" || endsLineInJSON5 || properties.generalCategory == .spaceSeparator
     }
 }

@@ -21,6 +21,11 @@ package struct RoundNumbers: Hashable, Sendable {
     /// The greatest, 0 for none.
     package var last: Int { ranges.last?.upperBound ?? 0 }
 
+    /// The greatest `count` of them that are not above `limit`; fewer where there are not so many.
+    package func last(_ count: Int, through limit: Int) -> Set<Int> {
+        Set(ranges.reversed().lazy.flatMap { $0.reversed() }.filter { $0 <= limit }.prefix(count))
+    }
+
     package func contains(_ number: Int) -> Bool {
         let place = firstPlace(reaching: number)
         return place < ranges.count && ranges[place].contains(number)

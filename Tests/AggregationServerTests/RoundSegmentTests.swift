@@ -1,3 +1,4 @@
+import Federation
 import Foundation
 import Ledger
 import Operations
@@ -123,5 +124,32 @@ import Testing
     func onlyNamesThatItGives(name: String, isOne: Bool) {
         #expect((RoundArchive.segmentBounds(name) != nil) == isOne)
         #expect(Backup.isAllowed("rounds/\(name)") == isOne || name == "000001-000256.json")
+    }
+
+    /// Who took part in a tree of noise is known by the files of its rounds, wherever they stand, and by no others: a lost
+    /// file of the tree must not be made up for by one of the tree before.
+    @Test(arguments: [false, true]) func whoTookPartIsReadFromTheTreesOwnRounds(isMoved: Bool) throws {
+        let costs = run.context.plan.costs(charge: 1)
+        for number in [250, 251, 253, 254, 256] {
+            try run.ledger.charge(round: number, costs: costs)
+            var file = DeskFixture.file(number, .published, invited: [number])
+            file.survivors = [number]
+            try state.write(file)
+        }
+        try state.write(DeskFixture.file(255, .abandoned))
+        var state = run.books.run
+        (state.round, state.charged) = (256, 7)
+        if isMoved { try self.state.archive.moveIntoSegment(1...256) }
+        func participants() throws -> Set<Int> {
+            try RunRecovery.participants(window: 4, of: state, run.ledger, self.state)
+        }
+        #expect(try participants() == [253, 254, 256])
+        state.charged = 8
+        #expect(try participants() == [])
+        state.charged = 7
+        guard !isMoved else { return }
+        try FileManager.default.removeItem(atPath: self.state.roundPath(254))
+        let failure = #expect(throws: Failure.self) { try participants() }
+        #expect(failure?.exitCode == .storage)
     }
 }

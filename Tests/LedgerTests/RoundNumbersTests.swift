@@ -22,6 +22,8 @@ import Testing
                     $0.upperBound + 1 < $1.lowerBound
                 })
             #expect(RoundNumbers(numbers.ranges) == numbers)
+            let last = expected.filter { $0 <= 40 }.sorted().suffix(7)
+            #expect(numbers.last(7, through: 40) == Set(last))
         }
     }
 

@@ -118,16 +118,23 @@ struct RunRecovery {
     /// Who is in the sums of the charged rounds of the present participation window, from their files.
     private func participants() throws -> Set<Int> {
         guard let window = context.plan.rules.participationWindow else { return [] }
-        let run = books.run
-        var missing = run.charged % window
+        return try Self.participants(window: window, of: books.run, ledger, state)
+    }
+
+    /// The same for a window of so many charged rounds. Throws a storage `Failure` where the file of one of them is missing:
+    /// an older round's must not stand in for it, or somebody would take part in a tree twice.
+    static func participants(
+        window: Int, of run: RunState, _ ledger: ServerLedger, _ state: StateDirectory
+    ) throws -> Set<Int> {
+        let count = run.charged % window
+        var missing = ledger.lastCharged(count, through: run.round)
+        let isWhole = missing.count == count
         var participants: Set<Int> = []
         try state.archive.eachRound(through: run.round) { file in
-            guard missing > 0, ledger.isCharged(file.round) else { return missing > 0 }
-            participants.formUnion(file.survivors)
-            missing -= 1
-            return missing > 0
+            if missing.remove(file.round) != nil { participants.formUnion(file.survivors) }
+            return !missing.isEmpty
         }
-        guard missing == 0 else {
+        guard isWhole, missing.isEmpty else {
             throw Failure(
                 .storage,
                 "\(state.path)/rounds: files of charged rounds are missing, without which nobody knows who took "

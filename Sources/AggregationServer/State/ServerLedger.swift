@@ -199,6 +199,11 @@ final class ServerLedger {
     /// Whether the round was ever charged.
     func isCharged(_ round: Int) -> Bool { lines.state?.charged.contains(round) ?? false }
 
+    /// Numbers of the last `count` rounds that were charged, up to `round`; fewer where there are not so many.
+    func lastCharged(_ count: Int, through round: Int) -> Set<Int> {
+        lines.state?.charged.last(count, through: round) ?? []
+    }
+
     /// Hash and number of the last line, and the rounds that count.
     func head() -> (sequence: Int, hash: String, rounds: Int)? {
         guard let head = lines.head, let rounds = lines.state?.charged.count else { return nil }

@@ -5,8 +5,9 @@ internal import CKernels
 /// One call handles a whole batch, so that crossing the module costs nothing. Lengths are the caller's
 /// promise: every pointer must hold `count` values, or `rows` × `columns` of them, row-major and dense.
 package enum Kernels {
-    /// Copies the rows of `examples` at `indices` into `output` ([indices, features]) as floats.
-    /// Indices must lie in `0..<examples.count`; they are checked.
+    /// Copies the rows of `examples` at `indices` into `output` ([indices, features]): numbers as floats, tokens as
+    /// they are, each an `Int32` in the four bytes of a float. Indices must lie in `0..<examples.count`; they are
+    /// checked.
     package static func gather(
         _ examples: Examples, _ indices: UnsafeBufferPointer<Int32>, into output: UnsafeMutablePointer<Float>
     ) {
@@ -17,6 +18,16 @@ package enum Kernels {
             sordino_gather_floats(output, table, first, indices.count, examples.featureCount)
         case .bytes(let table, let scale):
             sordino_gather_bytes(output, table, first, indices.count, examples.featureCount, scale)
+        case .tokens(let table, _):
+            let width = examples.featureCount
+            let rowBytes = width * MemoryLayout<Int32>.stride
+            table.withUnsafeBytes { table in
+                guard let start = table.baseAddress else { return }
+                for (row, index) in indices.enumerated() {
+                    UnsafeMutableRawPointer(output + row * width)
+                        .copyMemory(from: start + Int(index) * rowBytes, byteCount: rowBytes)
+                }
+            }
         }
     }
 
@@ -27,6 +38,7 @@ package enum Kernels {
         switch examples.features {
         case .floats(let table): sordino_prefetch(table, first, indices.count, 4 * examples.featureCount)
         case .bytes(let table, _): sordino_prefetch(table, first, indices.count, examples.featureCount)
+        case .tokens(let table, _): sordino_prefetch(table, first, indices.count, 4 * examples.featureCount)
         }
     }
 

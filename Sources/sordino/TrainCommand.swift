@@ -104,6 +104,7 @@ enum TrainCommand: Subcommand {
             switch dataset.train.targets {
             case .classes(_, let count): count
             case .values(_, let width): width
+            case .tokens(_, _, let classes): classes
             }
         return try Model(
             ModelSpec(specification, path: "model", outputs: outputs), inputShape: dataset.train.featureShape)

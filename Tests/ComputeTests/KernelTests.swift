@@ -117,6 +117,49 @@ import Testing
         }
     }
 
+    /// Tokens arrive with their bits as they are, also those that would be a float's signalling NaN.
+    @Test func gatherKeepsTokensAsTheyAre() {
+        let indices: [Int32] = [2, 0, 2]
+        let tokens: [Int32] = [0, 1, 0x7fa0_0001, 3, 0x7fff_fffe, 5]
+        let examples = Examples(
+            count: 3, featureShape: [2], features: .tokens(tokens, vocabulary: 0x7fff_ffff),
+            targets: .tokens([1, -1, 0, 1, -1, -1], length: 2, classes: 2), lengths: [1, 2, 1])
+        let found = mapped([0], count: 6) { out, _ in
+            indices.withUnsafeBufferPointer {
+                Kernels.prefetch(examples, $0)
+                Kernels.gather(examples, $0, into: out)
+            }
+        }
+        #expect(found.map { Int32(bitPattern: $0.bitPattern) } == [0x7fff_fffe, 5, 0, 1, 0x7fff_fffe, 5])
+    }
+
+    @Test(arguments: [[3, 0], [-1, 0], [.min, 0], [0, .max]] as [[Int32]])
+    func examplesRefuseTokensOutsideTheVocabulary(_ tokens: [Int32]) async {
+        await #expect(processExitsWith: .failure) { [tokens] in
+            _ = Examples(
+                count: 1, featureShape: [2], features: .tokens(tokens, vocabulary: 3),
+                targets: .tokens([0, 0], length: 2, classes: 1))
+        }
+    }
+
+    @Test(arguments: [[-2, 0], [2, 0], [.min, 0]] as [[Int32]])
+    func examplesRefuseTargetsOutsideTheClasses(_ targets: [Int32]) async {
+        await #expect(processExitsWith: .failure) { [targets] in
+            _ = Examples(
+                count: 1, featureShape: [2], features: .tokens([0, 0], vocabulary: 3),
+                targets: .tokens(targets, length: 2, classes: 2))
+        }
+    }
+
+    @Test(arguments: [0, 3, -1, .min] as [Int32])
+    func examplesRefuseLengthsOutsideTheSequence(_ length: Int32) async {
+        await #expect(processExitsWith: .failure) { [length] in
+            _ = Examples(
+                count: 1, featureShape: [2], features: .tokens([0, 0], vocabulary: 3),
+                targets: .classes([0], count: 1), lengths: [length])
+        }
+    }
+
     private func loss(
         _ delta: UnsafeMutablePointer<Float>?, _ logits: UnsafePointer<Float>?, _ labels: UnsafePointer<Int32>
     ) -> Double {

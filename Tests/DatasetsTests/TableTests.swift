@@ -9,6 +9,7 @@ extension Examples {
         switch features {
         case .floats(let values): values
         case .bytes(let bytes, let scale): bytes.map { Float($0) * scale }
+        case .tokens(let tokens, _): tokens.map { Float($0) }
         }
     }
 

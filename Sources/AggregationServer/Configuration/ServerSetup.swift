@@ -58,7 +58,7 @@ package struct ServerSetup: Sendable {
     /// The loss of a model that says the same of every example: of all classes alike, or zero.
     private static func ignorantLoss(_ targets: Examples.Targets) -> Double {
         switch targets {
-        case .classes(_, let count): return log(Double(max(2, count)))
+        case .classes(_, let count), .tokens(_, _, let count): return log(Double(max(2, count)))
         case .values(let values, _):
             let squares = values.reduce(0) { $0 + Double($1) * Double($1) }
             return max(squares / Double(max(1, values.count)), .leastNormalMagnitude)

@@ -137,13 +137,18 @@ extension Examples {
             switch self.features {
             case .floats(let values): .floats(rows(values, featureCount))
             case .bytes(let values, let scale): .bytes(rows(values, featureCount), scale: scale)
+            case .tokens(let values, let vocabulary):
+                .tokens(rows(values, featureCount), vocabulary: vocabulary)
             }
         let targets: Targets =
             switch self.targets {
             case .classes(let labels, let count): .classes(rows(labels, 1), count: count)
             case .values(let values, let width): .values(rows(values, width), width: width)
+            case .tokens(let values, let length, let classes):
+                .tokens(rows(values, length), length: length, classes: classes)
             }
         return Examples(
-            count: indices.count, featureShape: featureShape, features: features, targets: targets)
+            count: indices.count, featureShape: featureShape, features: features, targets: targets,
+            lengths: lengths.map { rows($0, 1) })
     }
 }

@@ -58,12 +58,19 @@ struct DataBinding {
         case .bytes(let values, let scale):
             try values.withUnsafeBytes { try hash.update($0) }
             try withUnsafeBytes(of: scale) { try hash.update($0) }
+        case .tokens(let values, let vocabulary):
+            try values.withUnsafeBytes { try hash.update($0) }
+            try withUnsafeBytes(of: vocabulary) { try hash.update($0) }
         }
         switch examples.targets {
         case .classes(let labels, let count):
             try labels.withUnsafeBytes { try hash.update($0) }
             try withUnsafeBytes(of: count) { try hash.update($0) }
         case .values(let values, _): try values.withUnsafeBytes { try hash.update($0) }
+        case .tokens(let values, _, let classes):
+            try values.withUnsafeBytes { try hash.update($0) }
+            try withUnsafeBytes(of: classes) { try hash.update($0) }
         }
+        try examples.lengths?.withUnsafeBytes { try hash.update($0) }
     }
 }

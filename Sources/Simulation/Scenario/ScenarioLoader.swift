@@ -49,6 +49,7 @@ enum ScenarioLoader {
         switch dataset.train.targets {
         case .classes(_, let count): try completed.set("task.model.classes=\(count)")
         case .values(_, let width): try completed.set("task.model.outputs=\(width)")
+        case .tokens(_, _, let classes): try completed.set("task.model.classes=\(classes)")
         }
         return (try Scenario(completed), dataset)
     }

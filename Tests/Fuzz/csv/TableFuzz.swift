@@ -55,6 +55,7 @@ public func fuzzTables(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         precondition(labels.count == train.count && labels.allSatisfy { (0..<Int32(count)).contains($0) })
     case .values(let values, let width):
         precondition(values.count == train.count * width && values.allSatisfy(\.isFinite))
+    case .tokens: preconditionFailure("a table has one target a row")
     }
     return 0
 }

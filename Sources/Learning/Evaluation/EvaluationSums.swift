@@ -36,7 +36,7 @@ package struct EvaluationSums: Sendable {
         switch targets {
         // One output tells two classes apart.
         case .classes(_, let count): classCount = max(count, outputs == 1 ? 2 : outputs)
-        case .values: classCount = 0
+        case .values, .tokens: classCount = 0
         }
         confusion = [Int](repeating: 0, count: classCount * classCount)
     }
@@ -61,6 +61,7 @@ package struct EvaluationSums: Sendable {
         switch targets {
         case .classes(let table, _): addClasses(batch, scores, table)
         case .values(let table, _): addValues(batch, scores, table, to: &sums)
+        case .tokens: preconditionFailure("targets at positions, which LossCatalog.check refuses")
         }
         batches.append(sums)
     }

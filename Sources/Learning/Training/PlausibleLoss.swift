@@ -16,7 +16,8 @@ package struct PlausibleLoss: Sendable {
     /// multiple of their mean square about zero, which is what predicting zero costs.
     package init(_ targets: Examples.Targets) {
         switch targets {
-        case .classes(_, let count): bound = Self.factor * log(Double(max(2, count)))
+        case .classes(_, let count), .tokens(_, _, let count):
+            bound = Self.factor * log(Double(max(2, count)))
         case .values(let values, _):
             let squares = values.reduce(0.0) { $0 + Double($1) * Double($1) }
             // Huber's loss grows more slowly than the square, so that the square bounds both; targets that are all

@@ -24,7 +24,7 @@ package enum LossCatalog {
     package static func standard(for model: Model, targets: Examples.Targets) -> any Loss {
         switch targets {
         case .classes where model.outputCount == 1: BinaryCrossEntropy()
-        case .classes: SoftmaxCrossEntropy()
+        case .classes, .tokens: SoftmaxCrossEntropy()
         case .values: MeanSquaredError()
         }
     }
@@ -52,6 +52,10 @@ package enum LossCatalog {
                     path: model.spec.path,
                     problem: "\(last), but the data has \(width) target values an example")
             }
+        case .tokens:
+            throw ConfigurationError(
+                path: model.spec.path,
+                problem: "the data has a target at each position, which no loss reads yet")
         }
     }
 }

@@ -104,3 +104,13 @@ package enum Kernels {
         sordino_square_norm(x, count)
     }
 }
+
+extension Kernels {
+    /// output = left + right, elementwise; `output` may be either.
+    package static func add(
+        into output: UnsafeMutablePointer<Float>, _ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>,
+        count: Int
+    ) {
+        for index in 0..<count { output[index] = left[index] + right[index] }
+    }
+}

@@ -7,11 +7,17 @@ struct LayerExample: Sendable {
     /// The layer as a model names it.
     let text: String
     let inputShape: [Int]
+    /// Whether the first size is time.
+    var hasTime = false
+    /// How many tokens there are where the layer reads tokens; ``naive`` gets them as numbers.
+    var vocabulary: Int?
     /// The output for one example from its input and the layer's parameters; nil in training too where the layer is
     /// random then.
     let naive: @Sendable (_ input: [Double], _ parameters: [Double]) -> [Double]
     /// Whether training computes the same as evaluation.
     var isDeterministic = true
+
+    var shape: ActivationShape { ActivationShape(inputShape, hasTime: hasTime) }
 }
 
 /// One example at least of every layer: a kind without one fails the contract suite.
@@ -21,6 +27,22 @@ enum LayerExamples {
             LayerExample(text: "{dense: 3}", inputShape: [2, 2]) { dense($0, $1, units: 3, hasBias: true) },
             LayerExample(text: "{dense: {units: 5, bias: false}}", inputShape: [7]) {
                 dense($0, $1, units: 5, hasBias: false)
+            },
+            // Positions by positions of inputs and units: norms from the gradient, and from products of positions.
+            LayerExample(text: "{dense: 3}", inputShape: [9, 2], hasTime: true) { input, parameters in
+                positions(input, 9) { dense($0, parameters, units: 3, hasBias: true) }
+            },
+            LayerExample(text: "{dense: 8}", inputShape: [2, 9], hasTime: true) { input, parameters in
+                positions(input, 2) { dense($0, parameters, units: 8, hasBias: true) }
+            },
+            LayerExample(
+                text: "{dense: {units: 4, layout: 'in_out'}}", inputShape: [3, 5], hasTime: true
+            ) { input, parameters in
+                let weight = (0..<20).map { parameters[$0 % 5 * 4 + $0 / 5] }
+                return positions(input, 3) { dense($0, weight + parameters[20...], units: 4, hasBias: true) }
+            },
+            LayerExample(text: "{dense: {units: 6, parts: ['query', 'key', 'value']}}", inputShape: [5]) {
+                dense($0, $1, units: 6, hasBias: true)
             },
         ],
         "relu": [elementwise("{relu: {}}") { max(0, $0) }],
@@ -41,23 +63,41 @@ enum LayerExamples {
             LayerExample(
                 text: "{dropout: 0.3}", inputShape: [5], naive: { input, _ in input }, isDeterministic: false)
         ],
+        "sequence": [LayerExample(text: "{sequence: {}}", inputShape: [4, 3]) { input, _ in input }],
         "flatten": [LayerExample(text: "{flatten: {}}", inputShape: [2, 3]) { input, _ in input }],
         "layer_norm": [
-            LayerExample(text: "{layer_norm: {epsilon: 0.01}}", inputShape: [2, 3]) { input, parameters in
-                let mean = input.reduce(0, +) / Double(input.count)
-                let variance = input.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(input.count)
-                return input.indices.map { index in
-                    parameters[index] * (input[index] - mean) / (variance + 0.01).squareRoot()
-                        + parameters[input.count + index]
-                }
-            }
+            LayerExample(text: "{layer_norm: {epsilon: 0.01}}", inputShape: [2, 3]) {
+                layerNorm($0, $1, epsilon: 0.01)
+            },
+            LayerExample(text: "{layer_norm: {}}", inputShape: [5, 4], hasTime: true) { input, parameters in
+                positions(input, 5) { layerNorm($0, parameters, epsilon: 1e-5) }
+            },
         ],
     ]
+
+    /// What a function of one position makes of each.
+    static func positions(
+        _ input: [Double], _ count: Int, _ function: ([Double]) -> [Double]
+    ) -> [Double] {
+        let width = input.count / count
+        return (0..<count).flatMap { function(Array(input[$0 * width..<($0 + 1) * width])) }
+    }
 
     private static func elementwise(
         _ text: String, _ function: @escaping @Sendable (Double) -> Double
     ) -> LayerExample {
         LayerExample(text: text, inputShape: [3, 4]) { input, _ in input.map(function) }
+    }
+
+    // (x − mean) / √(variance + ε) times the gain, then plus the bias.
+    @Sendable
+    private static func layerNorm(_ input: [Double], _ parameters: [Double], epsilon: Double) -> [Double] {
+        let mean = input.reduce(0, +) / Double(input.count)
+        let variance = input.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(input.count)
+        return input.indices.map { index in
+            parameters[index] * (input[index] - mean) / (variance + epsilon).squareRoot()
+                + parameters[input.count + index]
+        }
     }
 
     // y = W x + b, W of [units, inputs], row-major, before b.

@@ -23,29 +23,29 @@ import Testing
         #expect(LayerExamples.all.values.allSatisfy { !$0.isEmpty })
     }
 
-    /// Layer and shape of its output.
-    private func attached(_ item: Case) throws -> (layer: any Layer, outputs: Int) {
-        var layer = try LayerCatalog.layer(json5(item.example.text), path: "layer")
-        let shape = try layer.attach(to: item.example.inputShape)
-        return (layer, shape.reduce(1, *))
+    private func bench(_ item: Case, count: Int) throws -> LayerBench {
+        guard case .layer(var layer) = try ModelElement(json5(item.example.text), path: "layer").content
+        else {
+            throw ShapeProblem(message: "a composite in the examples of layers")
+        }
+        let output = try layer.attach(to: item.example.shape)
+        return LayerBench(layer, item.example, outputs: output.count, count: count)
     }
 
     @Test(arguments: cases) func argumentsAreReadBackAsTheyAreWritten(_ item: Case) throws {
-        let layer = try LayerCatalog.layer(json5(item.example.text), path: "layer")
-        #expect(type(of: layer).kind == item.kind)
-        let again = try LayerCatalog.layer(
-            .object([item.kind: .object(layer.arguments)]), path: "layer")
-        #expect(again.arguments == layer.arguments)
+        let element = try ModelElement(json5(item.example.text), path: "layer")
+        #expect(element.kind == item.kind)
+        #expect(try ModelElement(element.json, path: "layer").json == element.json)
+        guard case .layer(let layer) = element.content else { return }
         let unknown = JSONValue.object([
             item.kind: .object(layer.arguments.merging(["nonsense": .integer(1)]) { $1 })
         ])
-        #expect(throws: ConfigurationError.self) { try LayerCatalog.layer(unknown, path: "layer") }
+        #expect(throws: ConfigurationError.self) { try ModelElement(unknown, path: "layer") }
     }
 
     @Test(arguments: cases) func theOutputIsTheNaiveOne(_ item: Case) throws {
-        let (layer, outputs) = try attached(item)
-        let bench = LayerBench(
-            layer, inputs: item.example.inputShape.reduce(1, *), outputs: outputs, count: 5)
+        let bench = try bench(item, count: 5)
+        let layer = bench.layer
         layer.infer(bench.pass)
         let evaluated = bench.output
         var random = SeededGenerator(seed: 1, purpose: .test)
@@ -65,24 +65,29 @@ import Testing
     /// parameters is that of central differences.
     @Test(arguments: cases, ["mse", "softmax_cross_entropy"])
     func theGradientIsThatOfDifferences(_ item: Case, loss: String) throws {
-        let size = item.example.inputShape.reduce(1, *)
-        for layers in [
-            "[{dense: \(size)}, \(item.example.text), {dense: 3}]",
-            "[\(item.example.text), {flatten: {}}, {dense: 3}]",
-        ] {
+        let layers = Self.model(around: item.example)
+        for text in layers {
             let model = try Model(
-                ModelSpec(json5("{layers: \(layers)}"), path: "model"), inputShape: item.example.inputShape)
-            #expect(try relativeGradientError(model: model, loss: loss, seed: 5) < 2e-3, "\(layers)")
+                ModelSpec(json5("{layers: \(text)}"), path: "model"), inputShape: item.example.inputShape)
+            #expect(try relativeGradientError(model: model, loss: loss, seed: 5) < 2e-3, "\(text)")
         }
+    }
+
+    // Alone, and behind a layer with parameters that keeps the shape, so that the input's delta matters.
+    private static func model(around example: LayerExample) -> [String] {
+        let mark = example.hasTime ? "{sequence: {}}, " : ""
+        let tail = "\(example.text), {flatten: {}}, {dense: 3}]"
+        if example.vocabulary != nil { return ["[" + tail] }
+        return ["[\(mark)\(tail)", "[\(mark){layer_norm: {}}, \(tail)"]
     }
 
     /// target = keep · target + scale · gradient, and the gradient of a batch is the sum of its examples'.
     @Test(arguments: cases) func gradientsAreAddedAsAsked(_ item: Case) throws {
-        let (layer, outputs) = try attached(item)
-        let bench = LayerBench(
-            layer, inputs: item.example.inputShape.reduce(1, *), outputs: outputs, count: 4)
+        let bench = try bench(item, count: 4)
+        let layer = bench.layer
         var random = SeededGenerator(seed: 2, purpose: .test)
         layer.forward(bench.pass, random: &random)
+        layer.backward(bench.pass)
         let whole = bench.gradient(scale: 1, keep: 0, start: .nan)
         let added = bench.gradient(scale: -2, keep: 1, start: 0.5)
         for (whole, added) in zip(whole, added) { #expect(abs(added - (0.5 - 2 * whole)) < 1e-4) }
@@ -92,12 +97,12 @@ import Testing
 
     /// Private training counts on norms: each is that of the example's own gradient.
     @Test(arguments: cases) func normsAreThoseOfSingleExamples(_ item: Case) throws {
-        let (layer, outputs) = try attached(item)
-        guard layer.hasGradientNormRule else { return }
-        let bench = LayerBench(
-            layer, inputs: item.example.inputShape.reduce(1, *), outputs: outputs, count: 4)
+        let bench = try bench(item, count: 4)
+        let layer = bench.layer
+        guard layer.normRule == .own else { return }
         var random = SeededGenerator(seed: 2, purpose: .test)
         layer.forward(bench.pass, random: &random)
+        layer.backward(bench.pass)
         var norms = [Float](repeating: 1, count: 4)
         norms.withUnsafeMutableBufferPointer { norms in
             if let start = norms.baseAddress { layer.addSquaredGradientNorms(bench.pass, to: start) }
@@ -112,34 +117,70 @@ import Testing
 
 /// Memory for one layer and one batch, filled with random numbers.
 private final class LayerBench {
+    let layer: any Layer
     let pass: LayerPass
-    private let layer: any Layer
     private let inputs: Int
     private let outputs: Int
     private let count: Int
     private let parameterCount: Int
+    private let vocabulary: Int?
     private let memory: [UnsafeMutablePointer<Float>]
+    private let places: UnsafeMutableBufferPointer<ParameterPlace>
 
-    init(_ layer: any Layer, inputs: Int, outputs: Int, count: Int) {
-        (self.layer, self.inputs, self.outputs, self.count) = (layer, inputs, outputs, count)
-        parameterCount = layer.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    init(_ layer: any Layer, _ example: LayerExample, outputs: Int, count: Int) {
+        (self.layer, self.outputs, self.count, vocabulary) = (layer, outputs, count, example.vocabulary)
+        let inputs = example.shape.count
+        self.inputs = inputs
+        let parameterCount = layer.tensors.reduce(0) { $0 + $1.count }
+        self.parameterCount = parameterCount
         var random = SeededGenerator(seed: 9, purpose: .test)
-        memory = [
+        let sizes = [
             count * inputs, count * outputs, parameterCount, count * layer.scratchPerExample,
-            count * inputs, count * outputs,
-        ].map { size in
+            count * inputs, count * outputs, layer.temporaries(count: count),
+        ]
+        memory = sizes.map { size in
             let place = UnsafeMutablePointer<Float>.allocate(capacity: max(1, size))
             for index in 0..<max(1, size) { place[index] = bell(&random) }
             return place
         }
+        if let vocabulary = example.vocabulary {
+            for index in 0..<(count * inputs) {
+                let token = Int32(random.index(below: vocabulary))
+                memory[0][index] = Float(bitPattern: UInt32(bitPattern: token))
+            }
+        }
+        places = .allocate(capacity: max(1, layer.tensors.count))
+        var offset = 0
+        for (index, tensor) in layer.tensors.enumerated() {
+            places.initializeElement(
+                at: index,
+                to: ParameterPlace(
+                    count: tensor.count, offset: offset, frozenOffset: 0, isSharedAbove: false))
+            offset += tensor.count
+        }
         pass = LayerPass(
-            count: count, input: UnsafePointer(memory[0]), output: memory[1], parameters: memory[2],
-            scratch: memory[3], inputDelta: memory[4], outputDelta: memory[5])
+            count: count, lengths: nil, input: FloatBlock(memory[0], count: sizes[0]),
+            output: FloatBlock(memory[1], count: sizes[1]),
+            parameters: ParameterBlocks(
+                places: UnsafeBufferPointer(rebasing: places[..<layer.tensors.count]), trained: memory[2],
+                frozen: nil),
+            scratch: FloatBlock(memory[3], count: sizes[3]),
+            temporary: FloatBlock(memory[6], count: sizes[6]),
+            inputDelta: FloatBlock(memory[4], count: sizes[4]),
+            outputDelta: FloatBlock(memory[5], count: sizes[5]))
     }
 
-    deinit { for place in memory { place.deallocate() } }
+    deinit {
+        for place in memory { place.deallocate() }
+        places.deallocate()
+    }
 
-    var input: [Float] { Array(UnsafeBufferPointer(start: memory[0], count: count * inputs)) }
+    /// Tokens as numbers, where the layer reads tokens.
+    var input: [Float] {
+        (0..<(count * inputs)).map { index in
+            vocabulary == nil ? memory[0][index] : Float(Int32(bitPattern: memory[0][index].bitPattern))
+        }
+    }
     var output: [Float] { Array(UnsafeBufferPointer(start: memory[1], count: count * outputs)) }
     var parameters: [Float] { Array(UnsafeBufferPointer(start: memory[2], count: parameterCount)) }
 
@@ -151,25 +192,20 @@ private final class LayerBench {
 
     /// The layer's gradient of the whole batch, behind what `target` held.
     func gradient(scale: Float, keep: Float, start: Float) -> [Float] {
-        var target = [Float](repeating: start, count: parameterCount)
-        target.withUnsafeMutableBufferPointer {
-            if let place = $0.baseAddress {
-                layer.accumulateGradient(pass, into: place, scale: scale, keep: keep)
-            }
-        }
-        return target
+        gradient(pass, scale: scale, keep: keep, start: start)
     }
 
     /// The gradient of one example of the batch alone.
-    func gradient(ofRow row: Int) -> [Float] {
-        let single = LayerPass(
-            count: 1, input: pass.input + row * inputs, output: pass.output + row * outputs,
-            parameters: pass.parameters, scratch: pass.scratch + row * layer.scratchPerExample,
-            inputDelta: pass.inputDelta + row * inputs, outputDelta: pass.outputDelta + row * outputs)
-        var target = [Float](repeating: 0, count: parameterCount)
+    func gradient(ofRow row: Int) -> [Float] { gradient(pass.single(row), scale: 1, keep: 0, start: 0) }
+
+    private func gradient(_ pass: LayerPass, scale: Float, keep: Float, start: Float) -> [Float] {
+        var target = [Float](repeating: start, count: parameterCount)
         target.withUnsafeMutableBufferPointer {
             if let place = $0.baseAddress {
-                layer.accumulateGradient(single, into: place, scale: 1, keep: 0)
+                layer.accumulateGradient(
+                    pass,
+                    into: GradientBlocks(
+                        places: pass.parameters.places, base: place, scale: scale, keep: keep))
             }
         }
         return target

@@ -16,6 +16,29 @@ func randomExamples(count: Int, shape: [Int], classes: Int, seed: UInt64) -> Exa
         targets: .classes(labels, count: classes))
 }
 
+extension Examples {
+    /// The same targets beside random tokens.
+    func withTokens(vocabulary: Int, seed: UInt64) -> Examples {
+        var random = SeededGenerator(seed: seed, purpose: .test, client: 4)
+        let tokens = (0..<(count * featureCount)).map { _ in Int32(random.index(below: vocabulary)) }
+        return Examples(
+            count: count, featureShape: featureShape, features: .tokens(tokens, vocabulary: vocabulary),
+            targets: targets)
+    }
+}
+
+/// Random tokens with a random target at each position, every third of them none.
+func randomSequences(count: Int, length: Int, vocabulary: Int, seed: UInt64) -> Examples {
+    var random = SeededGenerator(seed: seed, purpose: .test, client: 5)
+    let targets = (0..<(count * length)).map { place in
+        place % 3 == 1 ? -1 : Int32(random.index(below: vocabulary))
+    }
+    return Examples(
+        count: count, featureShape: [length], features: .floats([Float](repeating: 0, count: count * length)),
+        targets: .tokens(targets, length: length, classes: vocabulary)
+    ).withTokens(vocabulary: vocabulary, seed: seed)
+}
+
 /// Gaussian-like features with random target values, 0 or 1 where `binary`.
 func randomExamples(count: Int, shape: [Int], valueWidth: Int, binary: Bool = false, seed: UInt64) -> Examples
 {
@@ -63,12 +86,20 @@ func meanLoss(
 /// infinite where the gradient is zero everywhere, which no difference would show.
 func relativeGradientError(model: Model, loss: String, seed: UInt64) throws -> Double {
     let options = try TrainingOptions(json5("{batch_size: 4, loss: \"\(loss)\"}"), path: "training")
-    let data =
+    let table =
         model.outputCount > 1 && loss != "huber"
         ? randomExamples(count: 9, shape: model.inputShape, classes: model.outputCount, seed: seed)
         : randomExamples(
             count: 9, shape: model.inputShape, valueWidth: model.outputCount,
             binary: loss == "binary_cross_entropy", seed: seed)
+    let data = model.vocabulary.map { table.withTokens(vocabulary: $0, seed: seed) } ?? table
+    return try relativeGradientError(model: model, options: options, data: data, seed: seed)
+}
+
+/// The same on examples of one's own.
+func relativeGradientError(
+    model: Model, options: TrainingOptions, data: Examples, seed: UInt64
+) throws -> Double {
     let parameters = perturbed(model.initialParameters(seed: seed).values, seed: seed + 10)
     let analytic = try gradient(model, options, parameters, data)
     guard analytic.contains(where: { $0 != 0 }) else { return .infinity }

@@ -87,11 +87,15 @@ VERSIONED double level_softmax_cross_entropy(float *delta, const float *logits, 
     // The label's logit is read before `delta` overwrites it, for callers that pass one buffer for both.
     for (size_t r = 0; r < rows; r++) {
         const float *row = logits + r * columns;
-        loss += (double)row_maximum(row, columns) - (double)row[labels[r]];
+        if (labels[r] >= 0) loss += (double)row_maximum(row, columns) - (double)row[labels[r]];
     }
     exponentials_of_rows(delta, logits, rows, columns);
     for (size_t r = 0; r < rows; r++) {
         float *row = delta + r * columns;
+        if (labels[r] < 0) {
+            for (size_t c = 0; c < columns; c++) row[c] = 0;
+            continue;
+        }
         float sum = 0;
         for (size_t c = 0; c < columns; c++) sum += row[c];
         loss += (double)logf(sum);

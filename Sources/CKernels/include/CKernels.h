@@ -91,7 +91,8 @@ void sordino_affine(float *y, const float *x, const float *w, const float *bias,
 // MARK: Losses
 
 /// Sum over rows of log(sum(exp(logits))) - logits[label]; delta = scale * (softmax(logits) - one_hot(label)).
-/// Labels must lie in 0 ..< columns. `delta` may equal `logits`.
+/// Labels must lie in 0 ..< columns; a row with a negative one adds nothing, and its delta is 0. `delta` may equal
+/// `logits`.
 double sordino_softmax_cross_entropy(float *delta, const float *logits, const int32_t *labels, size_t rows,
                                      size_t columns, float scale);
 

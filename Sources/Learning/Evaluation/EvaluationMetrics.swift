@@ -1,4 +1,5 @@
 package import Configuration
+internal import Glibc
 
 /// How well a model does on a set of examples; nil where a metric does not apply.
 package struct EvaluationMetrics: Sendable, Equatable {
@@ -27,6 +28,10 @@ package struct EvaluationMetrics: Sendable, Equatable {
     /// Mean loss an example, without regularisation.
     package let loss: Double
     package var accuracy: Double?
+    /// Of sequences: positions with a target, over which loss and accuracy are means.
+    package var positions: Int?
+    /// exp of the mean loss a position.
+    package var perplexity: Double?
     /// Share of examples whose class is among the five highest scores; nil below six classes.
     package var top5Accuracy: Double?
     /// Means over the classes that occur, as truth or as prediction.
@@ -59,9 +64,10 @@ package struct EvaluationMetrics: Sendable, Equatable {
         var members: [String: JSONValue] = ["examples": .integer(examples), "loss": .number(loss)]
         let numbers = [
             "accuracy": accuracy, "top5_accuracy": top5Accuracy, "roc_auc": rocAUC, "mae": meanAbsoluteError,
-            "rmse": rootMeanSquaredError, "r2": rSquared,
+            "rmse": rootMeanSquaredError, "r2": rSquared, "perplexity": perplexity,
         ]
         for (name, value) in numbers { if let value { members[name] = .number(value) } }
+        if let positions { members["positions"] = .integer(positions) }
         if let macro {
             members["macro"] = macro.json
             // The plain names stand for the mean over classes.
@@ -85,11 +91,23 @@ extension EvaluationSums {
         let loss = ordered.reduce(0) { $0 + $1.loss } / Double(count)
         var metrics = EvaluationMetrics(examples: count, loss: loss)
         guard count > 0 else { return metrics }
+        guard length == 0 else { return sequenceMetrics(ordered) }
         if classCount > 0 {
             addClassMetrics(to: &metrics)
         } else {
             addValueMetrics(ordered, to: &metrics)
         }
+        return metrics
+    }
+
+    // Of sequences: a batch's loss is the sum of its positions' divided by their number, filled or not.
+    private func sequenceMetrics(_ ordered: [Batch]) -> EvaluationMetrics {
+        let total = ordered.reduce(0) { $0 + $1.loss } * Double(length)
+        let loss = total / Double(positions)
+        var metrics = EvaluationMetrics(examples: count, loss: loss)
+        metrics.positions = positions
+        metrics.accuracy = positions > 0 ? Double(positionHits) / Double(positions) : 0
+        metrics.perplexity = exp(loss)
         return metrics
     }
 

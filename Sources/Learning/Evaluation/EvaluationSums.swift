@@ -23,6 +23,11 @@ package struct EvaluationSums: Sendable {
     /// [classes × classes], true class by row, predicted class by column; empty for targets that are numbers.
     private(set) var confusion: [Int]
     private(set) var topHits = 0
+    /// Positions of sequences with a target, and those where it had the highest score.
+    private(set) var positions = 0
+    private(set) var positionHits = 0
+    /// Positions that a sequence has room for, where each has a target of its own; 0 elsewhere.
+    let length: Int
     /// Row-major [count, outputs] and the true classes, where scores are kept.
     private(set) var scores: [Float] = []
     private(set) var labels: [Int32] = []
@@ -33,6 +38,7 @@ package struct EvaluationSums: Sendable {
     init(targets: Examples.Targets, outputs: Int, keepsScores: Bool) {
         self.outputs = outputs
         self.keepsScores = keepsScores
+        length = if case .tokens(_, let length, _) = targets { length } else { 0 }
         switch targets {
         // One output tells two classes apart.
         case .classes(_, let count): classCount = max(count, outputs == 1 ? 2 : outputs)
@@ -48,6 +54,8 @@ package struct EvaluationSums: Sendable {
         count += other.count
         batches += other.batches
         topHits += other.topHits
+        positions += other.positions
+        positionHits += other.positionHits
         for index in confusion.indices { confusion[index] += other.confusion[index] }
         scores += other.scores
         labels += other.labels
@@ -61,7 +69,7 @@ package struct EvaluationSums: Sendable {
         switch targets {
         case .classes(let table, _): addClasses(batch, scores, table)
         case .values(let table, _): addValues(batch, scores, table, to: &sums)
-        case .tokens: preconditionFailure("targets at positions, which LossCatalog.check refuses")
+        case .tokens(let table, _, _): addPositions(batch, scores, table)
         }
         batches.append(sums)
     }
@@ -88,6 +96,21 @@ package struct EvaluationSums: Sendable {
         }
         if keepsScores {
             self.scores.append(contentsOf: UnsafeBufferPointer(start: scores, count: batch.count * outputs))
+        }
+    }
+
+    private mutating func addPositions(
+        _ batch: Range<Int>, _ scores: UnsafePointer<Float>, _ table: [Int32]
+    ) {
+        let width = outputs / length
+        for (row, index) in batch.enumerated() {
+            for position in 0..<length {
+                let target = table[index * length + position]
+                guard target >= 0 else { continue }
+                positions += 1
+                let place = scores + (row * length + position) * width
+                if Self.label(place, width: width) == Int(target) { positionHits += 1 }
+            }
         }
     }
 

@@ -21,9 +21,15 @@ package final class Evaluator {
         self.model = model
         self.loss = loss
         self.keepsScores = keepsScores
-        workspace = Workspace(model: model, capacity: Self.batchSize)
+        workspace = Workspace(model: model, capacity: Self.chunk(of: model), use: .evaluation)
         depth = workspace.depth(under: loss)
         indices.reserveCapacity(Self.batchSize)
+    }
+
+    // A power of two, so that it divides the batch: sums are the same bits whatever the room for one example.
+    private static func chunk(of model: Model) -> Int {
+        let room = Workspace.chunk(of: model, wanted: batchSize)
+        return 1 << (Int.bitWidth - 1 - room.leadingZeroBitCount)
     }
 
     /// The loss that options name, or the standard one, checked against the model and the data.
@@ -90,8 +96,8 @@ package final class Evaluator {
             guard let base = parameters.baseAddress else { return }
             // Evaluation only reads the parameters; layers share one pass type with training, which writes.
             let weights = UnsafeMutablePointer(mutating: base)
-            for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.batchSize) {
-                let batch = start..<min(start + Self.batchSize, range.upperBound)
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: workspace.capacity) {
+                let batch = start..<min(start + workspace.capacity, range.upperBound)
                 indices.removeAll(keepingCapacity: true)
                 for index in batch { indices.append(Int32(index)) }
                 indices.withUnsafeBufferPointer { indices in
@@ -109,7 +115,9 @@ package final class Evaluator {
         switch type(of: loss).link {
         case .identity: break
         case .sigmoid: Kernels.sigmoid(outputs, outputs, count: count * model.outputCount)
-        case .softmax: Kernels.softmax(outputs, outputs, rows: count, columns: model.outputCount)
+        case .softmax:
+            let shape = model.outputShape
+            Kernels.softmax(outputs, outputs, rows: count * shape.positions, columns: shape.width)
         }
         return UnsafePointer(outputs)
     }

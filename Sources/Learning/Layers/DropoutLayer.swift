@@ -21,30 +21,33 @@ package struct DropoutLayer: Layer {
 
     package var arguments: [String: JSONValue] { ["rate": .number(rate)] }
 
-    package mutating func attach(to inputShape: [Int]) throws(ShapeProblem) -> [Int] {
-        size = inputShape.reduce(1, *)
-        return inputShape
+    package mutating func attach(to input: ActivationShape) throws(ShapeProblem) -> ActivationShape {
+        size = input.count
+        return input
     }
 
     // The mask: 0 or 1 / (1 − rate) for each value.
     package var scratchPerExample: Int { size }
 
     package func infer(_ pass: LayerPass) {
-        pass.output.update(from: pass.input, count: pass.count * size)
+        pass.output.base.update(from: pass.input.base, count: pass.count * size)
     }
 
     package func forward(_ pass: LayerPass, random: inout SeededGenerator) {
         let count = pass.count * size
         let threshold = UInt32(rate * 0x1p32)
         let kept = Float(1 / (1 - rate))
-        pass.scratch.withMemoryRebound(to: UInt32.self, capacity: count) { words in
+        pass.scratch.base.withMemoryRebound(to: UInt32.self, capacity: count) { words in
             random.fill(UnsafeMutableBufferPointer(start: words, count: count))
             Kernels.dropout(
-                pass.output, pass.input, words: words, threshold: threshold, kept: kept, count: count)
+                pass.output.base, pass.input.base, words: words, threshold: threshold, kept: kept,
+                count: count)
         }
     }
 
     package func backward(_ pass: LayerPass) {
-        Kernels.multiply(into: pass.inputDelta, pass.outputDelta, pass.scratch, count: pass.count * size)
+        guard let inputDelta = pass.inputDelta else { return }
+        Kernels.multiply(
+            into: inputDelta.base, pass.outputDelta.base, pass.scratch.base, count: pass.count * size)
     }
 }

@@ -42,18 +42,19 @@ package struct Elementwise<Function: Activation>: Layer {
 
     package var arguments: [String: JSONValue] { function.arguments }
 
-    package mutating func attach(to inputShape: [Int]) throws(ShapeProblem) -> [Int] {
-        size = inputShape.reduce(1, *)
-        return inputShape
+    package mutating func attach(to input: ActivationShape) throws(ShapeProblem) -> ActivationShape {
+        size = input.count
+        return input
     }
 
     package func infer(_ pass: LayerPass) {
-        function.apply(pass.output, pass.input, count: pass.count * size)
+        function.apply(pass.output.base, pass.input.base, count: pass.count * size)
     }
 
     package func backward(_ pass: LayerPass) {
+        guard let inputDelta = pass.inputDelta else { return }
         function.differentiate(
-            pass.inputDelta, pass.outputDelta, input: pass.input, output: pass.output,
+            inputDelta.base, pass.outputDelta.base, input: pass.input.base, output: pass.output.base,
             count: pass.count * size)
     }
 }

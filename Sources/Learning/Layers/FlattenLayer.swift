@@ -9,16 +9,16 @@ package struct FlattenLayer: Layer {
 
     package init(_ section: Section) {}
 
-    package mutating func attach(to inputShape: [Int]) throws(ShapeProblem) -> [Int] {
-        size = inputShape.reduce(1, *)
+    package mutating func attach(to input: ActivationShape) throws(ShapeProblem) -> ActivationShape {
+        size = input.count
         return [size]
     }
 
     package func infer(_ pass: LayerPass) {
-        pass.output.update(from: pass.input, count: pass.count * size)
+        pass.output.base.update(from: pass.input.base, count: pass.count * size)
     }
 
     package func backward(_ pass: LayerPass) {
-        pass.inputDelta.update(from: pass.outputDelta, count: pass.count * size)
+        pass.inputDelta?.base.update(from: pass.outputDelta.base, count: pass.count * size)
     }
 }

@@ -1,16 +1,17 @@
 internal import Compute
 package import Configuration
 
-/// y = gain ⊙ x̂ + bias with x̂ = (x − mean) / √(variance + epsilon) over all values of an example
-/// (Ba, Kiros and Hinton 2016).
+/// y = gain ⊙ x̂ + bias with x̂ = (x − mean) / √(variance + epsilon) over all values of an example,
+/// or of each position of a sequence (Ba, Kiros and Hinton 2016).
 ///
-/// Parameters as PyTorch's `LayerNorm` has them: weight (the gain), then bias, both of the example's shape.
+/// Parameters as PyTorch's `LayerNorm` has them: weight (the gain), then bias, both of the shape that is normalised.
 package struct LayerNormLayer: Layer {
     package static let kind = "layer_norm"
     package static let initialRange = InitialRange.ofNextLayer
 
     private let epsilon: Double
     private var shape: [Int] = []
+    private var positions = 1
     private var size = 0
 
     package init(_ section: Section) throws {
@@ -19,11 +20,13 @@ package struct LayerNormLayer: Layer {
 
     package var arguments: [String: JSONValue] { ["epsilon": .number(epsilon)] }
 
-    package mutating func attach(to inputShape: [Int]) throws(ShapeProblem) -> [Int] {
-        shape = inputShape
-        size = inputShape.reduce(1, *)
-        guard size > 1 else { throw ShapeProblem(message: "needs at least 2 values an example, not \(size)") }
-        return inputShape
+    package mutating func attach(to input: ActivationShape) throws(ShapeProblem) -> ActivationShape {
+        shape = input.hasTime ? Array(input.sizes.dropFirst()) : input.sizes
+        (positions, size) = (input.positions, input.width)
+        guard size > 1 else {
+            throw ShapeProblem(message: "needs at least 2 values to normalise, not \(size)")
+        }
+        return input
     }
 
     package var tensors: [ParameterTensor] {
@@ -33,16 +36,15 @@ package struct LayerNormLayer: Layer {
         ]
     }
 
-    // x̂ of each example, then its 1 / √(variance + epsilon).
-    package var scratchPerExample: Int { size + 1 }
+    // At each position x̂, then its 1 / √(variance + epsilon).
+    package var scratchPerExample: Int { positions * (size + 1) }
 
     package func infer(_ pass: LayerPass) {
-        let gain = pass.parameters
-        let bias = pass.parameters + size
-        for row in 0..<pass.count {
-            let input = pass.input + row * size
-            let output = pass.output + row * size
-            let normal = pass.scratch + row * (size + 1)
+        let (gain, bias) = (pass.parameters[0], pass.parameters[1])
+        for row in 0..<(pass.count * positions) {
+            let input = pass.input.row(row, width: size)
+            let output = pass.output.row(row, width: size)
+            let normal = pass.scratch.row(row, width: size + 1)
             var sum: Float = 0
             for column in 0..<size { sum += input[column] }
             let mean = sum / Float(size)
@@ -59,11 +61,12 @@ package struct LayerNormLayer: Layer {
 
     // With d = gain ⊙ ∂y: ∂x = (d − mean(d) − x̂ mean(d ⊙ x̂)) / √(variance + epsilon).
     package func backward(_ pass: LayerPass) {
-        let gain = pass.parameters
-        for row in 0..<pass.count {
-            let outputDelta = pass.outputDelta + row * size
-            let inputDelta = pass.inputDelta + row * size
-            let normal = pass.scratch + row * (size + 1)
+        guard let inputDeltas = pass.inputDelta else { return }
+        let gain = pass.parameters[0]
+        for row in 0..<(pass.count * positions) {
+            let outputDelta = pass.outputDelta.row(row, width: size)
+            let inputDelta = inputDeltas.row(row, width: size)
+            let normal = pass.scratch.row(row, width: size + 1)
             var sum: Float = 0
             var dot: Float = 0
             for column in 0..<size {
@@ -80,29 +83,39 @@ package struct LayerNormLayer: Layer {
     }
 
     // ∂gain = Σ ∂y ⊙ x̂, ∂bias = Σ ∂y.
-    package func accumulateGradient(
-        _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, scale: Float, keep: Float
-    ) {
-        if keep == 0 { target.update(repeating: 0, count: size) }
-        for row in 0..<pass.count {
-            let outputDelta = pass.outputDelta + row * size
-            let normal = pass.scratch + row * (size + 1)
-            for column in 0..<size { target[column] += scale * outputDelta[column] * normal[column] }
+    package func accumulateGradient(_ pass: LayerPass, into gradient: GradientBlocks) {
+        let rows = pass.count * positions
+        if let (target, keep) = gradient[0] {
+            if keep == 0 { target.update(repeating: 0, count: size) }
+            for row in 0..<rows {
+                let outputDelta = pass.outputDelta.row(row, width: size)
+                let normal = pass.scratch.row(row, width: size + 1)
+                for column in 0..<size {
+                    target[column] += gradient.scale * outputDelta[column] * normal[column]
+                }
+            }
         }
-        Kernels.sumRows(
-            into: target + size, pass.outputDelta, rows: pass.count, columns: size, scale: scale, keep: keep)
+        if let (target, keep) = gradient[1] {
+            Kernels.sumRows(
+                into: target, pass.outputDelta.base, rows: rows, columns: size, scale: gradient.scale,
+                keep: keep)
+        }
     }
 
-    package var hasGradientNormRule: Bool { true }
+    // With one position the two gradients are had without forming them; with more they are cheap to form.
+    package var normRule: GradientNormRule { positions == 1 ? .own : .direct }
 
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
+        let (gain, bias): (Float, Float) = (
+            pass.parameters.isTrained(0) ? 1 : 0, pass.parameters.isTrained(1) ? 1 : 0
+        )
         for row in 0..<pass.count {
-            let outputDelta = pass.outputDelta + row * size
-            let normal = pass.scratch + row * (size + 1)
+            let outputDelta = pass.outputDelta.row(row, width: size)
+            let normal = pass.scratch.row(row, width: size + 1)
             var sum: Float = 0
             for column in 0..<size {
                 let square = outputDelta[column] * outputDelta[column]
-                sum += square * normal[column] * normal[column] + square
+                sum += gain * square * normal[column] * normal[column] + bias * square
             }
             norms[row] += sum
         }

@@ -4,8 +4,11 @@ package import Configuration
 ///
 /// `{ preset: "mlp", hidden: [64, 64], classes: 10 }` or `{ layers: [ {dense: 64}, {relu: {}}, {dense: 10} ] }`.
 package struct ModelSpec: Sendable, Equatable {
-    /// The layers in their order, not attached to a shape yet.
-    package let layers: [any Layer]
+    /// The elements in their order, not attached to a shape yet.
+    package let elements: [ModelElement]
+    /// Low-rank adapters; nil where parameters themselves are trained.
+    package let adapters: AdapterOptions?
+    private let frozen: [NamePattern]
     /// The specification in full, every default filled in; reading it again gives an equal one.
     package let json: JSONValue
     /// Where it stood in the configuration, for messages.
@@ -17,6 +20,7 @@ package struct ModelSpec: Sendable, Equatable {
     package init(_ value: JSONValue, path: String, outputs: Int? = nil) throws {
         let section = try Section(value, path: path)
         self.path = path
+        var members: [String: JSONValue]
         switch (try section.string("preset"), try section.list("layers")) {
         case (let name?, nil):
             guard let preset = PresetCatalog.all.first(where: { $0.name == name }) else {
@@ -24,26 +28,35 @@ package struct ModelSpec: Sendable, Equatable {
                     "preset", Section.unknownName(name, known: PresetCatalog.all.map(\.name)))
             }
             let (expanded, arguments) = try preset.expand(section, outputs)
-            layers = try Self.layers(expanded, path: path)
-            json = .object(arguments.merging(["preset": .string(name)]) { $1 })
+            elements = try ModelElement.list(expanded, path: path)
+            members = arguments.merging(["preset": .string(name)]) { $1 }
         case (nil, let items?):
             guard !items.isEmpty else { throw section.error("layers", "must hold at least one layer") }
-            layers = try Self.layers(items, path: section.path.isEmpty ? "layers" : "\(path).layers")
-            json = .object([
-                "layers": .array(layers.map { .object([type(of: $0).kind: .object($0.arguments)]) })
-            ])
+            elements = try ModelElement.list(items, path: section.path.isEmpty ? "layers" : "\(path).layers")
+            members = ["layers": .array(elements.map(\.json))]
         case (nil, nil):
             let names = PresetCatalog.all.map(\.name).joined(separator: ", ")
             throw section.error("preset", "is missing: give a preset (\(names)) or a list of layers")
         case (.some, .some):
             throw section.error("layers", "cannot stand beside a preset: give one of the two")
         }
+        frozen = try AdapterOptions.patterns(section, "freeze")
+        adapters = try section.section("adapters").map { try AdapterOptions($0) }
+        guard frozen.isEmpty || adapters == nil else {
+            throw section.error("freeze", "cannot stand beside adapters, which freeze all but adapters.train")
+        }
+        if !frozen.isEmpty { members["freeze"] = .array(frozen.map { .string($0.text) }) }
+        if let adapters { members["adapters"] = adapters.json }
+        json = .object(members)
         try section.finish()
     }
 
-    package static func == (left: ModelSpec, right: ModelSpec) -> Bool { left.json == right.json }
-
-    private static func layers(_ items: [JSONValue], path: String) throws -> [any Layer] {
-        try items.enumerated().map { try LayerCatalog.layer($1, path: "\(path)[\($0)]") }
+    /// Whether a parameter of this name stays as it is. An adapter's own never do.
+    func freezes(_ name: String) -> Bool {
+        guard let adapters else { return frozen.contains { $0.matches(name) } }
+        return !AdaptedDenseLayer.adapterTensors.contains { name.hasSuffix("." + $0) }
+            && !adapters.alsoTrained.contains { $0.matches(name) }
     }
+
+    package static func == (left: ModelSpec, right: ModelSpec) -> Bool { left.json == right.json }
 }

@@ -13,9 +13,8 @@ final class Descent {
     private let state: UnsafeMutablePointer<Float>
     private let anchor: UnsafeMutablePointer<Float>
     private var optimizerSteps = 0
-
-    /// Batches above this are processed in chunks; it bounds the arena, not the batch size.
-    private static let chunkLimit = 512
+    /// Whether a step of one chunk goes straight to the parameters.
+    private let stepsInPlace: Bool
 
     /// Allocates the arena: activations, deltas and, unless steps are plain descent, gradient and state. `privately`
     /// makes room for ``PrivateDescent``.
@@ -25,9 +24,12 @@ final class Descent {
         let count = model.layout.count
         // Poisson batches vary: six standard deviations above the mean they still fit.
         let spread = privately ? Int(6 * Double(options.batchSize).squareRoot()) : 0
-        let needsGradient = privately || !options.isPlainDescent || options.batchSize > Self.chunkLimit
+        let capacity = Workspace.chunk(of: model, wanted: options.batchSize + spread)
+        // A tensor that two layers share cannot change between their backward passes.
+        stepsInPlace = options.isPlainDescent && !model.sharesParameters
+        let needsGradient = privately || !stepsInPlace || options.batchSize > capacity
         workspace = Workspace(
-            model: model, capacity: min(options.batchSize + spread, Self.chunkLimit),
+            model: model, capacity: capacity, use: privately ? .privateTraining : .training,
             extra: [
                 needsGradient ? count : 0,
                 count * options.optimizer.statePerParameter,
@@ -54,7 +56,7 @@ final class Descent {
         _ weights: UnsafeMutablePointer<Float>, _ examples: Examples, _ batch: UnsafeBufferPointer<Int32>,
         _ loss: any Loss, depth: Int, rate: Double, random: inout SeededGenerator
     ) -> Double {
-        if options.isPlainDescent && batch.count <= workspace.capacity {
+        if stepsInPlace && batch.count <= workspace.capacity {
             workspace.gather(examples, batch, for: loss)
             workspace.forward(weights, count: batch.count, depth: depth, random: &random)
             let sum = workspace.evaluate(

@@ -25,7 +25,7 @@ extension LocalTrainer {
         let depth = descent.workspace.depth(under: loss)
         // Masks lie by position in the batch, so that one record more moves everybody's: from a public seed the
         // difference of two sums would be more than that record's gradient. Secret masks are as likely in any order.
-        let isRandom = model.layers.contains { type(of: $0.layer).isRandom }
+        let isRandom = model.nodes.contains { node in node.layer.map { type(of: $0).isRandom } ?? false }
         var dropoutMask =
             isRandom
             ? SeededGenerator(seed: try privatizer.secretSeed(), purpose: .dropoutMask)

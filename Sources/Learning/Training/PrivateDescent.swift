@@ -25,11 +25,11 @@ struct PrivateDescent {
     /// Throws `ConfigurationError` where a layer has no rule for per-example norms.
     func checkNormRules() throws {
         let model = descent.model
-        for (index, placed) in model.layers.enumerated() where !placed.layer.hasGradientNormRule {
+        for node in model.nodes where node.isTrained && node.layer?.normRule == GradientNormRule.none {
             throw ConfigurationError(
                 path: model.spec.path,
                 problem:
-                    "layer \(index) (\(type(of: placed.layer).kind)) has no rule for per-example gradient "
+                    "layer \(node.name) (\(node.kind)) has no rule for per-example gradient "
                     + "norms, which privacy.example needs")
         }
     }

@@ -3,76 +3,140 @@ internal import Compute
 /// A network's activations, deltas and scratch for batches of up to `capacity` examples, and the passes over
 /// them. Owned by one thread; nothing is allocated after `init`.
 final class Workspace {
-    /// Where one layer's data lies.
-    private struct Stage {
-        let placed: Model.Placed
+    /// Where one node's data lies.
+    struct Stage {
+        let node: Node
+        let places: UnsafeBufferPointer<ParameterPlace>
+        let inputs: [UnsafeMutablePointer<Float>]
+        let inputDeltas: [UnsafeMutablePointer<Float>?]
+        let routes: [ActivationPlan.DeltaRoute]
         let output: UnsafeMutablePointer<Float>
         let delta: UnsafeMutablePointer<Float>
         let scratch: UnsafeMutablePointer<Float>
+        let scratchPerExample: Int
+        /// Whether anything at or below it is trained.
+        let goesBack: Bool
     }
 
     let capacity: Int
+    let model: Model
+    let stages: [Stage]
+    /// [capacity, input size].
+    let input: UnsafeMutablePointer<Float>
     private let arena: Arena
-    private let stages: [Stage]
-    private let input: UnsafeMutablePointer<Float>
+    private let lengths: UnsafeMutablePointer<Int32>
+    private var hasLengths = false
     private let labels: UnsafeMutablePointer<Int32>
     private let values: UnsafeMutablePointer<Float>
+    private let temporary: FloatBlock
+    private let branch: UnsafeMutablePointer<Float>
+    private let places: UnsafeMutableBufferPointer<ParameterPlace>
+    /// Where private training forms one example's gradient.
+    let direct: DirectGradients
     /// [capacity]; per-example numbers of whoever drives the passes.
     let rowFactors: UnsafeMutablePointer<Float>
     /// Blocks of floats that the owner asked for, in its order.
     let extra: [UnsafeMutablePointer<Float>]
-    private let outputCount: Int
-    /// The first layer with parameters: nothing below it needs a delta.
-    private let firstTrained: Int
+    /// Rows of the output that have a target each: the positions of a sequence.
+    private let rowsPerExample: Int
+    private let outputWidth: Int
 
-    init(model: Model, capacity: Int, extra: [Int] = []) {
-        self.capacity = capacity
+    /// Batches above this are processed in chunks; it bounds the arena, not the batch size.
+    static let chunkLimit = 512
+    /// Floats of activations and deltas beyond which a chunk has fewer examples.
+    private static let roomLimit = 1 << 26
+
+    /// The largest number of examples, at most `wanted`, that one chunk of this model should have.
+    static func chunk(of model: Model, wanted: Int) -> Int {
+        let room = roomLimit / max(1, ActivationPlan.floatsPerExample(model))
+        return max(1, min(wanted, chunkLimit, room))
+    }
+
+    init(model: Model, capacity: Int, use: ActivationPlan.Use, extra: [Int] = []) {
+        precondition(
+            model.frozenLayout.count == 0 || model.frozen != nil,
+            "the model's frozen parameters have no values")
+        (self.capacity, self.model) = (capacity, model)
+        let plan = ActivationPlan(model, capacity: capacity, use: use)
         let arena = Arena()
-        let inputs = arena.reserve(capacity * model.inputShape.reduce(1, *))
-        let labels = arena.reserve(capacity)
-        let values = arena.reserve(capacity * model.outputCount)
+        let block = arena.reserve(plan.size)
+        let shape = model.outputShape
+        (rowsPerExample, outputWidth) = (shape.positions, shape.width)
+        let labels = arena.reserve(capacity * rowsPerExample)
+        // Targets at positions are labels: as values they would take as much room as the outputs.
+        let values = arena.reserve(shape.hasTime ? 0 : capacity * shape.count)
+        let lengths = arena.reserve(capacity)
         let factors = arena.reserve(capacity)
-        let places = model.layers.map { placed in
-            (
-                output: arena.reserve(capacity * placed.outputCount),
-                delta: arena.reserve(capacity * placed.outputCount),
-                scratch: arena.reserve(capacity * placed.layer.scratchPerExample)
-            )
-        }
+        let temporary = arena.reserve(plan.temporaries)
+        let branch = arena.reserve(plan.branch)
+        let gradients = DirectGradients.Layout(use == .privateTraining ? model.nodes : [])
+        let direct = arena.reserve(gradients.size)
         let extraPlaces = extra.map { arena.reserve($0) }
         arena.allocate()
         self.arena = arena
-        self.input = arena.floats(inputs)
         self.labels = arena.integers(labels)
         self.values = arena.floats(values)
+        self.lengths = arena.integers(lengths)
         rowFactors = arena.floats(factors)
-        stages = zip(model.layers, places).map { placed, place in
-            Stage(
-                placed: placed, output: arena.floats(place.output), delta: arena.floats(place.delta),
-                scratch: arena.floats(place.scratch))
-        }
+        self.temporary = FloatBlock(arena.floats(temporary), count: plan.temporaries)
+        self.branch = arena.floats(branch)
+        self.direct = DirectGradients(gradients, FloatBlock(arena.floats(direct), count: gradients.size))
         self.extra = extraPlaces.map { arena.floats($0) }
-        outputCount = model.outputCount
-        firstTrained = model.layers.firstIndex { !$0.parameters.isEmpty } ?? model.layers.count
+        let base = arena.floats(block)
+        input = base + plan.values[0]
+        places = Self.placesInMemory(model.nodes)
+        stages = Self.stages(model, plan, base, UnsafeBufferPointer(places))
     }
 
-    /// Number of layers to run under `loss`: the last one is left out where it is the loss's own link.
+    deinit { places.deallocate() }
+
+    private static func placesInMemory(_ nodes: [Node]) -> UnsafeMutableBufferPointer<ParameterPlace> {
+        let all = nodes.flatMap(\.places)
+        let memory = UnsafeMutableBufferPointer<ParameterPlace>.allocate(capacity: max(1, all.count))
+        _ = memory.initialize(from: all)
+        return memory
+    }
+
+    private static func stages(
+        _ model: Model, _ plan: ActivationPlan, _ base: UnsafeMutablePointer<Float>,
+        _ places: UnsafeBufferPointer<ParameterPlace>
+    ) -> [Stage] {
+        let needed = ActivationPlan.valuesWithDelta(model)
+        var start = 0
+        return model.nodes.enumerated().map { index, node in
+            let own = UnsafeBufferPointer(rebasing: places[start..<(start + node.places.count)])
+            start += node.places.count
+            return Stage(
+                node: node, places: own, inputs: node.inputs.map { base + plan.values[$0] },
+                inputDeltas: node.inputs.map { value in plan.deltas[value].map { base + $0 } },
+                routes: plan.routes[index], output: base + plan.values[node.output],
+                delta: base + (plan.deltas[node.output] ?? 0), scratch: base + plan.scratch[index].offset,
+                scratchPerExample: node.layer?.scratchPerExample ?? 0, goesBack: needed[node.output])
+        }
+    }
+
+    /// Number of nodes to run under `loss`: the last one is left out where it is the loss's own link.
     func depth(under loss: any Loss) -> Int {
-        guard let last = stages.last, let kind = type(of: loss).link.layerKind,
-            type(of: last.placed.layer).kind == kind
-        else { return stages.count }
+        guard let last = stages.last, let kind = type(of: loss).link.layerKind, last.node.kind == kind else {
+            return stages.count
+        }
         return stages.count - 1
     }
 
-    /// The outputs of the first `depth` layers for the batch in memory.
+    /// The outputs of the first `depth` nodes for the batch in memory.
     func outputs(depth: Int) -> UnsafeMutablePointer<Float> {
         depth > 0 ? stages[depth - 1].output : input
     }
 
-    /// Copies a batch into the arena: features as floats, targets in the loss's form (none without a loss).
+    /// Copies a batch into the arena: features as floats (tokens as they are), targets in the loss's form (none without
+    /// a loss).
     func gather(_ examples: Examples, _ indices: UnsafeBufferPointer<Int32>, for loss: (any Loss)?) {
         precondition(indices.count <= capacity, "the batch is larger than the arena")
         Kernels.gather(examples, indices, into: input)
+        hasLengths = examples.lengths != nil
+        if let all = examples.lengths {
+            for (row, index) in indices.enumerated() { lengths[row] = all[Int(index)] }
+        }
         if let loss { gatherTargets(examples, indices, readsLabels: type(of: loss).readsLabels) }
     }
 
@@ -85,11 +149,11 @@ final class Workspace {
                 precondition(label >= 0 && label < count, "a label lies outside the classes")
                 if readsLabels {
                     labels[row] = label
-                } else if outputCount == 1 {
+                } else if outputWidth == 1 {
                     values[row] = Float(label)
                 } else {
-                    let target = values + row * outputCount
-                    target.update(repeating: 0, count: outputCount)
+                    let target = values + row * outputWidth
+                    target.update(repeating: 0, count: outputWidth)
                     target[Int(label)] = 1
                 }
             }
@@ -99,102 +163,120 @@ final class Workspace {
                     values[row * width + column] = table[Int(index) * width + column]
                 }
             }
-        case .tokens: preconditionFailure("targets at positions, which LossCatalog.check refuses")
-        }
-    }
-
-    /// Runs the first `depth` layers as evaluation does.
-    func infer(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
-        for index in 0..<depth {
-            stages[index].placed.layer.infer(pass(index, parameters, count: count))
-        }
-    }
-
-    /// Runs the first `depth` layers as training does.
-    func forward(
-        _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int, random: inout SeededGenerator
-    ) {
-        for index in 0..<depth {
-            stages[index].placed.layer.forward(pass(index, parameters, count: count), random: &random)
-        }
-    }
-
-    /// The sum of the losses of the batch in memory; the last layer's delta becomes `scale` × its gradient.
-    func evaluate(_ loss: any Loss, count: Int, depth: Int, scale: Float) -> Double {
-        loss.evaluate(
-            LossPass(
-                count: count, width: outputCount, outputs: outputs(depth: depth),
-                delta: depth > 0 ? stages[depth - 1].delta : values, labels: labels, values: values,
-                scale: scale))
-    }
-
-    /// Goes back through the layers; each layer's part of `target` becomes keep * target + scale * gradient.
-    /// The target may be the parameters: a layer's delta is taken before its parameters change.
-    func backward(
-        _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int,
-        into target: UnsafeMutablePointer<Float>, scale: Float, keep: Float
-    ) {
-        for index in stride(from: depth - 1, through: firstTrained, by: -1) {
-            let placed = stages[index].placed
-            let pass = pass(index, parameters, count: count)
-            if index > firstTrained { placed.layer.backward(pass) }
-            if !placed.parameters.isEmpty {
-                placed.layer.accumulateGradient(
-                    pass, into: target + placed.parameters.lowerBound, scale: scale, keep: keep)
+        case .tokens(let table, let length, let classes):
+            precondition(length == rowsPerExample && classes <= outputWidth, "targets do not fit the model")
+            for (row, index) in indices.enumerated() {
+                for position in 0..<length {
+                    labels[row * length + position] = table[Int(index) * length + position]
+                }
             }
         }
     }
 
-    /// Like ``backward(_:count:depth:into:scale:keep:)``, but each example's gradient is first scaled down to L2
-    /// norm `limit` where it is longer: target = keep * target + the sum of the clipped gradients.
-    ///
-    /// Ghost clipping (Goodfellow 2015, Li et al. 2022): norms come from activations and deltas; then every row
-    /// of every delta shrinks by its example's factor, and the ordinary product yields the clipped sum. The
-    /// deltas in memory must be those of the plain sum of losses (scale 1). An example whose norm is not a finite
-    /// number adds nothing.
-    func clippedBackward(
-        _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int, limit: Float,
-        into target: UnsafeMutablePointer<Float>, keep: Float
+    /// Runs the first `depth` nodes as evaluation does.
+    func infer(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
+        for index in 0..<depth {
+            switch stages[index].node.operation {
+            case .layer(let layer): layer.infer(pass(index, parameters, count: count))
+            case .sum: addValues(stages[index], count)
+            }
+        }
+    }
+
+    /// Runs the first `depth` nodes as training does.
+    func forward(
+        _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int, random: inout SeededGenerator
     ) {
-        rowFactors.update(repeating: 0, count: count)
-        for index in stride(from: depth - 1, through: firstTrained, by: -1) {
-            let pass = pass(index, parameters, count: count)
-            if index > firstTrained { stages[index].placed.layer.backward(pass) }
-            stages[index].placed.layer.addSquaredGradientNorms(pass, to: rowFactors)
-        }
-        for row in 0..<count {
-            let norm = rowFactors[row].squareRoot()
-            if !norm.isFinite { forget(row) }
-            rowFactors[row] = norm > limit && norm.isFinite ? limit / norm : 1
-        }
-        for index in firstTrained..<max(depth, firstTrained) {
-            let placed = stages[index].placed
-            guard !placed.parameters.isEmpty else { continue }
-            Kernels.scaleRows(stages[index].delta, by: rowFactors, rows: count, columns: placed.outputCount)
-            placed.layer.accumulateGradient(
-                pass(index, parameters, count: count), into: target + placed.parameters.lowerBound, scale: 1,
-                keep: keep)
+        for index in 0..<depth {
+            switch stages[index].node.operation {
+            case .layer(let layer): layer.forward(pass(index, parameters, count: count), random: &random)
+            case .sum: addValues(stages[index], count)
+            }
         }
     }
 
-    /// Makes everything that one example of the batch left in memory zero: not a number times a factor of zero would
-    /// still be none.
-    private func forget(_ row: Int) {
-        let width = stages.first?.placed.inputCount ?? 0
-        (input + row * width).update(repeating: 0, count: width)
-        for stage in stages {
-            let (outputs, kept) = (stage.placed.outputCount, stage.placed.layer.scratchPerExample)
-            (stage.output + row * outputs).update(repeating: 0, count: outputs)
-            (stage.delta + row * outputs).update(repeating: 0, count: outputs)
-            (stage.scratch + row * kept).update(repeating: 0, count: kept)
+    /// The sum of the losses of the batch in memory, of a sequence the mean over the positions that it could have; the
+    /// last node's delta becomes `scale` × its gradient.
+    func evaluate(_ loss: any Loss, count: Int, depth: Int, scale: Float) -> Double {
+        // The length that the model reads, not the number of positions with a target: a constant of the plan.
+        let share = 1 / Float(rowsPerExample)
+        let sum = loss.evaluate(
+            LossPass(
+                count: count * rowsPerExample, width: outputWidth, outputs: outputs(depth: depth),
+                delta: depth > 0 ? stages[depth - 1].delta : values, labels: labels, values: values,
+                scale: scale * share))
+        return rowsPerExample == 1 ? sum : sum / Double(rowsPerExample)
+    }
+
+    /// Goes back through the nodes; each layer's part of `target` becomes keep * target + scale * gradient.
+    /// The target may be the parameters, where no two nodes share any: a layer's delta is taken before its parameters
+    /// change.
+    func backward(
+        _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int,
+        into target: UnsafeMutablePointer<Float>, scale: Float, keep: Float
+    ) {
+        for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].goesBack {
+            goBack(index, parameters, count: count) { layer, pass in
+                guard stages[index].node.isTrained else { return }
+                layer.accumulateGradient(
+                    pass,
+                    into: GradientBlocks(places: stages[index].places, base: target, scale: scale, keep: keep)
+                )
+            }
         }
     }
 
-    private func pass(_ index: Int, _ parameters: UnsafeMutablePointer<Float>, count: Int) -> LayerPass {
+    /// Takes the deltas of one node's inputs from its output's; `body` sees its layer and pass before an added delta
+    /// moves on.
+    func goBack(
+        _ index: Int, _ parameters: UnsafeMutablePointer<Float>, count: Int,
+        _ body: (any Layer, LayerPass) -> Void
+    ) {
         let stage = stages[index]
+        guard case .layer(let layer) = stage.node.operation else { return addDeltas(stage, count) }
+        let pass = pass(index, parameters, count: count)
+        layer.backward(pass)
+        body(layer, pass)
+        if stage.routes[0] == .add, let target = stage.inputDeltas[0] {
+            Kernels.addScaled(to: target, branch, factor: 1, count: count * stage.node.inputShape.count)
+        }
+    }
+
+    private func addValues(_ stage: Stage, _ count: Int) {
+        Kernels.add(
+            into: stage.output, stage.inputs[0], stage.inputs[1], count: count * stage.node.outputShape.count)
+    }
+
+    private func addDeltas(_ stage: Stage, _ count: Int) {
+        let size = count * stage.node.outputShape.count
+        for (route, target) in zip(stage.routes, stage.inputDeltas) {
+            guard let target else { continue }
+            switch route {
+            case .none: break
+            case .write: target.update(from: stage.delta, count: size)
+            case .add: Kernels.addScaled(to: target, stage.delta, factor: 1, count: size)
+            }
+        }
+    }
+
+    /// What node `index`, a layer, sees of the batch in memory.
+    func pass(_ index: Int, _ parameters: UnsafeMutablePointer<Float>, count: Int) -> LayerPass {
+        let stage = stages[index]
+        let (inputs, outputs) = (count * stage.node.inputShape.count, count * stage.node.outputShape.count)
+        let inputDelta: UnsafeMutablePointer<Float>? =
+            switch stage.routes[0] {
+            case .none: nil
+            case .write: stage.inputDeltas[0]
+            case .add: branch
+            }
         return LayerPass(
-            count: count, input: index > 0 ? stages[index - 1].output : input, output: stage.output,
-            parameters: parameters + stage.placed.parameters.lowerBound, scratch: stage.scratch,
-            inputDelta: index > 0 ? stages[index - 1].delta : input, outputDelta: stage.delta)
+            count: count, lengths: hasLengths ? UnsafePointer(lengths) : nil,
+            input: FloatBlock(stage.inputs[0], count: inputs),
+            output: FloatBlock(stage.output, count: outputs),
+            parameters: ParameterBlocks(
+                places: stage.places, trained: parameters, frozen: model.frozen?.base),
+            scratch: FloatBlock(stage.scratch, count: count * stage.scratchPerExample), temporary: temporary,
+            inputDelta: inputDelta.map { FloatBlock($0, count: inputs) },
+            outputDelta: FloatBlock(stage.delta, count: outputs))
     }
 }

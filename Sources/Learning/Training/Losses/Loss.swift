@@ -43,14 +43,15 @@ package enum OutputLink: Sendable {
 
 /// One batch as a loss sees it. Matrices are row-major, [count, width].
 package struct LossPass {
-    /// Number of examples.
+    /// Number of rows: examples, or the positions of all sequences.
     package let count: Int
     /// Outputs an example.
     package let width: Int
     package let outputs: UnsafePointer<Float>
     /// Receives the gradient; never the same memory as `outputs`.
     package let delta: UnsafeMutablePointer<Float>
-    /// Class numbers, [count]; set where the loss reads labels.
+    /// Class numbers, [count]; set where the loss reads labels. A negative one is no target: the row adds nothing, and its
+    /// gradient is zero.
     package let labels: UnsafePointer<Int32>
     /// Target values; set where the loss does not read labels.
     package let values: UnsafePointer<Float>

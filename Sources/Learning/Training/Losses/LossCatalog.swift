@@ -31,7 +31,18 @@ package enum LossCatalog {
 
     /// Throws ``ConfigurationError`` unless `loss` can compare the model's outputs with such targets.
     package static func check(_ loss: any Loss, model: Model, targets: Examples.Targets) throws {
-        let last = "layer \(model.layers.count - 1) (\(model.lastKind)) yields \(model.outputCount) outputs"
+        let last =
+            "layer \(model.nodes.last?.name ?? "") (\(model.lastKind)) yields \(model.outputCount) outputs"
+        if model.outputShape.hasTime {
+            guard case .tokens = targets else {
+                throw ConfigurationError(
+                    path: model.spec.path,
+                    problem:
+                        "its output has \(model.outputShape.positions) positions, but the data has one target an "
+                        + "example: end it with last_position, mean_over_time or flatten before the last dense layer"
+                )
+            }
+        }
         let name = type(of: loss).name
         switch targets {
         case .classes(_, let count):
@@ -52,10 +63,20 @@ package enum LossCatalog {
                     path: model.spec.path,
                     problem: "\(last), but the data has \(width) target values an example")
             }
-        case .tokens:
-            throw ConfigurationError(
-                path: model.spec.path,
-                problem: "the data has a target at each position, which no loss reads yet")
+        case .tokens(_, let length, let classes):
+            let shape = model.outputShape
+            guard shape.hasTime, shape.positions == length, shape.width >= classes else {
+                throw ConfigurationError(
+                    path: model.spec.path,
+                    problem:
+                        "\(last) of shape \(shape.sizes), but the data has \(length) positions with one of "
+                        + "\(classes) tokens each")
+            }
+            guard type(of: loss).readsLabels else {
+                throw ConfigurationError(
+                    path: model.spec.path,
+                    problem: "loss \(name) reads numbers, but the data's targets are tokens")
+            }
         }
     }
 }

@@ -1,0 +1,112 @@
+package import Compute
+internal import Configuration
+
+/// A model whose shapes are known: nodes in the order in which they run, and the layout of all parameters.
+package struct Model: Sendable {
+    package let spec: ModelSpec
+    /// Shape of one example at the input.
+    package let inputShape: [Int]
+    /// The operations in their order; a node reads what earlier ones yield.
+    package let nodes: [Node]
+    /// The parameters that are trained, and so clipped, noised, masked, sent and stored. Names as PyTorch's `Sequential`
+    /// gives them unless the model names its layers: `"0.weight"`, [units, inputs], row-major.
+    package let layout: ParameterLayout
+    /// The parameters that stay as they are; empty in most models.
+    package let frozenLayout: ParameterLayout
+    /// The trained parameters that L1 and L2 regularisation apply to: weights, not biases and gains.
+    package let regularisedRanges: [Range<Int>]
+    /// How many tokens the model tells apart where it reads tokens; nil where it reads numbers.
+    package let vocabulary: Int?
+    /// The frozen parameters' values; nil where there are none, or not yet.
+    package private(set) var frozen: FrozenParameters?
+    /// Shapes of the values between nodes, value 0 being the input.
+    let valueShapes: [ActivationShape]
+    private let starts: [PlacedStart]
+
+    /// Shape of one example's output.
+    package var outputShape: ActivationShape { valueShapes[valueShapes.count - 1] }
+    /// Values of one example at the output.
+    package var outputCount: Int { outputShape.count }
+    /// Kind of the last layer, such as `"softmax"`.
+    package var lastKind: String { nodes.last?.kind ?? "" }
+    /// Whether two nodes have a trained tensor in common.
+    var sharesParameters: Bool { nodes.contains { $0.sharesParameters } }
+
+    /// Attaches the layers to examples of `inputShape`, or, where the first layer reads tokens, to sequences of as many
+    /// tokens. Throws ``ConfigurationError`` that names the layer which cannot take its input.
+    package init(_ spec: ModelSpec, inputShape: [Int]) throws {
+        self.spec = spec
+        self.inputShape = inputShape
+        var builder = NetworkBuilder(spec, input: ActivationShape(inputShape))
+        try builder.build()
+        nodes = builder.nodes
+        valueShapes = builder.shapes
+        layout = ParameterLayout(builder.trained)
+        frozenLayout = ParameterLayout(builder.frozen)
+        regularisedRanges = builder.regularised
+        starts = builder.starts
+        vocabulary = nodes.first?.layer?.vocabulary
+    }
+
+    /// The model with values for its frozen parameters, which must have ``frozenLayout``.
+    package func with(frozen: FrozenParameters) -> Model {
+        precondition(frozen.layout == frozenLayout, "frozen parameters of another model")
+        var model = self
+        model.frozen = frozen
+        return model
+    }
+
+    /// Fresh parameters, a function of the seed: weights uniform in He's range before rectifiers and in
+    /// Glorot's elsewhere unless a layer says otherwise, biases 0, gains 1.
+    package func initialParameters(seed: UInt64) -> ParameterVector { initial(seed: seed).trained }
+
+    /// Fresh values of all parameters, trained and frozen, as ``initialParameters(seed:)`` draws them.
+    package func initial(seed: UInt64) -> (trained: ParameterVector, frozen: ParameterVector) {
+        var (trained, frozen) = (ParameterVector(zeros: layout), ParameterVector(zeros: frozenLayout))
+        var random = SeededGenerator(seed: seed, purpose: .initialWeights)
+        for start in starts {
+            if start.isFrozen {
+                draw(start, into: &frozen.values, &random)
+            } else {
+                draw(start, into: &trained.values, &random)
+            }
+        }
+        return (trained, frozen)
+    }
+
+    private func draw(_ placed: PlacedStart, into values: inout [Float], _ random: inout SeededGenerator) {
+        values.withUnsafeMutableBufferPointer { values in
+            let part = UnsafeMutableBufferPointer(rebasing: values[placed.range])
+            func fill(within limit: Float) {
+                random.fillUniform(part)
+                for index in part.indices { part[index] = (2 * part[index] - 1) * limit }
+            }
+            switch placed.start {
+            case .zeros: break
+            case .ones: for index in part.indices { part[index] = 1 }
+            case .weights(let fanIn, let fanOut):
+                // Variance 2 / fan-in (He et al. 2015) or 2 / (fan-in + fan-out) (Glorot and Bengio 2010);
+                // a uniform of half-width a has variance a² / 3.
+                let he = Self.startsInHeRange(nodes[(placed.node + 1)...])
+                fill(within: (6 / Float(he ? fanIn : fanIn + fanOut)).squareRoot())
+            case .uniform(let bound): fill(within: Float(bound))
+            case .normal(let deviation):
+                for index in part.indices {
+                    part[index] = Float(deviation * random.normal())
+                }
+            }
+        }
+    }
+
+    /// Whether the first of these nodes that does not merely hand its input on asks for He's range.
+    private static func startsInHeRange(_ following: ArraySlice<Node>) -> Bool {
+        for case let layer? in following.map(\.layer) {
+            switch type(of: layer).initialRange {
+            case .he: return true
+            case .glorot: return false
+            case .ofNextLayer: continue
+            }
+        }
+        return false
+    }
+}

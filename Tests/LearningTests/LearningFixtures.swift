@@ -6,6 +6,13 @@ import Configuration
 /// Reads JSON5 written in a test.
 func json5(_ text: String) throws -> JSONValue { try JSONValue(json5: text.utf8, source: "test") }
 
+/// The model of a list of layers, and whatever keys stand behind it, with random values for what is frozen.
+func testModel(_ layers: String, _ shape: [Int]) throws -> Model {
+    let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
+    guard model.frozenLayout.count > 0 else { return model }
+    return model.with(frozen: FrozenParameters(model.initial(seed: 7).frozen))
+}
+
 /// Gaussian-like features with random classes.
 func randomExamples(count: Int, shape: [Int], classes: Int, seed: UInt64) -> Examples {
     var random = SeededGenerator(seed: seed, purpose: .test, client: 1)

@@ -23,24 +23,29 @@ private final class RecordingPrivatizer: GradientPrivatizer {
 }
 
 @Suite struct PrivateTrainingTests {
-    static let models: [(layers: String, shape: [Int], loss: String)] = [
-        ("[{dense: 8}, {relu: {}}, {dense: 3}]", [6], "softmax_cross_entropy"),
-        (
-            "[{dense: {units: 7, bias: false}}, {tanh: {}}, {dense: 5}, {gelu: {}}, {dense: 3}]", [2, 3],
-            "mse"
-        ),
-        (
-            "[{layer_norm: {}}, {dense: 6}, {layer_norm: {}}, {sigmoid: {}}, {dense: 3}, {softmax: {}}]", [5],
-            "huber"
-        ),
-        ("[{dense: 4}, {leaky_relu: {}}, {dense: 3}, {softmax: {}}]", [7], "softmax_cross_entropy"),
-    ]
+    static let models: [(layers: String, shape: [Int], loss: String)] =
+        [
+            ("[{dense: 8}, {relu: {}}, {dense: 3}]", [6], "softmax_cross_entropy"),
+            (
+                "[{dense: {units: 7, bias: false}}, {tanh: {}}, {dense: 5}, {gelu: {}}, {dense: 3}]", [2, 3],
+                "mse"
+            ),
+            (
+                "[{layer_norm: {}}, {dense: 6}, {layer_norm: {}}, {sigmoid: {}}, {dense: 3}, {softmax: {}}]",
+                [5],
+                "huber"
+            ),
+            ("[{dense: 4}, {leaky_relu: {}}, {dense: 3}, {softmax: {}}]", [7], "softmax_cross_entropy"),
+        ] + NetworkTests.networks.map { ($0.layers, $0.shape, "softmax_cross_entropy") } + [
+            ("\(NetworkTests.adapted)\(NetworkTests.adapters)", [4, 3], "softmax_cross_entropy"),
+            ("[{dense: 5}, 'tanh', {dense: 4}, 'tanh', {dense: 3}], freeze: ['0.*', '2.bias']", [6], "mse"),
+        ]
 
     /// The sum of gradients clipped one by one, from full-batch gradients of single examples.
     @Test(arguments: models.indices, [0.05, 1, 1e6])
     func clippedSumsEqualTheNaiveOracle(index: Int, norm: Double) throws {
         let (layers, shape, loss) = Self.models[index]
-        let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
+        let model = try testModel(layers, shape)
         let options = try TrainingOptions(json5("{batch_size: 4, loss: '\(loss)'}"), path: "t")
         let data = randomExamples(count: 40, shape: shape, classes: 3, seed: UInt64(index))
         let parameters = perturbed(model.initialParameters(seed: 1).values, seed: 2)
@@ -67,7 +72,7 @@ private final class RecordingPrivatizer: GradientPrivatizer {
 
     @Test func oneExampleNeverMovesTheSumByMoreThanTheNorm() throws {
         let (layers, shape, _) = Self.models[0]
-        let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
+        let model = try testModel(layers, shape)
         let options = try TrainingOptions(json5("{batch_size: 64, learning_rate: 1e-30}"), path: "t")
         let data = randomExamples(count: 64, shape: shape, classes: 3, seed: 5)
         let parameters = perturbed(model.initialParameters(seed: 1).values, seed: 2).map { 3 * $0 }
@@ -84,7 +89,7 @@ private final class RecordingPrivatizer: GradientPrivatizer {
 
     @Test func stepsDivideByTheExpectedBatchSize() throws {
         let (layers, shape, _) = Self.models[0]
-        let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
+        let model = try testModel(layers, shape)
         let options = try TrainingOptions(json5("{batch_size: 4, learning_rate: 0.5}"), path: "t")
         let data = randomExamples(count: 10, shape: shape, classes: 3, seed: 5)
         let start = model.initialParameters(seed: 1).values
@@ -98,7 +103,7 @@ private final class RecordingPrivatizer: GradientPrivatizer {
     @Test(arguments: ["{batch_size: 4}", "{batch_size: 4, optimizer: 'adam', l2: 0.1}"])
     func deltaIsTrainedMinusGiven(text: String) throws {
         let (layers, shape, _) = Self.models[0]
-        let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
+        let model = try testModel(layers, shape)
         let options = try TrainingOptions(json5(text), path: "t")
         let data = randomExamples(count: 10, shape: shape, classes: 3, seed: 5)
         let start = model.initialParameters(seed: 1).values

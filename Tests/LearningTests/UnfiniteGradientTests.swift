@@ -39,7 +39,7 @@ private final class FixedPrivatizer: GradientPrivatizer {
 
         init(_ index: Int, _ text: String = "learning_rate: 1e-30") throws {
             let (layers, shape, loss) = UnfiniteGradientTests.models[index]
-            model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
+            model = try testModel(layers, shape)
             options = try TrainingOptions(json5("{batch_size: 4, loss: '\(loss)', \(text)}"), path: "t")
             start = perturbed(model.initialParameters(seed: 1).values, seed: 2)
         }

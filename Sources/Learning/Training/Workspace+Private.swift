@@ -16,8 +16,7 @@ extension Workspace {
         rowFactors.update(repeating: 0, count: count)
         for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].goesBack {
             goBack(index, parameters, count: count) { layer, pass in
-                let node = stages[index].node
-                guard node.isTrained, !node.sharesParameters else { return }
+                guard stages[index].isTrained, !stages[index].sharesParameters else { return }
                 switch layer.normRule {
                 case .none: preconditionFailure("a layer without a rule, which private training refuses")
                 case .own: layer.addSquaredGradientNorms(pass, to: rowFactors)
@@ -36,8 +35,8 @@ extension Workspace {
             if !norm.isFinite { forget(row) }
             rowFactors[row] = norm > limit && norm.isFinite ? limit / norm : 1
         }
-        for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].node.isTrained {
-            guard let layer = stages[index].node.layer else { continue }
+        for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].isTrained {
+            guard let layer = stages[index].layer else { continue }
             let pass = pass(index, parameters, count: count)
             layer.scaleDeltas(pass, by: rowFactors)
             layer.accumulateGradient(
@@ -47,7 +46,7 @@ extension Workspace {
 
     // A tensor that several nodes have gets one gradient, the sum of theirs, and that sum's norm counts.
     private func addNormsOfShared(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
-        let sharing = stages.indices.filter { $0 < depth && stages[$0].node.sharesParameters }
+        let sharing = stages.indices.filter { $0 < depth && stages[$0].sharesParameters }
         guard !sharing.isEmpty else { return }
         for example in 0..<count {
             for index in sharing.reversed() {
@@ -58,7 +57,7 @@ extension Workspace {
     }
 
     private func formGradient(_ index: Int, _ single: LayerPass) {
-        stages[index].node.layer?.accumulateGradient(
+        stages[index].layer?.accumulateGradient(
             single,
             into: GradientBlocks(places: direct.places(of: index), base: direct.room.base, scale: 1, keep: 0))
     }
@@ -69,7 +68,7 @@ extension Workspace {
         let width = model.valueShapes[0].count
         (input + row * width).update(repeating: 0, count: width)
         for stage in stages {
-            let (outputs, kept) = (stage.node.outputShape.count, stage.scratchPerExample)
+            let (outputs, kept) = (stage.outputCount, stage.scratchCount)
             (stage.output + row * outputs).update(repeating: 0, count: outputs)
             (stage.scratch + row * kept).update(repeating: 0, count: kept)
             if stage.goesBack {

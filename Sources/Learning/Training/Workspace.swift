@@ -3,19 +3,32 @@ internal import Compute
 /// A network's activations, deltas and scratch for batches of up to `capacity` examples, and the passes over
 /// them. Owned by one thread; nothing is allocated after `init`.
 final class Workspace {
-    /// Where one node's data lies.
+    /// Where one node's data lies: plain pointers and numbers, since a step copies it several times.
     struct Stage {
-        let node: Node
+        /// Nil where the node is the sum of two values.
+        let layer: (any Layer)?
         let places: UnsafeBufferPointer<ParameterPlace>
-        let inputs: [UnsafeMutablePointer<Float>]
-        let inputDeltas: [UnsafeMutablePointer<Float>?]
-        let routes: [ActivationPlan.DeltaRoute]
+        let input: Source
+        /// What a sum reads beside `input`.
+        let second: Source?
         let output: UnsafeMutablePointer<Float>
         let delta: UnsafeMutablePointer<Float>
         let scratch: UnsafeMutablePointer<Float>
-        let scratchPerExample: Int
-        /// Whether anything at or below it is trained.
+        /// Floats of one example.
+        let inputCount: Int
+        let outputCount: Int
+        let scratchCount: Int
+        /// Whether anything at or below it is trained, itself, and whether a tensor of its is another's too.
         let goesBack: Bool
+        let isTrained: Bool
+        let sharesParameters: Bool
+    }
+
+    /// A value that a node reads, and the way of its delta.
+    struct Source {
+        let value: UnsafeMutablePointer<Float>
+        let delta: UnsafeMutablePointer<Float>?
+        let route: ActivationPlan.DeltaRoute
     }
 
     let capacity: Int
@@ -30,6 +43,7 @@ final class Workspace {
     private let values: UnsafeMutablePointer<Float>
     private let temporary: FloatBlock
     private let branch: UnsafeMutablePointer<Float>
+    private let frozen: UnsafeMutablePointer<Float>?
     private let places: UnsafeMutableBufferPointer<ParameterPlace>
     /// Where private training forms one example's gradient.
     let direct: DirectGradients
@@ -80,6 +94,7 @@ final class Workspace {
         rowFactors = arena.floats(factors)
         self.temporary = FloatBlock(arena.floats(temporary), count: plan.temporaries)
         self.branch = arena.floats(branch)
+        frozen = model.frozen?.base
         self.direct = DirectGradients(gradients, FloatBlock(arena.floats(direct), count: gradients.size))
         self.extra = extraPlaces.map { arena.floats($0) }
         let base = arena.floats(block)
@@ -106,18 +121,25 @@ final class Workspace {
         return model.nodes.enumerated().map { index, node in
             let own = UnsafeBufferPointer(rebasing: places[start..<(start + node.places.count)])
             start += node.places.count
+            let sources = zip(node.inputs, plan.routes[index]).map { value, route in
+                Source(
+                    value: base + plan.values[value], delta: plan.deltas[value].map { base + $0 },
+                    route: route)
+            }
             return Stage(
-                node: node, places: own, inputs: node.inputs.map { base + plan.values[$0] },
-                inputDeltas: node.inputs.map { value in plan.deltas[value].map { base + $0 } },
-                routes: plan.routes[index], output: base + plan.values[node.output],
-                delta: base + (plan.deltas[node.output] ?? 0), scratch: base + plan.scratch[index].offset,
-                scratchPerExample: node.layer?.scratchPerExample ?? 0, goesBack: needed[node.output])
+                layer: node.layer, places: own, input: sources[0],
+                second: sources.count > 1 ? sources[1] : nil,
+                output: base + plan.values[node.output], delta: base + (plan.deltas[node.output] ?? 0),
+                scratch: base + plan.scratch[index].offset, inputCount: node.inputShape.count,
+                outputCount: node.outputShape.count, scratchCount: node.layer?.scratchPerExample ?? 0,
+                goesBack: needed[node.output], isTrained: node.isTrained,
+                sharesParameters: node.sharesParameters)
         }
     }
 
     /// Number of nodes to run under `loss`: the last one is left out where it is the loss's own link.
     func depth(under loss: any Loss) -> Int {
-        guard let last = stages.last, let kind = type(of: loss).link.layerKind, last.node.kind == kind else {
+        guard let kind = type(of: loss).link.layerKind, model.lastKind == kind else {
             return stages.count
         }
         return stages.count - 1
@@ -176,9 +198,10 @@ final class Workspace {
     /// Runs the first `depth` nodes as evaluation does.
     func infer(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
         for index in 0..<depth {
-            switch stages[index].node.operation {
-            case .layer(let layer): layer.infer(pass(index, parameters, count: count))
-            case .sum: addValues(stages[index], count)
+            if let layer = stages[index].layer {
+                layer.infer(pass(index, parameters, count: count))
+            } else {
+                addValues(stages[index], count)
             }
         }
     }
@@ -188,9 +211,10 @@ final class Workspace {
         _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int, random: inout SeededGenerator
     ) {
         for index in 0..<depth {
-            switch stages[index].node.operation {
-            case .layer(let layer): layer.forward(pass(index, parameters, count: count), random: &random)
-            case .sum: addValues(stages[index], count)
+            if let layer = stages[index].layer {
+                layer.forward(pass(index, parameters, count: count), random: &random)
+            } else {
+                addValues(stages[index], count)
             }
         }
     }
@@ -217,7 +241,7 @@ final class Workspace {
     ) {
         for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].goesBack {
             goBack(index, parameters, count: count) { layer, pass in
-                guard stages[index].node.isTrained else { return }
+                guard stages[index].isTrained else { return }
                 layer.accumulateGradient(
                     pass,
                     into: GradientBlocks(places: stages[index].places, base: target, scale: scale, keep: keep)
@@ -233,25 +257,25 @@ final class Workspace {
         _ body: (any Layer, LayerPass) -> Void
     ) {
         let stage = stages[index]
-        guard case .layer(let layer) = stage.node.operation else { return addDeltas(stage, count) }
+        guard let layer = stage.layer else { return addDeltas(stage, count) }
         let pass = pass(index, parameters, count: count)
         layer.backward(pass)
         body(layer, pass)
-        if stage.routes[0] == .add, let target = stage.inputDeltas[0] {
-            Kernels.addScaled(to: target, branch, factor: 1, count: count * stage.node.inputShape.count)
+        if stage.input.route == .add, let target = stage.input.delta {
+            Kernels.addScaled(to: target, branch, factor: 1, count: count * stage.inputCount)
         }
     }
 
     private func addValues(_ stage: Stage, _ count: Int) {
-        Kernels.add(
-            into: stage.output, stage.inputs[0], stage.inputs[1], count: count * stage.node.outputShape.count)
+        guard let second = stage.second else { return }
+        Kernels.add(into: stage.output, stage.input.value, second.value, count: count * stage.outputCount)
     }
 
     private func addDeltas(_ stage: Stage, _ count: Int) {
-        let size = count * stage.node.outputShape.count
-        for (route, target) in zip(stage.routes, stage.inputDeltas) {
-            guard let target else { continue }
-            switch route {
+        let size = count * stage.outputCount
+        for case let source? in [stage.input, stage.second] {
+            guard let target = source.delta else { continue }
+            switch source.route {
             case .none: break
             case .write: target.update(from: stage.delta, count: size)
             case .add: Kernels.addScaled(to: target, stage.delta, factor: 1, count: size)
@@ -262,20 +286,20 @@ final class Workspace {
     /// What node `index`, a layer, sees of the batch in memory.
     func pass(_ index: Int, _ parameters: UnsafeMutablePointer<Float>, count: Int) -> LayerPass {
         let stage = stages[index]
-        let (inputs, outputs) = (count * stage.node.inputShape.count, count * stage.node.outputShape.count)
+        let (inputs, outputs) = (count * stage.inputCount, count * stage.outputCount)
         let inputDelta: UnsafeMutablePointer<Float>? =
-            switch stage.routes[0] {
+            switch stage.input.route {
             case .none: nil
-            case .write: stage.inputDeltas[0]
+            case .write: stage.input.delta
             case .add: branch
             }
         return LayerPass(
             count: count, lengths: hasLengths ? UnsafePointer(lengths) : nil,
-            input: FloatBlock(stage.inputs[0], count: inputs),
+            input: FloatBlock(stage.input.value, count: inputs),
             output: FloatBlock(stage.output, count: outputs),
             parameters: ParameterBlocks(
-                places: stage.places, trained: parameters, frozen: model.frozen?.base),
-            scratch: FloatBlock(stage.scratch, count: count * stage.scratchPerExample), temporary: temporary,
+                places: stage.places, trained: parameters, frozen: frozen),
+            scratch: FloatBlock(stage.scratch, count: count * stage.scratchCount), temporary: temporary,
             inputDelta: inputDelta.map { FloatBlock($0, count: inputs) },
             outputDelta: FloatBlock(stage.delta, count: outputs))
     }

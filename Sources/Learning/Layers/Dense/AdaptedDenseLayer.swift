@@ -143,4 +143,20 @@ struct AdaptedDenseLayer: Layer {
             Kernels.scale(lifted(pass, example), by: factors[example], count: rows * rank)
         }
     }
+
+    /// factor · B A in the layout of the dense layer's weight, from a model's trained parameters.
+    func product(_ trained: [Float], places: [ParameterPlace]) -> [Float] {
+        guard let down = places[downIndex].offset, let up = places[upIndex].offset else { return [] }
+        var result = [Float](repeating: 0, count: dense.units * dense.inputs)
+        for unit in 0..<dense.units {
+            for input in 0..<dense.inputs {
+                var sum: Float = 0
+                for place in 0..<rank {
+                    sum += trained[up + unit * rank + place] * trained[down + place * dense.inputs + input]
+                }
+                result[dense.weightIndex(unit: unit, input: input)] = factor * sum
+            }
+        }
+        return result
+    }
 }

@@ -166,6 +166,11 @@ package struct DenseLayer: AdaptableLayer {
             withBias: biasIsTrained, temporary: pass.temporary)
     }
 
+    /// Where a weight lies in the weight's memory.
+    func weightIndex(unit: Int, input: Int) -> Int {
+        layout == .outIn ? unit * inputs + input : input * units + unit
+    }
+
     func adapted(rank: Int, alpha: Double) -> any Layer {
         AdaptedDenseLayer(self, rank: rank, alpha: alpha)
     }

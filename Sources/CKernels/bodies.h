@@ -2,10 +2,16 @@
 // TABLE (the name of its table) and what its vectors can do.
 #include "levels.h"
 
-#include "bodies/activations.h"
-#include "bodies/grid.h"
+// What others use.
 #include "bodies/products.h"
+#include "bodies/wide.h"
+
+#include "bodies/activations.h"
+#include "bodies/attention.h"
+#include "bodies/grid.h"
+#include "bodies/normal.h"
 #include "bodies/sampler.h"
+#include "bodies/units.h"
 #include "bodies/vectors.h"
 
 #ifndef HAS_PRODUCTS

@@ -18,6 +18,31 @@ KERNEL(void, tanh_backward, (float *input_delta, const float *output_delta, cons
 KERNEL(void, gelu, (float *out, const float *in, size_t n), (out, in, n))
 KERNEL(void, gelu_backward, (float *input_delta, const float *output_delta, const float *in, size_t n), (input_delta,
        output_delta, in, n))
+KERNEL(void, gelu_tanh, (float *out, const float *in, size_t n), (out, in, n))
+KERNEL(void, gelu_tanh_backward, (float *input_delta, const float *output_delta, const float *in, size_t n),
+       (input_delta, output_delta, in, n))
+KERNEL(void, silu, (float *out, const float *in, size_t n), (out, in, n))
+KERNEL(void, silu_backward, (float *input_delta, const float *output_delta, const float *in, size_t n), (input_delta,
+       output_delta, in, n))
+KERNEL(void, swiglu, (float *out, const float *in, size_t rows, size_t half), (out, in, rows, half))
+KERNEL(void, swiglu_backward, (float *input_delta, const float *output_delta, const float *in, size_t rows, size_t
+       half), (input_delta, output_delta, in, rows, half))
+KERNEL(void, normalise, (float *out, float *statistics, const float *x, const float *gain, const float *bias, size_t
+       rows, size_t columns, float epsilon), (out, statistics, x, gain, bias, rows, columns, epsilon))
+KERNEL(void, normalise_backward, (float *input_delta, const float *output_delta, const float *x, const float
+       *statistics, const float *gain, int is_centred, size_t rows, size_t columns), (input_delta, output_delta, x,
+       statistics, gain, is_centred, rows, columns))
+KERNEL(void, normalise_gradient, (float *of_gain, float *of_bias, const float *output_delta, const float *x, const
+       float *statistics, size_t rows, size_t columns, float scale, float keep), (of_gain, of_bias, output_delta, x,
+       statistics, rows, columns, scale, keep))
+KERNEL(void, add_normalise_norms, (float *norms, const float *output_delta, const float *x, const float *statistics,
+       size_t examples, size_t positions, size_t columns, int of_gain, int of_bias), (norms, output_delta, x,
+       statistics, examples, positions, columns, of_gain, of_bias))
+KERNEL(void, attention_forward, (float *out, float *log_sums, const float *fused, size_t length, const
+       sordino_attention *shape, float *work), (out, log_sums, fused, length, shape, work))
+KERNEL(void, attention_backward, (float *fused_delta, const float *out_delta, const float *out, const float *log_sums,
+       const float *fused, size_t length, const sordino_attention *shape, float *work), (fused_delta, out_delta, out,
+       log_sums, fused, length, shape, work))
 KERNEL(void, softmax, (float *out, const float *in, size_t rows, size_t columns), (out, in, rows, columns))
 KERNEL(void, dropout, (float *out, const float *in, uint32_t *words, uint32_t threshold, float keep, size_t n), (out,
        in, words, threshold, keep, n))

@@ -62,6 +62,51 @@ extension Kernels {
         sordino_gelu_backward(inputDelta, outputDelta, input, count)
     }
 
+    /// output = input / 2 · (1 + tanh(√(2/π) (input + 0.044715 input³))), GELU's approximation.
+    package static func geluTanh(
+        _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>, count: Int
+    ) {
+        sordino_gelu_tanh(output, input, count)
+    }
+
+    /// The gradient of ``geluTanh(_:_:count:)`` from its input.
+    package static func geluTanhBackward(
+        _ inputDelta: UnsafeMutablePointer<Float>, _ outputDelta: UnsafePointer<Float>,
+        input: UnsafePointer<Float>, count: Int
+    ) {
+        sordino_gelu_tanh_backward(inputDelta, outputDelta, input, count)
+    }
+
+    /// output = input / (1 + exp(-input)).
+    package static func silu(
+        _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>, count: Int
+    ) {
+        sordino_silu(output, input, count)
+    }
+
+    /// The gradient of ``silu(_:_:count:)`` from its input.
+    package static func siluBackward(
+        _ inputDelta: UnsafeMutablePointer<Float>, _ outputDelta: UnsafePointer<Float>,
+        input: UnsafePointer<Float>, count: Int
+    ) {
+        sordino_silu_backward(inputDelta, outputDelta, input, count)
+    }
+
+    /// output [rows, half] = silu(input[:, ..<half]) ⊙ input[:, half...], with input of [rows, 2 half]. Not in place.
+    package static func swiglu(
+        _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>, rows: Int, half: Int
+    ) {
+        sordino_swiglu(output, input, rows, half)
+    }
+
+    /// The gradient of ``swiglu(_:_:rows:half:)`` from its input. Not in place.
+    package static func swigluBackward(
+        _ inputDelta: UnsafeMutablePointer<Float>, _ outputDelta: UnsafePointer<Float>,
+        input: UnsafePointer<Float>, rows: Int, half: Int
+    ) {
+        sordino_swiglu_backward(inputDelta, outputDelta, input, rows, half)
+    }
+
     /// Every row of `output` becomes the softmax of the row of `input`.
     package static func softmax(
         _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>, rows: Int, columns: Int

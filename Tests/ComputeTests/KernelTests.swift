@@ -25,7 +25,62 @@ import Testing
         Activation(description: "gelu", kernel: { Kernels.gelu($0, $1, count: $2) }) {
             $0 * 0.5 * erfc(-$0 / 2.0.squareRoot())
         },
+        Activation(description: "gelu, by tanh", kernel: { Kernels.geluTanh($0, $1, count: $2) }) {
+            $0 / 2 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)))
+        },
+        Activation(description: "silu", kernel: { Kernels.silu($0, $1, count: $2) }) { $0 / (1 + exp(-$0)) },
     ]
+
+    struct Slope: Sendable, CustomStringConvertible {
+        let description: String
+        let kernel:
+            @Sendable (UnsafeMutablePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, Int) -> Void
+    }
+
+    /// The gradients that are taken from the input, by the name of their activation.
+    static let slopes = [
+        Slope(description: "gelu", kernel: { Kernels.geluBackward($0, $1, input: $2, count: $3) }),
+        Slope(
+            description: "gelu, by tanh", kernel: { Kernels.geluTanhBackward($0, $1, input: $2, count: $3) }),
+        Slope(description: "silu", kernel: { Kernels.siluBackward($0, $1, input: $2, count: $3) }),
+    ]
+
+    @Test(arguments: slopes, [1, 7, 16, 37]) func slopesAreThoseOfDifferences(slope: Slope, count: Int) throws
+    {
+        let function = try #require(Self.activations.first { $0.description == slope.description }).reference
+        for scale in [0.1, 2, 20] as [Float] {
+            let input = spread(count, scale)
+            let delta = spread(count, 1)
+            let found = mapped(input) { out, input in slope.kernel(out, delta, input, count) }
+            for index in 0..<count {
+                let x = Double(input[index])
+                let wanted = Double(delta[index]) * (function(x + 1e-4) - function(x - 1e-4)) / 2e-4
+                #expect(abs(Double(found[index]) - wanted) < 2e-6)
+            }
+        }
+    }
+
+    @Test(arguments: [1, 3, 16, 21]) func swigluGatesItsSecondHalf(half: Int) {
+        let rows = 3
+        let input = spread(2 * rows * half, 4)
+        let delta = spread(rows * half, 1)
+        let output = mapped(input, count: rows * half) { Kernels.swiglu($0, $1, rows: rows, half: half) }
+        let inputDelta = mapped(input) { out, input in
+            Kernels.swigluBackward(out, delta, input: input, rows: rows, half: half)
+        }
+        func silu(_ x: Double) -> Double { x / (1 + exp(-x)) }
+        for row in 0..<rows {
+            for column in 0..<half {
+                let gate = Double(input[2 * row * half + column])
+                let value = Double(input[(2 * row + 1) * half + column])
+                let change = Double(delta[row * half + column])
+                #expect(abs(Double(output[row * half + column]) - silu(gate) * value) < 1e-5)
+                let slope = (silu(gate + 1e-4) - silu(gate - 1e-4)) / 2e-4
+                #expect(abs(Double(inputDelta[2 * row * half + column]) - change * value * slope) < 1e-5)
+                #expect(abs(Double(inputDelta[(2 * row + 1) * half + column]) - change * silu(gate)) < 1e-5)
+            }
+        }
+    }
 
     @Test(arguments: activations, [1, 7, 16, 37])
     func activationsEqualTheirDefinition(activation: Activation, count: Int) {
@@ -38,26 +93,48 @@ import Testing
         }
     }
 
+    @Test(arguments: [5, 63, 64, 130]) func softmaxEqualsItsDefinition(columns: Int) {
+        let input = spread(2 * columns, 6)
+        let output = mapped(input) { Kernels.softmax($0, $1, rows: 2, columns: columns) }
+        for row in 0..<2 {
+            let powers = input[(row * columns)..<((row + 1) * columns)].map { exp(Double($0)) }
+            let sum = powers.reduce(0, +)
+            for column in 0..<columns {
+                #expect(abs(Double(output[row * columns + column]) - powers[column] / sum) < 1e-6)
+            }
+        }
+    }
+
+    @Test func softmaxOfALongRowThatHoldsNoNumberIsNone() {
+        for place in [0, 17, 99] {
+            var input = spread(100, 1)
+            input[place] = .nan
+            let output = mapped(input) { Kernels.softmax($0, $1, rows: 1, columns: 100) }
+            #expect(output.allSatisfy { $0.isNaN })
+        }
+    }
+
     @Test func softmaxOfLargeAndNotFiniteLogits() {
         let output = mapped([1000, 999, -1000, 0, .nan, 0]) { Kernels.softmax($0, $1, rows: 2, columns: 3) }
         #expect(abs(output[0] - 0.7310586) < 1e-6 && abs(output[1] - 0.2689414) < 1e-6 && output[2] < 1e-30)
         #expect(output[3...].allSatisfy { $0.isNaN })
     }
 
-    @Test func crossEntropyInPlaceEqualsCrossEntropyApart() {
-        let logits = spread(21, 4)
-        let labels: [Int32] = [0, 6, 3]
-        var apart = [Float](repeating: 0, count: 21)
+    /// Rows of classes, and of a vocabulary, which are handled one by one.
+    @Test(arguments: [7, 64, 81, 300]) func crossEntropyInPlaceEqualsCrossEntropyApart(columns: Int) {
+        let logits = spread(3 * columns, 4)
+        let labels: [Int32] = [0, Int32(columns - 1), 3]
+        var apart = [Float](repeating: 0, count: 3 * columns)
         var inPlace = logits
         let losses = labels.withUnsafeBufferPointer { labels -> [Double] in
             guard let labels = labels.baseAddress else { return [] }
             let first = apart.withUnsafeMutableBufferPointer { delta in
                 logits.withUnsafeBufferPointer { logits in
-                    loss(delta.baseAddress, logits.baseAddress, labels)
+                    loss(delta.baseAddress, logits.baseAddress, labels, columns)
                 }
             }
             let second = inPlace.withUnsafeMutableBufferPointer { delta in
-                loss(delta.baseAddress, UnsafePointer(delta.baseAddress), labels)
+                loss(delta.baseAddress, UnsafePointer(delta.baseAddress), labels, columns)
             }
             return [first, second]
         }
@@ -65,13 +142,14 @@ import Testing
         #expect(apart == inPlace)
         var expected = 0.0
         for row in 0..<3 {
-            let exponentials = (0..<7).map { exp(Double(logits[7 * row + $0])) }
+            let exponentials = (0..<columns).map { exp(Double(logits[columns * row + $0])) }
             let sum = exponentials.reduce(0, +)
             expected -= log(exponentials[Int(labels[row])] / sum)
-            for column in 0..<7 {
+            for column in 0..<columns {
                 let oneHot: Double = Int(labels[row]) == column ? 1 : 0
                 #expect(
-                    abs(Double(apart[7 * row + column]) - 0.5 * (exponentials[column] / sum - oneHot)) < 1e-6)
+                    abs(Double(apart[columns * row + column]) - 0.5 * (exponentials[column] / sum - oneHot))
+                        < 1e-6)
             }
         }
         #expect(abs(losses[0] - expected) < 1e-5)
@@ -161,11 +239,13 @@ import Testing
     }
 
     private func loss(
-        _ delta: UnsafeMutablePointer<Float>?, _ logits: UnsafePointer<Float>?, _ labels: UnsafePointer<Int32>
+        _ delta: UnsafeMutablePointer<Float>?, _ logits: UnsafePointer<Float>?,
+        _ labels: UnsafePointer<Int32>,
+        _ columns: Int
     ) -> Double {
         guard let delta, let logits else { return .nan }
         return Kernels.softmaxCrossEntropy(
-            delta: delta, logits: logits, labels: labels, rows: 3, columns: 7, scale: 0.5)
+            delta: delta, logits: logits, labels: labels, rows: 3, columns: columns, scale: 0.5)
     }
 
     private func spread(_ count: Int, _ scale: Float) -> [Float] {

@@ -76,7 +76,9 @@ static void compare_activations(const sordino_kernels *k, const sordino_kernels 
     const struct {
         const char *name;
         activation found, expected;
-    } forward[] = {{"sigmoid", k->sigmoid, p->sigmoid}, {"tanh", k->tanh, p->tanh}, {"gelu", k->gelu, p->gelu}};
+    } forward[] = {{"sigmoid", k->sigmoid, p->sigmoid}, {"tanh", k->tanh, p->tanh},
+                   {"gelu", k->gelu, p->gelu},          {"gelu_tanh", k->gelu_tanh, p->gelu_tanh},
+                   {"silu", k->silu, p->silu}};
     for (size_t i = 0; i < sizeof forward / sizeof *forward; i++) {
         forward[i].found(found, a, n);
         forward[i].expected(expected, a, n);
@@ -89,7 +91,9 @@ static void compare_activations(const sordino_kernels *k, const sordino_kernels 
         void (*expected)(float *, const float *, const float *, size_t);
     } backward[] = {{"sigmoid_backward", k->sigmoid_backward, p->sigmoid_backward},
                     {"tanh_backward", k->tanh_backward, p->tanh_backward},
-                    {"gelu_backward", k->gelu_backward, p->gelu_backward}};
+                    {"gelu_backward", k->gelu_backward, p->gelu_backward},
+                    {"gelu_tanh_backward", k->gelu_tanh_backward, p->gelu_tanh_backward},
+                    {"silu_backward", k->silu_backward, p->silu_backward}};
     for (size_t i = 0; i < sizeof backward / sizeof *backward; i++) {
         backward[i].found(found, a, b, n);
         backward[i].expected(expected, a, b, n);
@@ -121,6 +125,62 @@ static void compare_losses(const sordino_kernels *k, const sordino_kernels *p, s
                              (float)p->softmax_cross_entropy(expected, a, labels, rows, columns, 0.5f)};
     close_to("softmax_cross_entropy", n, losses, losses + 1, 1, 1e-5, 0);
     close_to("softmax_cross_entropy", n, found, expected, n, 1e-6, 1);
+}
+
+static void compare_normalisation(const sordino_kernels *k, const sordino_kernels *p, size_t rows, size_t columns) {
+    const size_t n = rows * columns;
+    if (columns < 2) return;
+    fill(a, n, 3);
+    fill(b, n, 1);
+    fill(c, 3 * columns, 1);
+    for (int is_centred = 0; is_centred < 2; is_centred++) {
+        const float *bias = is_centred ? c + columns : 0;
+        float *statistics[2] = {c + 3 * columns, d};
+        k->normalise(found, statistics[0], a, c, bias, rows, columns, 0.01f);
+        p->normalise(expected, statistics[1], a, c, bias, rows, columns, 0.01f);
+        close_to("normalise", n, found, expected, n, 1e-5, 1);
+        k->normalise_backward(found, b, a, statistics[1], c, is_centred, rows, columns);
+        p->normalise_backward(expected, b, a, statistics[1], c, is_centred, rows, columns);
+        close_to("normalise_backward", n, found, expected, n, 1e-5, 1);
+        k->normalise_gradient(found, found + columns, b, a, statistics[1], rows, columns, 0.5f, 0);
+        p->normalise_gradient(expected, expected + columns, b, a, statistics[1], rows, columns, 0.5f, 0);
+        close_to("normalise_gradient", n, found, expected, 2 * columns, 1e-5, 1);
+        memset(found, 0, 4 * rows);
+        memset(expected, 0, 4 * rows);
+        k->add_normalise_norms(found, b, a, statistics[1], rows, 1, columns, 1, is_centred);
+        p->add_normalise_norms(expected, b, a, statistics[1], rows, 1, columns, 1, is_centred);
+        close_to("add_normalise_norms", n, found, expected, rows, 1e-5, 0);
+    }
+    if (columns % 2) return;
+    k->swiglu(found, a, rows, columns / 2);
+    p->swiglu(expected, a, rows, columns / 2);
+    close_to("swiglu", n, found, expected, n / 2, 1e-6, 1);
+    k->swiglu_backward(found, b, a, rows, columns / 2);
+    p->swiglu_backward(expected, b, a, rows, columns / 2);
+    close_to("swiglu_backward", n, found, expected, n, 2e-6, 1);
+}
+
+static void compare_attention(const sordino_kernels *k, const sordino_kernels *p, size_t time, size_t length,
+                              sordino_attention shape) {
+    static float work[1 << 17], sums[2][4096];
+    shape.time = time;
+    const size_t width = (shape.heads + 2 * shape.kv_heads) * shape.head_size, size = shape.heads * shape.head_size;
+    fill(d, time * shape.head_size, 1);
+    if (shape.rotary) shape.rotary = d;
+    fill(a, time * width, 2);
+    fill(b, time * size, 1);
+    const size_t n = time * size;
+    if (sordino_attention_work(&shape) > sizeof work / sizeof *work) abort();
+    k->attention_forward(found, sums[0], a, length, &shape, work);
+    p->attention_forward(expected, sums[1], a, length, &shape, work);
+    close_to("attention_forward", n, found, expected, n, 1e-5, 0);
+    for (size_t h = 0; h < shape.heads; h++) {
+        close_to("attention's sums", n, sums[0] + h * time, sums[1] + h * time, length, 1e-5, 0);
+    }
+    memcpy(c, expected, 4 * n);
+    k->attention_backward(found, b, c, sums[1], a, length, &shape, work);
+    p->attention_backward(expected, b, c, sums[1], a, length, &shape, work);
+    close_to("attention_backward", n, found, expected, time * width, 3e-5, 0);
 }
 
 static void compare_vectors(const sordino_kernels *k, const sordino_kernels *p, size_t n) {
@@ -382,7 +442,27 @@ static void compare(const sordino_kernels *k, const sordino_kernels *p) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         compare_losses(k, p, shapes[i][0], shapes[i][1]);
         compare_rows(k, p, shapes[i][0], shapes[i][1]);
+        compare_normalisation(k, p, shapes[i][0], shapes[i][1]);
         compare_products(k, shapes[i][0], shapes[i][1], shapes[i][2]);
+    }
+}
+
+static void compare_transformers(const sordino_kernels *k, const sordino_kernels *p) {
+    static const float turned;
+    const sordino_attention heads[] = {
+        {.heads = 1, .kv_heads = 1, .head_size = 4}, {.heads = 3, .kv_heads = 1, .head_size = 17, .is_causal = 1},
+        {.heads = 2, .kv_heads = 2, .head_size = 32, .is_causal = 1, .rotary = &turned},
+        {.heads = 4, .kv_heads = 2, .head_size = 6, .rotary = &turned}};
+    static const size_t lengths[][2] = {{1, 1}, {8, 5}, {33, 33}, {64, 64}, {65, 31}, {130, 129}};
+    for (size_t h = 0; h < sizeof heads / sizeof *heads; h++) {
+        for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+            compare_attention(k, p, lengths[l][0], lengths[l][1], heads[h]);
+        }
+    }
+    static const size_t rows[][2] = {{3, 63}, {3, 64}, {2, 65}, {4, 1000}};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        compare_losses(k, p, rows[r][0], rows[r][1]);
+        compare_normalisation(k, p, rows[r][0], rows[r][1]);
     }
 }
 
@@ -397,6 +477,7 @@ int main(void) {
         digest_of_integers = digest_of_floats = 0xCBF29CE484222325u;
         level_name = names[number];
         compare(kernels, portable);
+        compare_transformers(kernels, portable);
         printf("%s: %ld values, integers %016llx, fused %016llx\n", level_name, compared,
                (unsigned long long)digest_of_integers, (unsigned long long)digest_of_floats);
     }

@@ -71,7 +71,33 @@ INLINE void exponentials_of_rows(float *out, const float *in, size_t rows, size_
     for (size_t i = 0; i < rows * columns; i++) out[i] = exponential(out[i]);
 }
 
+// Rows this long are handled one by one, in wide values, while they lie in the nearest cache: a vocabulary, not classes.
+enum { long_row = 64 };
+
+/// out = exp(in - maximum) of a long row; returns the sum.
+INLINE float exponentials_of_long_row(float *out, const float *in, float maximum, size_t columns) {
+    wide sum = (wide)0.0f;
+    size_t c = 0;
+    for (; c + wide_lanes <= columns; c += wide_lanes) {
+        const wide value = exponential_of_wide(load_wide(in + c) - maximum);
+        store_wide(out + c, value);
+        sum += value;
+    }
+    float total = sum_of_wide(sum);
+    for (; c < columns; c++) total += out[c] = exponential(in[c] - maximum);
+    return total;
+}
+
 VERSIONED void level_softmax(float *out, const float *in, size_t rows, size_t columns) {
+    if (columns >= long_row) {
+        for (size_t r = 0; r < rows; r++) {
+            float *row = out + r * columns;
+            const float *from = in + r * columns;
+            const float factor = 1.0f / exponentials_of_long_row(row, from, greatest_of(from, columns), columns);
+            for (size_t c = 0; c < columns; c++) row[c] *= factor;
+        }
+        return;
+    }
     exponentials_of_rows(out, in, rows, columns);
     for (size_t r = 0; r < rows; r++) {
         float sum = 0;
@@ -84,6 +110,20 @@ VERSIONED void level_softmax(float *out, const float *in, size_t rows, size_t co
 VERSIONED double level_softmax_cross_entropy(float *delta, const float *logits, const int32_t *labels,
                                                size_t rows, size_t columns, float scale) {
     double loss = 0;
+    if (columns >= long_row) {
+        for (size_t r = 0; r < rows; r++) {
+            const float *from = logits + r * columns;
+            float *row = delta + r * columns;
+            const float maximum = greatest_of(from, columns);
+            loss += (double)maximum - (double)from[labels[r]];
+            const float sum = exponentials_of_long_row(row, from, maximum, columns);
+            loss += (double)logf(sum);
+            const float factor = scale / sum;
+            for (size_t c = 0; c < columns; c++) row[c] *= factor;
+            row[labels[r]] -= scale;
+        }
+        return loss;
+    }
     // The label's logit is read before `delta` overwrites it, for callers that pass one buffer for both.
     for (size_t r = 0; r < rows; r++) {
         const float *row = logits + r * columns;

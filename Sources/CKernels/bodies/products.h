@@ -16,20 +16,20 @@
 // MARK: c = keep * c + scale * a b, with rows of b read as vectors and values of a spread over all lanes
 
 // Accumulators live in registers: `rows`, `vectors` and `is_whole` are constants at every call, and the loops unroll.
-INLINE void product_tile(float *c, const float *a, size_t a_row, size_t a_column, const float *b, size_t columns,
-                         size_t inner, float scale, float keep, part last, const int rows, const int vectors,
-                         const int is_whole) {
+INLINE void product_tile(float *c, size_t c_row, const float *a, size_t a_row, size_t a_column, const float *b,
+                         size_t b_row, size_t inner, float scale, float keep, part last, const int rows,
+                         const int vectors, const int is_whole) {
     vector sum[product_rows][product_vectors];
     UNROLLED for (int i = 0; i < rows; i++) {
         UNROLLED for (int j = 0; j < vectors; j++) sum[i][j] = zeros();
         if (asks_ahead) {
-            UNROLLED for (int j = 0; j < vectors; j += 2) __builtin_prefetch(c + i * columns + j * lanes, 1, 3);
+            UNROLLED for (int j = 0; j < vectors; j += 2) __builtin_prefetch(c + i * c_row + j * lanes, 1, 3);
         }
     }
     for (size_t l = 0; l < inner; l++) {
         vector line[product_vectors];
         UNROLLED for (int j = 0; j < vectors; j++) {
-            const float *place = b + l * columns + j * lanes;
+            const float *place = b + l * b_row + j * lanes;
             line[j] = is_whole || j < vectors - 1 ? load(place) : load_part(place, last);
         }
         UNROLLED for (int i = 0; i < rows; i++) {
@@ -40,7 +40,7 @@ INLINE void product_tile(float *c, const float *a, size_t a_row, size_t a_column
     UNROLLED for (int i = 0; i < rows; i++) {
         UNROLLED for (int j = 0; j < vectors; j++) {
             const int is_full = is_whole || j < vectors - 1;
-            float *place = c + i * columns + j * lanes;
+            float *place = c + i * c_row + j * lanes;
             vector value = spread(scale) * sum[i][j];
             if (keep != 0) {
                 value = multiply_add(spread(keep), is_full ? load(place) : load_part(place, last), value);
@@ -53,7 +53,7 @@ INLINE void product_tile(float *c, const float *a, size_t a_row, size_t a_column
 
 #define PRODUCT_TILE(r, v, whole)                                                                                   \
     case ((r) * 8 + (v)) * 2 + (whole):                                                                             \
-        product_tile(place, from, a_row, a_column, line, columns, inner, scale, keep, last, r, v, whole);           \
+        product_tile(place, c_row, from, a_row, a_column, line, b_row, inner, scale, keep, last, r, v, whole);      \
         break;
 #if PARTS_ARE_FREE
 #define PRODUCT_CASE(r, v) PRODUCT_TILE(r, v, 0)
@@ -62,9 +62,10 @@ INLINE void product_tile(float *c, const float *a, size_t a_row, size_t a_column
 #endif
 
 // Panels of columns (outer) and tiles of rows (inner): a panel of b stays in the nearest caches while all rows
-// of a pass over it. Panels and tiles are balanced: 10 rows are 5 + 5, not 6 + 4.
-VERSIONED void level_product(float *c, const float *a, size_t a_row, size_t a_column, const float *b, size_t rows,
-                             size_t columns, size_t inner, float scale, float keep) {
+// of a pass over it. Panels and tiles are balanced: 10 rows are 5 + 5, not 6 + 4. Rows of c lie `c_row` floats apart and
+// those of b `b_row`, as in a part of a wider matrix.
+VERSIONED void product_between(float *c, size_t c_row, const float *a, size_t a_row, size_t a_column, const float *b,
+                               size_t b_row, size_t rows, size_t columns, size_t inner, float scale, float keep) {
     const size_t vectors = (columns + lanes - 1) / lanes;
     const size_t panels = (vectors + product_vectors - 1) / product_vectors;
     const size_t tiles = (rows + product_rows - 1) / product_rows;
@@ -76,11 +77,16 @@ VERSIONED void level_product(float *c, const float *a, size_t a_row, size_t a_co
         const float *line = b + first * lanes;
         for (size_t t = 0; t < tiles; t++) {
             const size_t row = rows * t / tiles, next = rows * (t + 1) / tiles;
-            float *place = c + row * columns + first * lanes;
+            float *place = c + row * c_row + first * lanes;
             const float *from = a + row * a_row;
             switch (((next - row) * 8 + (end - first)) * 2 + whole) { PRODUCT_CASES(PRODUCT_CASE) }
         }
     }
+}
+
+VERSIONED void level_product(float *c, const float *a, size_t a_row, size_t a_column, const float *b, size_t rows,
+                             size_t columns, size_t inner, float scale, float keep) {
+    product_between(c, columns, a, a_row, a_column, b, columns, rows, columns, inner, scale, keep);
 }
 
 // MARK: y = x wT + bias, with rows of both operands read as vectors
@@ -145,6 +151,22 @@ VERSIONED void level_affine(float *y, const float *x, const float *w, const floa
                 const float *from = x + (start + row) * inputs;
                 switch ((next - row) * 8 + present) { AFFINE_CASES(AFFINE_CASE) }
             }
+        }
+    }
+}
+
+#else
+
+// The same without vectors of its own, for what works in parts of matrices (attention.h).
+VERSIONED void product_between(float *c, size_t c_row, const float *a, size_t a_row, size_t a_column, const float *b,
+                               size_t b_row, size_t rows, size_t columns, size_t inner, float scale, float keep) {
+    for (size_t i = 0; i < rows; i++) {
+        float *restrict place = c + i * c_row;
+        for (size_t j = 0; j < columns; j++) place[j] = keep == 0 ? 0 : keep * place[j];
+        for (size_t l = 0; l < inner; l++) {
+            const float factor = scale * a[i * a_row + l * a_column];
+            const float *restrict line = b + l * b_row;
+            for (size_t j = 0; j < columns; j++) place[j] += factor * line[j];
         }
     }
 }

@@ -70,6 +70,19 @@ void sordino_tanh_backward(float *input_delta, const float *output_delta, const 
 void sordino_gelu(float *out, const float *in, size_t n);
 /// input_delta = output_delta * (Phi(in) + in * phi(in)).
 void sordino_gelu_backward(float *input_delta, const float *output_delta, const float *in, size_t n);
+/// out = in / 2 * (1 + tanh(sqrt(2 / pi) (in + 0.044715 in^3))), GELU's approximation (Hendrycks and Gimpel 2016).
+void sordino_gelu_tanh(float *out, const float *in, size_t n);
+/// input_delta = output_delta * the derivative of `sordino_gelu_tanh` at in.
+void sordino_gelu_tanh_backward(float *input_delta, const float *output_delta, const float *in, size_t n);
+/// out = in / (1 + exp(-in)) (SiLU; Elfwing, Uchibe and Doya 2018).
+void sordino_silu(float *out, const float *in, size_t n);
+/// input_delta = output_delta * the derivative of `sordino_silu` at in.
+void sordino_silu_backward(float *input_delta, const float *output_delta, const float *in, size_t n);
+/// out[r, c] = silu(in[r, c]) * in[r, half + c] with in of [rows, 2 half] and out of [rows, half] (Shazeer 2020, GLU
+/// variants, equation 5). `out` may not be `in`.
+void sordino_swiglu(float *out, const float *in, size_t rows, size_t half);
+/// The gradient of `sordino_swiglu`, input_delta of [rows, 2 half]. `input_delta` may be neither `output_delta` nor in.
+void sordino_swiglu_backward(float *input_delta, const float *output_delta, const float *in, size_t rows, size_t half);
 /// out[r, :] = exp(in[r, :] - max) / sum.
 void sordino_softmax(float *out, const float *in, size_t rows, size_t columns);
 /// out = in * mask with mask = 0 where words < threshold, keep elsewhere; the mask replaces the words.
@@ -87,6 +100,65 @@ void sordino_product(float *c, const float *a, size_t a_row, size_t a_column, co
 /// may be null.
 void sordino_affine(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t outputs,
                     size_t inputs);
+
+// MARK: Normalisation of rows
+
+/// out[r, c] = gain[c] * normal[r, c] + bias[c] with normal[r, c] = (x[r, c] - statistics[r, 0]) * statistics[r, 1]:
+/// the row's mean and 1 / sqrt(its variance + epsilon) (Ba, Kiros and Hinton 2016). With `bias` null, RMS norm (Zhang and
+/// Sennrich 2019): the mean counts as 0, so that the variance is the mean square. `statistics` of [rows, 2] is written.
+/// `out` may be x.
+void sordino_normalise(float *out, float *statistics, const float *x, const float *gain, const float *bias, size_t rows,
+                       size_t columns, float epsilon);
+/// The gradient of `sordino_normalise` with respect to x; `is_centred` where there was a bias. `input_delta` may be
+/// `output_delta`.
+void sordino_normalise_backward(float *input_delta, const float *output_delta, const float *x, const float *statistics,
+                                const float *gain, int is_centred, size_t rows, size_t columns);
+/// of_gain[c] = keep * of_gain[c] + scale * sum over r of output_delta[r, c] * normal[r, c]; of_bias likewise without
+/// normal. Either may be null. With keep 0 it does not matter what they held.
+void sordino_normalise_gradient(float *of_gain, float *of_bias, const float *output_delta, const float *x,
+                                const float *statistics, size_t rows, size_t columns, float scale, float keep);
+/// norms[e] += the squared norm of what `sordino_normalise_gradient` adds up for the rows of example e, which has
+/// `positions` of them: of the gain's part where `of_gain`, of the bias's where `of_bias`.
+void sordino_add_normalise_norms(float *norms, const float *output_delta, const float *x, const float *statistics,
+                                 size_t examples, size_t positions, size_t columns, int of_gain, int of_bias);
+
+// MARK: Attention
+
+enum {
+    /// Queries of one tile of scores.
+    sordino_attention_tile_rows = 32,
+    /// Keys of one tile of scores.
+    sordino_attention_tile_keys = 64,
+};
+
+/// Attention of one example, whose queries, keys and values lie side by side, position after position: [time, heads |
+/// kv_heads | kv_heads, head_size].
+typedef struct {
+    size_t time, heads;
+    /// Heads of keys and values; each serves heads / kv_heads heads in a row (Ainslie et al. 2023), a whole number.
+    size_t kv_heads;
+    size_t head_size;
+    /// Whether a position sees itself and those before it only.
+    int is_causal;
+    /// [time, 2, head_size / 2]: cosines and sines of the angles that queries and keys are turned by; null for none.
+    const float *rotary;
+} sordino_attention;
+
+/// Floats of `work` that a forward and a backward pass need.
+static inline size_t sordino_attention_work(const sordino_attention *shape) {
+    const size_t keys = sordino_attention_tile_keys;
+    const size_t area = (shape->time + keys - 1) / keys * keys * shape->head_size;
+    return 2 * sordino_attention_tile_rows * keys + (shape->rotary ? 4 : 2) * area;
+}
+
+/// out[t, h, :] = sum over s of softmax(q k / sqrt(head_size))[t, s] v[s, :], over the first `length` positions (at least
+/// 1); zero from there on. `out` of [time, heads, head_size]; `log_sums` of [heads, time] keeps what backward needs.
+void sordino_attention_forward(float *out, float *log_sums, const float *fused, size_t length,
+                               const sordino_attention *shape, float *work);
+/// The gradient of `sordino_attention_forward`: `fused_delta` of the fused matrix's shape, zero from `length` on, where
+/// `out_delta` is not read.
+void sordino_attention_backward(float *fused_delta, const float *out_delta, const float *out, const float *log_sums,
+                                const float *fused, size_t length, const sordino_attention *shape, float *work);
 
 // MARK: Losses
 

@@ -105,6 +105,20 @@ import Testing
         }
     }
 
+    /// A label of -1 is ignored: no loss, and a delta of zero, whatever the logits are.
+    @Test(arguments: [5, 64, 200]) func crossEntropyIgnoresRowsWithoutALabel(columns: Int) {
+        var logits = spread(3 * columns, 4)
+        var delta = [Float](repeating: .nan, count: 3 * columns)
+        let whole = loss(&delta, logits, [0, 2, 1], columns)
+        let (first, last) = (delta[..<columns], delta[(2 * columns)...])
+        logits[columns + 1] = .nan
+        var again = [Float](repeating: .nan, count: 3 * columns)
+        let without = loss(&again, logits, [0, -1, 1], columns)
+        #expect(again[..<columns] == first && again[(2 * columns)...] == last)
+        #expect(again[columns..<(2 * columns)].allSatisfy { $0 == 0 })
+        #expect(without > 0 && without < whole)
+    }
+
     @Test func softmaxOfALongRowThatHoldsNoNumberIsNone() {
         for place in [0, 17, 99] {
             var input = spread(100, 1)

@@ -114,6 +114,10 @@ VERSIONED double level_softmax_cross_entropy(float *delta, const float *logits, 
         for (size_t r = 0; r < rows; r++) {
             const float *from = logits + r * columns;
             float *row = delta + r * columns;
+            if (labels[r] < 0) {
+                memset(row, 0, columns * sizeof(float));
+                continue;
+            }
             const float maximum = greatest_of(from, columns);
             loss += (double)maximum - (double)from[labels[r]];
             const float sum = exponentials_of_long_row(row, from, maximum, columns);

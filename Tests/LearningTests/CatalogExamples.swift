@@ -51,8 +51,28 @@ enum LayerExamples {
         "tanh": [elementwise("{tanh: {}}") { tanh($0) }],
         // x Φ(x), Φ the normal distribution (Hendrycks and Gimpel 2016, section 2).
         "gelu": [
-            elementwise("{gelu: {}}") { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }
+            elementwise("{gelu: {}}") { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) },
+            // The same paper's approximation.
+            elementwise("{gelu: 'tanh'}") {
+                0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)))
+            },
         ],
+        "silu": [elementwise("{silu: {}}") { $0 / (1 + exp(-$0)) }],
+        "swiglu": [
+            LayerExample(text: "{swiglu: {}}", inputShape: [6]) { input, _ in swiglu(input) },
+            LayerExample(text: "{swiglu: {}}", inputShape: [3, 8], hasTime: true) { input, _ in
+                positions(input, 3, swiglu)
+            },
+        ],
+        "rms_norm": [
+            LayerExample(text: "{rms_norm: {epsilon: 0.01}}", inputShape: [2, 3]) {
+                rmsNorm($0, $1, epsilon: 0.01)
+            },
+            LayerExample(text: "{rms_norm: {}}", inputShape: [5, 4], hasTime: true) { input, parameters in
+                positions(input, 5) { rmsNorm($0, parameters, epsilon: 1e-6) }
+            },
+        ],
+        "attention": AttentionExamples.all,
         "softmax": [
             LayerExample(text: "{softmax: {}}", inputShape: [6]) { input, _ in
                 let powers = input.map { exp($0 - (input.max() ?? 0)) }
@@ -98,6 +118,19 @@ enum LayerExamples {
             parameters[index] * (input[index] - mean) / (variance + epsilon).squareRoot()
                 + parameters[input.count + index]
         }
+    }
+
+    // x / √(mean of squares + ε) times the gain.
+    @Sendable
+    private static func rmsNorm(_ input: [Double], _ gain: [Double], epsilon: Double) -> [Double] {
+        let square = input.reduce(0) { $0 + $1 * $1 } / Double(input.count)
+        return input.indices.map { gain[$0] * input[$0] / (square + epsilon).squareRoot() }
+    }
+
+    // a / (1 + exp(−a)) · b of the halves a and b.
+    private static func swiglu(_ input: [Double]) -> [Double] {
+        let half = input.count / 2
+        return (0..<half).map { input[$0] / (1 + exp(-input[$0])) * input[half + $0] }
     }
 
     // y = W x + b, W of [units, inputs], row-major, before b.

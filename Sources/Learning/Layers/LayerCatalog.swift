@@ -7,10 +7,14 @@ package enum LayerCatalog {
         Elementwise<Sigmoid>.self,
         Elementwise<Tanh>.self,
         Elementwise<GELU>.self,
+        Elementwise<SiLU>.self,
         SoftmaxLayer.self,
         DropoutLayer.self,
         FlattenLayer.self,
         SequenceLayer.self,
         LayerNormLayer.self,
+        RMSNormLayer.self,
+        SwiGLULayer.self,
+        AttentionLayer.self,
     ]
 }

@@ -8,6 +8,7 @@
 
 #include "bodies/activations.h"
 #include "bodies/attention.h"
+#include "bodies/convolution.h"
 #include "bodies/grid.h"
 #include "bodies/normal.h"
 #include "bodies/sampler.h"

@@ -88,4 +88,19 @@ KERNEL(void, add_noise_on_grid, (float *sum, const int64_t *noise, double scale,
 KERNEL(void, add_integers, (uint32_t *sum, const int32_t *x, size_t n), (sum, x, n))
 KERNEL(size_t, draw_strips, (int64_t *noise, const uint64_t *words, size_t count, const sordino_strips *strips),
        (noise, words, count, strips))
+KERNEL(void, convolve, (const sordino_convolution *shape, float *out, const float *source, const float *weights, const
+       float *bias, float *room), (shape, out, source, weights, bias, room))
+KERNEL(void, convolution_gradient, (const sordino_convolution *shape, float *target, const float *source, const float
+       *deltas, float scale, float keep, float *room), (shape, target, source, deltas, scale, keep, room))
+KERNEL(double, convolution_gradient_norm, (const sordino_convolution *shape, const float *source, const float *deltas,
+       float *room), (shape, source, deltas, room))
+KERNEL(void, pad, (float *out, const float *in, size_t planes, const sordino_padding *shape), (out, in, planes, shape))
+KERNEL(void, place_phase, (float *out, const float *in, size_t planes, const sordino_phase *shape), (out, in, planes,
+       shape))
+KERNEL(void, gather_columns, (const sordino_convolution *shape, float *out, const float *source), (shape, out, source))
+KERNEL(void, sum_planes, (float *out, const float *in, size_t planes, size_t size, float scale), (out, in, planes, size,
+       scale))
+KERNEL(double, inner_product, (const float *x, const float *y, size_t n), (x, y, n))
+KERNEL(void, transpose, (float *out, const float *in, size_t matrices, size_t rows, size_t columns), (out, in,
+       matrices, rows, columns))
 #undef KERNEL

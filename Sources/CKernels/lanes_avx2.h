@@ -6,6 +6,8 @@
 #define HAS_PRODUCTS
 /// Storing some lanes of a vector takes dozens of steps on processors of AMD's before AVX-512.
 #define PARTS_ARE_FREE 0
+/// Whether there are 32 registers of vectors, not 16.
+#define MANY_REGISTERS 0
 
 enum { lanes = 8, product_rows = 4, product_vectors = 3, affine_rows = 3, asks_ahead = 1 };
 /// Floats of a block of x in `level_affine`: 128 KiB, a quarter of the smallest second-level caches.

@@ -5,6 +5,8 @@
 #define HAS_PRODUCTS
 /// Whether a vector of which only the first lanes are there costs no more than a whole one.
 #define PARTS_ARE_FREE 1
+/// Whether there are 32 registers of vectors, not 16.
+#define MANY_REGISTERS 1
 
 enum { lanes = 16, product_rows = 6, product_vectors = 4, affine_rows = 6, asks_ahead = 0 };
 /// Floats of a block of x in `level_affine`.

@@ -2,6 +2,8 @@
 // operand and a factor.
 #define HAS_PRODUCTS
 #define PARTS_ARE_FREE 0
+/// Whether there are 32 registers of vectors, not 16.
+#define MANY_REGISTERS 1
 
 enum { lanes = 4, product_rows = 6, product_vectors = 4, affine_rows = 6, asks_ahead = 0 };
 /// Floats of a block of x in `level_affine`: 128 KiB, a quarter of the smallest second-level caches.

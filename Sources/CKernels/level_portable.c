@@ -6,4 +6,6 @@
 
 #include "kernels.h"
 
+#include "lanes_portable.h"
+
 #include "bodies.h"

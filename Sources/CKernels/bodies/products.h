@@ -11,8 +11,6 @@
 // one of `level_affine` is the sum of as many chains as a vector has lanes, and so differs between levels.
 #ifdef HAS_PRODUCTS
 
-#define UNROLLED _Pragma("clang loop unroll(full)")
-
 // MARK: c = keep * c + scale * a b, with rows of b read as vectors and values of a spread over all lanes
 
 // Accumulators live in registers: `rows`, `vectors` and `is_whole` are constants at every call, and the loops unroll.

@@ -160,6 +160,71 @@ void sordino_attention_forward(float *out, float *log_sums, const float *fused, 
 void sordino_attention_backward(float *fused_delta, const float *out_delta, const float *out, const float *log_sums,
                                 const float *fused, size_t length, const sordino_attention *shape, float *work);
 
+// MARK: Convolutions
+
+/// A convolution as sums over taps: out(e, m, y, x) = sum over taps l of weight(m, l) source(e, y, x, l), with
+/// weight(m, l) at m * weight_row + weight_at[l] and source(e, y, x, l) at e * source_example + y * source_row + x +
+/// source_at[l].
+typedef struct {
+    /// Images, and their positions: rows and columns of the output.
+    size_t examples, height, width;
+    /// Floats from one image of the source to the next, and from one row of positions to the next.
+    size_t source_example, source_row;
+    /// Floats from one image of the output to the next, from one row m to the next, and from one row of positions to
+    /// the next.
+    size_t out_example, out_plane, out_row;
+    /// Rows m of weights, and taps.
+    size_t rows, taps;
+    /// Floats from one row of weights to the next.
+    size_t weight_row;
+    /// [taps].
+    const int32_t *weight_at, *source_at;
+} sordino_convolution;
+
+/// Floats of the room that `sordino_convolve` packs in, and floats behind a source that kernels read and ignore.
+enum { sordino_convolution_room = (1 << 15) + 64, sordino_source_slack = 16 };
+
+/// The convolution, with `bias`, one value a row, where that is not null. The source must be followed by
+/// `sordino_source_slack` floats.
+void sordino_convolve(const sordino_convolution *shape, float *out, const float *source, const float *weights,
+                      const float *bias, float *room);
+/// target(m, l) = keep * target + scale * sum over e, y, x of deltas(e, m, y, x) source(e, y, x, l): the gradient of the
+/// weights, at m * weight_row + l, from the deltas of the output, whose rows of positions are dense. `room`: positions of
+/// all examples, each times the least of 64 and the rows rounded up to 16.
+void sordino_convolution_gradient(const sordino_convolution *shape, float *target, const float *source,
+                                  const float *deltas, float scale, float keep, float *room);
+/// The sum of squares of that gradient.
+double sordino_convolution_gradient_norm(const sordino_convolution *shape, const float *source, const float *deltas,
+                                         float *room);
+
+/// How images are laid out for strides: plane (v, h) of an image holds its rows v - top, v - top + vertical_stride, ..
+/// and likewise its columns, zeros where there are none.
+typedef struct {
+    size_t height, width, top, left;
+    size_t vertical_stride, horizontal_stride, vertical_phases, horizontal_phases;
+    size_t out_height, out_width;
+} sordino_padding;
+
+/// out[plane, v, h, :, :] from in[plane, :, :], `planes` of them.
+void sordino_pad(float *out, const float *in, size_t planes, const sordino_padding *shape);
+
+/// Where the values of one phase of images of `height` rows of `width` lie: `rows` by `columns` of them, the first at
+/// (top, left), the next ones `vertical_stride` and `horizontal_stride` further.
+typedef struct {
+    size_t height, width, top, left, vertical_stride, horizontal_stride, rows, columns;
+} sordino_phase;
+
+/// Puts each of `planes` dense planes of in into its phase of a plane of out; the rest of out stays as it is.
+void sordino_place_phase(float *out, const float *in, size_t planes, const sordino_phase *shape);
+/// out[e, y, x, l] = source(e, y, x, l): the matrix of columns, a position a row.
+void sordino_gather_columns(const sordino_convolution *shape, float *out, const float *source);
+/// out[p] = scale * sum of the `size` values of plane p.
+void sordino_sum_planes(float *out, const float *in, size_t planes, size_t size, float scale);
+/// Sum of x y, accumulated in double.
+double sordino_inner_product(const float *x, const float *y, size_t n);
+/// out[m, c, r] = in[m, r, c].
+void sordino_transpose(float *out, const float *in, size_t matrices, size_t rows, size_t columns);
+
 // MARK: Losses
 
 /// Sum over rows of log(sum(exp(logits))) - logits[label]; delta = scale * (softmax(logits) - one_hot(label)).

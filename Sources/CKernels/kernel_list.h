@@ -98,6 +98,23 @@ KERNEL(void, pad, (float *out, const float *in, size_t planes, const sordino_pad
 KERNEL(void, place_phase, (float *out, const float *in, size_t planes, const sordino_phase *shape), (out, in, planes,
        shape))
 KERNEL(void, gather_columns, (const sordino_convolution *shape, float *out, const float *source), (shape, out, source))
+KERNEL(void, max_pool, (float *out, uint8_t *winners, const float *in, size_t planes, const sordino_window *shape),
+       (out, winners, in, planes, shape))
+KERNEL(void, max_pool_backward, (float *in_delta, const float *out_delta, const uint8_t *winners, size_t planes, const
+       sordino_window *shape), (in_delta, out_delta, winners, planes, shape))
+KERNEL(void, average_pool, (float *out, const float *in, size_t planes, const sordino_window *shape), (out, in, planes,
+       shape))
+KERNEL(void, average_pool_backward, (float *in_delta, const float *out_delta, size_t planes, const sordino_window
+       *shape), (in_delta, out_delta, planes, shape))
+KERNEL(void, fill_planes, (float *out, const float *values, size_t planes, size_t size, float scale), (out, values,
+       planes, size, scale))
+KERNEL(void, group_norm, (float *out, float *statistics, const float *in, const float *gain, const float *bias, const
+       sordino_groups *shape, float epsilon), (out, statistics, in, gain, bias, shape, epsilon))
+KERNEL(void, group_norm_sums, (float *sums, const float *delta, const float *in, const float *statistics, const
+       sordino_groups *shape), (sums, delta, in, statistics, shape))
+KERNEL(void, group_norm_backward, (float *in_delta, const float *delta, const float *in, const float *statistics, const
+       float *sums, const float *gain, const sordino_groups *shape), (in_delta, delta, in, statistics, sums, gain,
+       shape))
 KERNEL(void, sum_planes, (float *out, const float *in, size_t planes, size_t size, float scale), (out, in, planes, size,
        scale))
 KERNEL(double, inner_product, (const float *x, const float *y, size_t n), (x, y, n))

@@ -22,7 +22,9 @@ struct LayerExample: Sendable {
 
 /// One example at least of every layer: a kind without one fails the contract suite.
 enum LayerExamples {
-    static let all: [String: [LayerExample]] = [
+    static let all = basic.merging(ConvolutionExamples.all) { $0 + $1 }
+
+    private static let basic: [String: [LayerExample]] = [
         "dense": [
             LayerExample(text: "{dense: 3}", inputShape: [2, 2]) { dense($0, $1, units: 3, hasBias: true) },
             LayerExample(text: "{dense: {units: 5, bias: false}}", inputShape: [7]) {

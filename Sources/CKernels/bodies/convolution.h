@@ -416,15 +416,6 @@ VERSIONED void level_gather_columns(const sordino_convolution *shape, float *out
 
 // MARK: Sums
 
-VERSIONED void level_sum_planes(float *out, const float *in, size_t planes, size_t size, float scale) {
-#pragma clang fp reassociate(on)
-    for (size_t p = 0; p < planes; p++, in += size) {
-        float sum = 0;
-        for (size_t i = 0; i < size; i++) sum += in[i];
-        out[p] = scale * sum;
-    }
-}
-
 VERSIONED double level_inner_product(const float *x, const float *y, size_t n) {
 #pragma clang fp reassociate(on)
     double sum = 0;

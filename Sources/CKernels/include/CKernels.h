@@ -218,12 +218,51 @@ typedef struct {
 void sordino_place_phase(float *out, const float *in, size_t planes, const sordino_phase *shape);
 /// out[e, y, x, l] = source(e, y, x, l): the matrix of columns, a position a row.
 void sordino_gather_columns(const sordino_convolution *shape, float *out, const float *source);
-/// out[p] = scale * sum of the `size` values of plane p.
-void sordino_sum_planes(float *out, const float *in, size_t planes, size_t size, float scale);
 /// Sum of x y, accumulated in double.
 double sordino_inner_product(const float *x, const float *y, size_t n);
 /// out[m, c, r] = in[m, r, c].
 void sordino_transpose(float *out, const float *in, size_t matrices, size_t rows, size_t columns);
+
+// MARK: Pooling
+
+/// Windows of `kernel_height` by `kernel_width` on images of `height` by `width`, the first one `top` above and `left` of
+/// the image, the next ones at the strides; at least one place of each window lies in the image.
+typedef struct {
+    size_t height, width, kernel_height, kernel_width, vertical_stride, horizontal_stride, top, left;
+    size_t out_height, out_width;
+} sordino_window;
+
+/// The largest value of each window, or NaN where one is, and its place in the window, row by row: at most 256 of them.
+void sordino_max_pool(float *out, uint8_t *winners, const float *in, size_t planes, const sordino_window *shape);
+/// in_delta[p] = the sum of the deltas of the windows that p won.
+void sordino_max_pool_backward(float *in_delta, const float *out_delta, const uint8_t *winners, size_t planes,
+                               const sordino_window *shape);
+/// The mean of each window, places outside the image as zeros.
+void sordino_average_pool(float *out, const float *in, size_t planes, const sordino_window *shape);
+/// The gradient of `sordino_average_pool`.
+void sordino_average_pool_backward(float *in_delta, const float *out_delta, size_t planes, const sordino_window *shape);
+/// out[p] = scale * sum of the `size` values of plane p.
+void sordino_sum_planes(float *out, const float *in, size_t planes, size_t size, float scale);
+/// All `size` values of plane p of out = scale * values[p].
+void sordino_fill_planes(float *out, const float *values, size_t planes, size_t size, float scale);
+
+// MARK: Group normalisation (Wu and He 2018)
+
+/// An image of `groups` groups of `channels` channels of `plane` values.
+typedef struct {
+    size_t groups, channels, plane;
+} sordino_groups;
+
+/// out = gain (in - mean) / sqrt(variance + epsilon) + bias, mean and variance over a group, gain and bias by channel.
+/// `statistics` receives each group's mean and 1 / sqrt(variance + epsilon).
+void sordino_group_norm(float *out, float *statistics, const float *in, const float *gain, const float *bias,
+                        const sordino_groups *shape, float epsilon);
+/// The image's gradient of the gain, channel by channel, then that of the bias.
+void sordino_group_norm_sums(float *sums, const float *delta, const float *in, const float *statistics,
+                             const sordino_groups *shape);
+/// The delta of the input, from what `sordino_group_norm` and `sordino_group_norm_sums` left.
+void sordino_group_norm_backward(float *in_delta, const float *delta, const float *in, const float *statistics,
+                                 const float *sums, const float *gain, const sordino_groups *shape);
 
 // MARK: Losses
 

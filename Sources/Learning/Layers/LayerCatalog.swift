@@ -16,5 +16,11 @@ package enum LayerCatalog {
         RMSNormLayer.self,
         SwiGLULayer.self,
         AttentionLayer.self,
+        Convolution2DLayer.self,
+        Convolution1DLayer.self,
+        MaxPoolingLayer.self,
+        AveragePoolingLayer.self,
+        GlobalAveragePoolingLayer.self,
+        GroupNormLayer.self,
     ]
 }

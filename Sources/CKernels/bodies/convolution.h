@@ -244,7 +244,7 @@ typedef float four __attribute__((vector_size(16)));
 typedef float unaligned_four __attribute__((vector_size(16), aligned(4)));
 
 // out[c * step + r] = in[r * row + c].
-INLINE void turn(float *out, size_t step, const float *in, size_t row, size_t rows, size_t columns) {
+INLINE void transpose_part(float *out, size_t step, const float *in, size_t row, size_t rows, size_t columns) {
     size_t r = 0;
     for (; r + 4 <= rows; r += 4) {
         const float *line = in + r * row;
@@ -271,7 +271,7 @@ INLINE void turn(float *out, size_t step, const float *in, size_t row, size_t ro
 
 VERSIONED void level_transpose(float *out, const float *in, size_t matrices, size_t rows, size_t columns) {
     for (size_t m = 0; m < matrices; m++) {
-        turn(out + m * rows * columns, rows, in + m * rows * columns, columns, rows, columns);
+        transpose_part(out + m * rows * columns, rows, in + m * rows * columns, columns, rows, columns);
     }
 }
 
@@ -310,7 +310,7 @@ INLINE double gradient(const sordino_convolution *given, float *target, const fl
         const size_t first = vectors * p / panels, width = (vectors * (p + 1) / panels - first) * lanes;
         const size_t base = first * lanes, outputs = shape->rows - base < width ? shape->rows - base : width;
         for (size_t e = 0; e < shape->examples; e++) {
-            turn(room + e * positions * width, width, deltas + e * shape->out_example + base * shape->out_plane,
+            transpose_part(room + e * positions * width, width, deltas + e * shape->out_example + base * shape->out_plane,
                  shape->out_plane, outputs, positions);
         }
         if (outputs < width) {
@@ -330,7 +330,7 @@ INLINE double gradient(const sordino_convolution *given, float *target, const fl
                 continue;
             }
             float turned[product_vectors * lanes * turned_taps];
-            turn(turned, turned_taps, sums, width, taps, width);
+            transpose_part(turned, turned_taps, sums, width, taps, width);
             for (size_t o = 0; o < outputs; o++) {
                 float *place = target + (base + o) * shape->weight_row + start;
                 const float *line = turned + o * turned_taps;

@@ -13,6 +13,7 @@
 #include "bodies/group_norm.h"
 #include "bodies/normal.h"
 #include "bodies/pooling.h"
+#include "bodies/recurrent.h"
 #include "bodies/sampler.h"
 #include "bodies/units.h"
 #include "bodies/vectors.h"

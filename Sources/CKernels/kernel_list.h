@@ -120,4 +120,20 @@ KERNEL(void, sum_planes, (float *out, const float *in, size_t planes, size_t siz
 KERNEL(double, inner_product, (const float *x, const float *y, size_t n), (x, y, n))
 KERNEL(void, transpose, (float *out, const float *in, size_t matrices, size_t rows, size_t columns), (out, in,
        matrices, rows, columns))
+KERNEL(void, pack_panels, (float *panels, const float *b, size_t b_row, size_t b_column, size_t columns, size_t inner),
+       (panels, b, b_row, b_column, columns, inner))
+KERNEL(void, panel_product, (float *c, size_t c_row, const float *a, size_t a_row, const float *panels, const float
+       *bias, int keep, size_t rows, size_t columns, size_t inner), (c, c_row, a, a_row, panels, bias, keep, rows,
+       columns, inner))
+KERNEL(void, tanh_cell, (const sordino_recurrent_step *step), (step))
+KERNEL(void, tanh_cell_backward, (const sordino_recurrent_step *step), (step))
+KERNEL(void, lstm_cell, (const sordino_recurrent_step *step), (step))
+KERNEL(void, lstm_cell_backward, (const sordino_recurrent_step *step), (step))
+KERNEL(void, gru_cell, (const sordino_recurrent_step *step), (step))
+KERNEL(void, gru_cell_backward, (const sordino_recurrent_step *step), (step))
+KERNEL(void, sum_rows_apart, (float *out, const float *x, size_t x_row, size_t rows, size_t columns, float scale,
+       float keep), (out, x, x_row, rows, columns, scale, keep))
+KERNEL(void, scale_rows_apart, (float *x, size_t x_row, float factor, size_t rows, size_t columns), (x, x_row, factor,
+       rows, columns))
+KERNEL(double, sum_of_products, (const float *x, float offset, const float *y, size_t n), (x, offset, y, n))
 #undef KERNEL

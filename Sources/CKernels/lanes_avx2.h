@@ -18,6 +18,10 @@ enum { affine_block = 1 << 15 };
 #define AFFINE_CASES_OF(CASE, r) CASE(r, 1) CASE(r, 2) CASE(r, 3) CASE(r, 4)
 #define AFFINE_CASES(CASE) AFFINE_CASES_OF(CASE, 1) AFFINE_CASES_OF(CASE, 2) AFFINE_CASES_OF(CASE, 3)
 
+/// A tile of recurrent.h: six rows by two vectors, two lines and a factor in 16 registers.
+enum { panel_rows = 6, panel_vectors = 2 };
+#define PANEL_CASES(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+
 typedef __m256 vector;
 typedef __m256i part;
 typedef __m128 quad;

@@ -17,6 +17,11 @@ enum { affine_block = 1 << 30 };
     PRODUCT_CASES_OF(CASE, 5) PRODUCT_CASES_OF(CASE, 6)
 #define AFFINE_CASES(CASE) PRODUCT_CASES(CASE)
 
+/// A tile of recurrent.h: twelve rows, so that a federated batch is one tile.
+enum { panel_rows = 12, panel_vectors = 2 };
+#define PANEL_CASES(CASE) \
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+
 typedef __m512 vector;
 typedef __mmask16 part;
 typedef __m128 quad;

@@ -14,6 +14,10 @@ enum { affine_block = 1 << 15 };
     PRODUCT_CASES_OF(CASE, 5) PRODUCT_CASES_OF(CASE, 6)
 #define AFFINE_CASES(CASE) PRODUCT_CASES(CASE)
 
+/// A tile of recurrent.h: six rows by four vectors.
+enum { panel_rows = 6, panel_vectors = 4 };
+#define PANEL_CASES(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+
 typedef float vector __attribute__((vector_size(16)));
 typedef float unaligned_vector __attribute__((vector_size(16), aligned(4)));
 typedef size_t part;

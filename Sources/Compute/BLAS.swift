@@ -2,7 +2,7 @@ internal import COpenBLAS
 
 /// Large matrix products: the one place that calls OpenBLAS.
 ///
-/// Matrices are dense and row-major. OpenBLAS runs on one thread, always: parallelism is over clients and
+/// Matrices are row-major. OpenBLAS runs on one thread, always: parallelism is over clients and
 /// chunks, which are ours, and a result may not depend on how many threads the library would have used.
 package enum BLAS {
     private static let singleThreaded: Void = openblas_set_num_threads(1)
@@ -13,18 +13,20 @@ package enum BLAS {
     }
 
     /// c = keep * c + scale * op(a) op(b), with op(a) of shape [rows, inner], op(b) of [inner, columns] and c
-    /// of [rows, columns]; `transposeA` and `transposeB` say that the stored matrix is op's transpose.
+    /// of [rows, columns]; `transposeA` and `transposeB` say that the stored matrix is op's transpose. Rows of a stored
+    /// matrix are dense, or begin `aRow`, `bRow` and `cRow` floats apart.
     package static func multiply(
-        _ a: UnsafePointer<Float>, transposeA: Bool = false, _ b: UnsafePointer<Float>,
-        transposeB: Bool = false, into c: UnsafeMutablePointer<Float>, rows: Int, columns: Int, inner: Int,
-        scale: Float = 1, keep: Float = 0
+        _ a: UnsafePointer<Float>, transposeA: Bool = false, aRow: Int? = nil, _ b: UnsafePointer<Float>,
+        transposeB: Bool = false, bRow: Int? = nil, into c: UnsafeMutablePointer<Float>, cRow: Int? = nil,
+        rows: Int, columns: Int, inner: Int, scale: Float = 1, keep: Float = 0
     ) {
         _ = singleThreaded
         guard rows > 0, columns > 0 else { return }
         cblas_sgemm(
             CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
             blasint(rows), blasint(columns), blasint(inner), scale,
-            a, blasint(max(1, transposeA ? rows : inner)), b, blasint(max(1, transposeB ? inner : columns)),
-            keep, c, blasint(columns))
+            a, blasint(aRow ?? max(1, transposeA ? rows : inner)),
+            b, blasint(bRow ?? max(1, transposeB ? inner : columns)),
+            keep, c, blasint(cRow ?? columns))
     }
 }

@@ -84,25 +84,35 @@ import Testing
         for index in found.indices { #expect(abs(found[index] - 3 * keep + 0.5 * expected[index]) < 1e-4) }
     }
 
-    @Test(arguments: [false, true], [false, true])
-    func openBLASAgreesWithTheSums(transposeA: Bool, transposeB: Bool) {
+    @Test(arguments: [(false, false), (false, true), (true, false), (true, true)], [0, 4])
+    func openBLASAgreesWithTheSums(transposed: (a: Bool, b: Bool), gap: Int) {
+        let (transposeA, transposeB) = transposed
         let (rows, columns, inner) = (7, 5, 9)
-        let a = numbers(rows * inner, 1)
-        let b = numbers(inner * columns, 2)
+        let aRow = (transposeA ? rows : inner) + gap
+        let bRow = (transposeB ? inner : columns) + gap
+        let cRow = columns + gap
+        let a = numbers(aRow * (transposeA ? inner : rows), 1)
+        let b = numbers(bRow * (transposeB ? columns : inner), 2)
         let expected = Self.product(rows, columns, inner) { i, j, l in
-            a[transposeA ? l * rows + i : i * inner + l] * b[transposeB ? j * inner + l : l * columns + j]
+            a[transposeA ? l * aRow + i : i * aRow + l] * b[transposeB ? j * bRow + l : l * bRow + j]
         }
-        let found = written(rows * columns, start: 2) { c in
+        let found = written(rows * cRow, start: 2) { c in
             a.withUnsafeBufferPointer { a in
                 b.withUnsafeBufferPointer { b in
                     guard let a = a.baseAddress, let b = b.baseAddress else { return }
+                    // Dense rows need no distances.
                     BLAS.multiply(
-                        a, transposeA: transposeA, b, transposeB: transposeB, into: c, rows: rows,
+                        a, transposeA: transposeA, aRow: gap == 0 ? nil : aRow, b, transposeB: transposeB,
+                        bRow: gap == 0 ? nil : bRow, into: c, cRow: gap == 0 ? nil : cRow, rows: rows,
                         columns: columns, inner: inner, scale: 2, keep: 1)
                 }
             }
         }
-        for index in found.indices { #expect(abs(found[index] - 2 - 2 * expected[index]) < 1e-4) }
+        for (index, value) in found.enumerated() {
+            let column = index % cRow
+            let wanted = column < columns ? 2 * expected[index / cRow * columns + column] : 0
+            #expect(abs(value - 2 - wanted) < 1e-4)
+        }
     }
 
     /// Values between -1 and 1.

@@ -295,6 +295,70 @@ void sordino_subtract(float *x, const float *y, size_t n);
 /// Sum of squares, accumulated in double.
 double sordino_square_norm(const float *x, size_t n);
 
+// MARK: Recurrent networks
+
+/// Columns of a panel, in which weights are packed for many products.
+enum { sordino_panel_width = 32 };
+/// Packs the matrix b[l, c] = b[l * b_row + c * b_column] of `inner` by `columns`: a panel holds `inner` lines of
+/// `sordino_panel_width` columns, the last panel zeros beyond the last column. `panels` holds inner * columns floats,
+/// columns rounded up to whole panels.
+void sordino_pack_panels(float *panels, const float *b, size_t b_row, size_t b_column, size_t columns, size_t inner);
+/// c[i, j] = start + sum over l of a[i, l] b[l, j], b packed; start is c[i, j] where `keep` is not 0, else bias[j], or
+/// 0 where `bias` is null. Rows of c and a begin `c_row` and `a_row` floats apart.
+void sordino_panel_product(float *c, size_t c_row, const float *a, size_t a_row, const float *panels,
+                           const float *bias, int keep, size_t rows, size_t columns, size_t inner);
+
+/// One position of a recurrence, for all examples. Where an example has ended (lengths[row] <= position) its gates,
+/// cell, states and deltas become zero.
+typedef struct {
+    /// Examples, and values of a state.
+    size_t rows, units;
+    /// Floats from an example's gates, cells and states to those of the next; one may be a part of a record.
+    size_t record;
+    /// Forward: what the gates squash, and then the gates. Backward: the gates, and then the deltas of what they
+    /// squash. LSTM: in, forget, candidate, out. GRU: reset, update, the recurrent part of the candidate (not squashed),
+    /// candidate; forward the last begins as the input's part. tanh: the state.
+    float *gates;
+    /// The state before this position (GRU).
+    const float *previous;
+    /// A second place for the state after it; null where there is none.
+    float *following;
+    /// The cell after this position and the one before; LSTM only. Null before the first position.
+    float *cell;
+    const float *cell_before;
+    /// The state after this position, `output_row` floats from an example to the next.
+    float *output;
+    size_t output_row;
+    /// Positions that each example fills; null where none ends.
+    const int32_t *lengths;
+    int32_t position;
+    /// Backward: what comes back from the next position [rows, units]; after a GRU's step what goes to the one before
+    /// without passing through weights. The LSTM's of its cell are replaced by those of the cell before.
+    float *state_delta, *cell_delta;
+    /// The output's delta, with the output's rows; null where it is zero.
+    const float *output_delta;
+} sordino_recurrent_step;
+
+/// h = tanh(gates).
+void sordino_tanh_cell(const sordino_recurrent_step *step);
+void sordino_tanh_cell_backward(const sordino_recurrent_step *step);
+/// c = sigmoid(forget) c' + sigmoid(in) tanh(candidate), h = sigmoid(out) tanh(c) (Hochreiter and Schmidhuber 1997,
+/// Gers et al. 2000).
+void sordino_lstm_cell(const sordino_recurrent_step *step);
+void sordino_lstm_cell_backward(const sordino_recurrent_step *step);
+/// n = tanh(candidate + sigmoid(reset) recurrent), h = n + sigmoid(update) (h' - n) (Cho et al. 2014, with the reset
+/// after the product, as PyTorch and cuDNN have it).
+void sordino_gru_cell(const sordino_recurrent_step *step);
+void sordino_gru_cell_backward(const sordino_recurrent_step *step);
+
+/// out = keep * out + scale * (sum of the rows of x), rows `x_row` floats apart; keep 0 ignores what was there.
+void sordino_sum_rows_apart(float *out, const float *x, size_t x_row, size_t rows, size_t columns, float scale,
+                            float keep);
+/// The sum of (x + offset) * y, in double.
+double sordino_sum_of_products(const float *x, float offset, const float *y, size_t n);
+/// x[r, :] *= factor, rows `x_row` floats apart.
+void sordino_scale_rows_apart(float *x, size_t x_row, float factor, size_t rows, size_t columns);
+
 // MARK: Optimisers (one pass over parameters, gradient and state)
 
 /// w -= rate * (g + decay * w).

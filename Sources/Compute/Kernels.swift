@@ -31,6 +31,14 @@ package enum Kernels {
         }
     }
 
+    /// output[r, :] = table[indices[r], :] for `count` rows of `columns` floats. The caller answers for the indices.
+    package static func gatherRows(
+        of table: UnsafePointer<Float>, _ indices: UnsafePointer<Int32>, count: Int, columns: Int,
+        into output: UnsafeMutablePointer<Float>
+    ) {
+        sordino_gather_floats(output, table, indices, count, columns)
+    }
+
     /// Asks the caches for the rows of `examples` at `indices`, which will be gathered soon: the rows of a
     /// shuffled batch lie anywhere in a table that is larger than the caches.
     package static func prefetch(_ examples: Examples, _ indices: UnsafeBufferPointer<Int32>) {

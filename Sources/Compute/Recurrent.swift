@@ -75,9 +75,9 @@ package struct RecurrentStep {
     /// Values of a state.
     package var units: Int
     package var record: Int
-    /// Before ``forward(_:)`` what the gates squash, after it the gates, after ``backward(_:)`` the deltas of what they
-    /// squash: LSTM in, forget, candidate, out; GRU reset, update, the recurrent part of the candidate, candidate (before
-    /// forward: the input's part of it); tanh the state.
+    /// Before ``forward(_:)`` what the gates squash, after it the gates, after ``backward(_:)`` the deltas of what
+    /// they squash: LSTM in, forget, candidate, out; GRU reset, update, the recurrent part of the candidate, candidate
+    /// (before forward: the input's part of it); tanh the state.
     package var gates: UnsafeMutablePointer<Float>
     /// The state before the position.
     package var previous: UnsafeMutablePointer<Float>
@@ -123,7 +123,8 @@ package struct RecurrentStep {
         }
     }
 
-    /// Replaces the gates by the deltas of what they squashed. ``stateDelta`` must be set, and ``cellDelta`` for an LSTM.
+    /// Replaces the gates by the deltas of what they squashed. ``stateDelta`` must be set, and ``cellDelta`` for an
+    /// LSTM.
     package func backward(_ cell: RecurrentCell) {
         withUnsafePointer(to: step) { step in
             switch cell {
@@ -144,8 +145,8 @@ package struct RecurrentStep {
 }
 
 extension Kernels {
-    /// output = keep * output + scale * (sum of the rows of x), whose rows begin `row` floats apart; keep 0 ignores what
-    /// was there.
+    /// output = keep * output + scale * (sum of the rows of x), whose rows begin `row` floats apart; keep 0 ignores
+    /// what was there.
     package static func sumRows(
         into output: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, row: Int, rows: Int,
         columns: Int,

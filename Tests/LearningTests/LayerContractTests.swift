@@ -116,7 +116,7 @@ import Testing
 }
 
 /// Memory for one layer and one batch, filled with random numbers.
-private final class LayerBench {
+final class LayerBench {
     let layer: any Layer
     let pass: LayerPass
     private let inputs: Int

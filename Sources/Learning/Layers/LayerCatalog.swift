@@ -22,5 +22,12 @@ package enum LayerCatalog {
         AveragePoolingLayer.self,
         GlobalAveragePoolingLayer.self,
         GroupNormLayer.self,
+        EmbeddingLayer.self,
+        PositionsLayer.self,
+        LastPositionLayer.self,
+        MeanOverTimeLayer.self,
+        RecurrentLayer<ElmanRecurrence>.self,
+        RecurrentLayer<GatedRecurrence>.self,
+        RecurrentLayer<LongShortTermMemory>.self,
     ]
 }

@@ -12,6 +12,8 @@ import Testing
         "logistic": ("{preset: 'logistic', classes: 4}", 36, 4),
         "linear": ("{preset: 'linear', outputs: 2}", 18, 2),
         "mlp": ("{preset: 'mlp', hidden: [5, 3], classes: 4, activation: 'gelu', dropout: 0.2}", 79, 4),
+        "char-lstm": ("{preset: 'char-lstm', vocabulary: 5, embedding: 3, units: 4}", 344, 40),
+        "gru-text": ("{preset: 'gru-text', vocabulary: 5, embedding: 3, units: 4}", 148, 40),
     ]
 
     @Test func everyPresetHasAnExample() {
@@ -26,7 +28,13 @@ import Testing
         let model = try Model(spec, inputShape: [8])
         #expect(model.layout.count == parameters && model.outputCount == outputs)
         #expect(try ModelSpec(spec.json, path: "model") == spec)
-        #expect(try relativeGradientError(model: model, loss: "mse", seed: 3) < 2e-3)
+        if model.outputShape.hasTime {
+            let data = randomSequences(count: 9, length: 8, vocabulary: outputs / 8, seed: 3)
+            let options = try TrainingOptions(json5("{batch_size: 4}"), path: "training")
+            #expect(try relativeGradientError(model: model, options: options, data: data, seed: 3) < 2e-3)
+        } else {
+            #expect(try relativeGradientError(model: model, loss: "mse", seed: 3) < 2e-3)
+        }
         #expect(model.initialParameters(seed: 1).values != model.initialParameters(seed: 2).values)
     }
 

@@ -17,6 +17,8 @@ package enum PresetCatalog {
         ModelPreset(name: "logistic", expand: logistic),
         ModelPreset(name: "linear", expand: linear),
         ModelPreset(name: "mlp", expand: multilayerPerceptron),
+        ModelPreset(name: "char-lstm", expand: characterLSTM),
+        ModelPreset(name: "gru-text", expand: textGRU),
     ]
 
     // Multinomial logistic regression: one dense layer, one logit a class.

@@ -87,6 +87,20 @@ enum LayerExamples {
             LayerExample(
                 text: "{dropout: 0.3}", inputShape: [5], naive: { input, _ in input }, isDeterministic: false)
         ],
+        "first_position": [
+            LayerExample(text: "{first_position: {}}", inputShape: [3, 2]) { input, _ in Array(input[..<2]) }
+        ],
+        "segment": [
+            LayerExample(text: "{segment: 2}", inputShape: [4, 3]) { input, parameters in
+                positions(input, 4) { zip($0, parameters).map { $0 + $1 } }
+            }
+        ],
+        // Two channels of 2 × 4 pixels, cut into two squares.
+        "patches": [
+            LayerExample(text: "{patches: 2}", inputShape: [2, 2, 4]) { input, _ in
+                [0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15].map { input[$0] }
+            }
+        ],
         "sequence": [LayerExample(text: "{sequence: {}}", inputShape: [4, 3]) { input, _ in input }],
         "flatten": [LayerExample(text: "{flatten: {}}", inputShape: [2, 3]) { input, _ in input }],
         "layer_norm": [

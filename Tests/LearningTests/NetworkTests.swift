@@ -16,6 +16,12 @@ import Testing
             "[{sequence: {}}, {residual: [{layer_norm: {}}, {sequential: [{dense: 8}, 'gelu', {dense: 4}]}]},"
                 + " {flatten: {}}, {dense: 3}]", [5, 4]
         ),
+        ("[{sequence: {}}, {transformer_block: 2}, {flatten: {}}, {dense: 3}]", [3, 4]),
+        (
+            "[{sequence: {}}, {transformer_block: {heads: 2, kv_heads: 1, order: 'post', norm: 'rms_norm', causal: false, "
+                + "activation: 'swiglu', rotary: true, bias: false, hidden: 6}}, {flatten: {}}, {dense: 3}]",
+            [4, 4]
+        ),
         (
             "[{dense: {units: 6, sharing: 'w'}}, 'tanh', {dense: {units: 6, sharing: 'w'}}, {dense: 3}]", [6]
         ),
@@ -66,7 +72,7 @@ import Testing
     }
 
     @Test func sharedTensorsAreOne() throws {
-        let model = try model(Self.networks[5].layers, [6])
+        let model = try model(Self.networks[7].layers, [6])
         #expect(model.layout.entries.map(\.name) == ["0.weight", "0.bias", "2.bias", "3.weight", "3.bias"])
         #expect(model.sharesParameters)
         // Plain descent takes a gradient first: one step is the parameters less the rate times it.

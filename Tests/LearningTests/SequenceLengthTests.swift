@@ -82,7 +82,7 @@ import Testing
     @Test(arguments: [
         ("{lstm: {layers: 2}}", "units"), ("{gru: {units: 4, output: 'all'}}", "output"),
         ("{rnn: {units: 0}}", "units"), ("{embedding: {units: 4}}", "vocabulary"),
-        ("{embedding: {vocabulary: 4}}", "units"), ("{positions: {}}", "length"),
+        ("{embedding: {vocabulary: 4}}", "units"), ("{positions: 0}", "length"),
     ])
     func aBadArgumentIsNamed(layer: String, key: String) throws {
         let error = #expect(throws: ConfigurationError.self) {

@@ -14,6 +14,9 @@ package struct ModelElement: Sendable {
     /// The part of its parameters' names that the element gives; nil where that is its place in the list.
     let name: String?
 
+    /// The name of an element that adds nothing to its parameters' names.
+    static let noName = "-"
+
     /// Kind of the layer or composite, such as `"dense"`.
     package var kind: String {
         switch content {

@@ -34,10 +34,15 @@ struct NetworkBuilder {
     private mutating func chain(_ elements: [ModelElement], from value: Int, prefix: String) throws -> Int {
         var value = value
         for (index, element) in elements.enumerated() {
-            let part = element.name ?? String(index)
-            value = try add(element, from: value, name: prefix.isEmpty ? part : "\(prefix).\(part)")
+            value = try add(element, from: value, name: Self.name(element, index, prefix))
         }
         return value
+    }
+
+    private static func name(_ element: ModelElement, _ index: Int, _ prefix: String) -> String {
+        let part = element.name ?? String(index)
+        if part == ModelElement.noName { return prefix }
+        return prefix.isEmpty ? part : "\(prefix).\(part)"
     }
 
     private mutating func add(_ element: ModelElement, from value: Int, name: String) throws -> Int {
@@ -49,7 +54,7 @@ struct NetworkBuilder {
                 case .chain(let elements): return try chain(elements, from: value, prefix: name)
                 case .sum(let body, let skip):
                     let skipped = skip.isEmpty ? value : try chain(skip, from: value, prefix: "\(name).skip")
-                    let made = try chain(body, from: value, prefix: "\(name).body")
+                    let made = try chain(body, from: value, prefix: skip.isEmpty ? name : "\(name).body")
                     return try add(sumOf: made, skipped, name: name)
                 }
             }
@@ -80,7 +85,6 @@ struct NetworkBuilder {
             layer = adaptable.adapted(rank: adapters.rank, alpha: adapters.alpha)
             adapted += 1
         }
-        guard names.insert(name).inserted else { throw ShapeProblem(message: "another layer has this name") }
         let places = try layer.tensors.map { try place($0, of: name) }
         let mixes = Set(places.map { $0.offset == nil }).count > 1
         if layer.joinsTensors, mixes, !(layer is AdaptedDenseLayer) {
@@ -110,6 +114,7 @@ struct NetworkBuilder {
             }
             return known.place
         }
+        guard names.insert(name).inserted else { throw ShapeProblem(message: "another layer has this name") }
         let isFrozen = tensor.isFrozen || spec.freezes(name)
         let start = isFrozen ? frozenCount : trainedCount
         let place = ParameterPlace(

@@ -19,6 +19,10 @@ package enum PresetCatalog {
         ModelPreset(name: "mlp", expand: multilayerPerceptron),
         ModelPreset(name: "char-lstm", expand: characterLSTM),
         ModelPreset(name: "gru-text", expand: textGRU),
+        ModelPreset(name: "char-gpt", expand: characterGPT),
+        ModelPreset(name: "gpt2", expand: gpt2),
+        ModelPreset(name: "bert-classifier", expand: bertClassifier),
+        ModelPreset(name: "vit", expand: visionTransformer),
     ]
 
     // Multinomial logistic regression: one dense layer, one logit a class.

@@ -25,8 +25,8 @@ extension CompositeLayer {
 package indirect enum CompositeParts: Sendable {
     /// One after the other.
     case chain([ModelElement])
-    /// Both from the same input, their outputs added; an empty list hands the input on. Each part's parameters are named
-    /// after it: `body` and `skip`.
+    /// Both from the same input, their outputs added; an empty `skip` hands the input on. With two parts their
+    /// parameters are named after them, `body` and `skip`.
     case sum(body: [ModelElement], skip: [ModelElement])
 }
 
@@ -35,5 +35,6 @@ package enum CompositeCatalog {
     package static let all: [any CompositeLayer.Type] = [
         SequentialLayer.self,
         ResidualLayer.self,
+        TransformerBlock.self,
     ]
 }

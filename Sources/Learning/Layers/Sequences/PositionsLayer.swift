@@ -4,30 +4,31 @@ package import Configuration
 /// Adds what is learnt of each position: y_t = x_t + W[t], zero at positions behind the example's last.
 ///
 /// Parameter: weight [length, units], normal with deviation 1 unless `deviation` says otherwise. A sequence longer than
-/// `length` is refused.
+/// `length` is refused; without `length` all sequences are as long as the model's input.
 package struct PositionsLayer: Layer {
     package static let kind = "positions"
     package static let shorthand: String? = "length"
 
-    private let length: Int
+    private let stated: Int?
     private let deviation: Double
+    private var length = 0
     private var positions = 0
     private var units = 0
 
     package init(_ section: Section) throws {
-        guard let length = try section.integer("length", in: 1...(1 << 20)) else {
-            throw section.error("length", "is missing: how many positions a sequence may have, such as 128")
-        }
-        self.length = length
+        stated = try section.integer("length", in: 1...(1 << 20))
         deviation = try section.positive("deviation") ?? 1
     }
 
     package var arguments: [String: JSONValue] {
-        ["length": .integer(length), "deviation": .number(deviation)]
+        var arguments: [String: JSONValue] = ["deviation": .number(deviation)]
+        if let stated { arguments["length"] = .integer(stated) }
+        return arguments
     }
 
     package mutating func attach(to input: ActivationShape) throws(ShapeProblem) -> ActivationShape {
         (positions, units) = try input.sequence()
+        length = stated ?? positions
         guard positions <= length else {
             throw ShapeProblem(
                 message: "a sequence of \(positions) positions is longer than the model, which has \(length)")

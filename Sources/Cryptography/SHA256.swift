@@ -40,6 +40,11 @@ package struct SHA256: ~Copyable {
         return digest
     }
 
+    /// Ends the message and gives its digest as files and messages show it, 64 lower-case hexadecimal digits.
+    package consuming func finishedText() throws(CryptographyError) -> String {
+        Hexadecimal.text(of: try finish())
+    }
+
     /// The 32-byte digest of one message.
     package static func hash(_ message: [UInt8]) throws(CryptographyError) -> [UInt8] {
         var hash = try SHA256()

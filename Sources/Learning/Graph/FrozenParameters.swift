@@ -9,9 +9,20 @@ package final class FrozenParameters: Sendable {
     /// Takes a copy of `values`, which must fill the layout.
     package init(_ values: ParameterVector) {
         layout = values.layout
-        memory = UnsafeMutableBufferPointer.allocate(capacity: max(1, values.values.count))
+        memory = UnsafeMutableBufferPointer.allocate(capacity: max(1, layout.count))
         memory.initialize(repeating: 0)
-        for (index, value) in values.values.enumerated() { memory[index] = value }
+        values.values.withUnsafeBufferPointer { _ = memory.update(fromContentsOf: $0) }
+    }
+
+    /// Lets `fill` write the values into their place, so that a large file is never in memory twice. Throws what it
+    /// throws.
+    package init(
+        layout: ParameterLayout, fill: (UnsafeMutableBufferPointer<Float>) throws -> Void
+    ) throws {
+        self.layout = layout
+        memory = UnsafeMutableBufferPointer.allocate(capacity: max(1, layout.count))
+        memory.initialize(repeating: 0)
+        try fill(UnsafeMutableBufferPointer(rebasing: memory[..<layout.count]))
     }
 
     /// The values in the layout's order.

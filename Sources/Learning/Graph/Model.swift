@@ -3,7 +3,7 @@ internal import Configuration
 
 /// A model whose shapes are known: nodes in the order in which they run, and the layout of all parameters.
 package struct Model: Sendable {
-    package let spec: ModelSpec
+    package private(set) var spec: ModelSpec
     /// Shape of one example at the input.
     package let inputShape: [Int]
     /// The operations in their order; a node reads what earlier ones yield.
@@ -22,6 +22,7 @@ package struct Model: Sendable {
     /// Shapes of the values between nodes, value 0 being the input.
     let valueShapes: [ActivationShape]
     private let starts: [PlacedStart]
+    private var start: ParameterVector?
 
     /// Shape of one example's output.
     package var outputShape: ActivationShape { valueShapes[valueShapes.count - 1] }
@@ -56,11 +57,20 @@ package struct Model: Sendable {
         return model
     }
 
-    /// Fresh parameters, a function of the seed: weights uniform in He's range before rectifiers and in
-    /// Glorot's elsewhere unless a layer says otherwise, biases 0, gains 1.
-    package func initialParameters(seed: UInt64) -> ParameterVector { initial(seed: seed).trained }
+    /// The model with trained parameters to start from in place of drawn ones, and the specification that others are
+    /// told of.
+    package func with(start: ParameterVector, spec: ModelSpec) -> Model {
+        precondition(start.layout == layout, "parameters of another model")
+        var model = self
+        (model.start, model.spec) = (start, spec)
+        return model
+    }
 
-    /// Fresh values of all parameters, trained and frozen, as ``initialParameters(seed:)`` draws them.
+    /// What training starts from: given parameters, or fresh ones, a function of the seed: weights uniform in He's range before rectifiers and in
+    /// Glorot's elsewhere unless a layer says otherwise, biases 0, gains 1.
+    package func initialParameters(seed: UInt64) -> ParameterVector { start ?? initial(seed: seed).trained }
+
+    /// Fresh values of all parameters, trained and frozen, as a function of the seed.
     package func initial(seed: UInt64) -> (trained: ParameterVector, frozen: ParameterVector) {
         var (trained, frozen) = (ParameterVector(zeros: layout), ParameterVector(zeros: frozenLayout))
         var random = SeededGenerator(seed: seed, purpose: .initialWeights)

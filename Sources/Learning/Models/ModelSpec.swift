@@ -8,6 +8,10 @@ package struct ModelSpec: Sendable, Equatable {
     package let elements: [ModelElement]
     /// Low-rank adapters; nil where parameters themselves are trained.
     package let adapters: AdapterOptions?
+    /// What parameters start from; nil where they are drawn, and in what others are told of the model.
+    package let from: StartOptions?
+    /// The file of frozen parameters that whoever trains the model must have; nil where the model is only described.
+    package let frozenFile: FrozenDigest?
     private let frozen: [NamePattern]
     /// The specification in full, every default filled in; reading it again gives an equal one.
     package let json: JSONValue
@@ -47,8 +51,20 @@ package struct ModelSpec: Sendable, Equatable {
         }
         if !frozen.isEmpty { members["freeze"] = .array(frozen.map { .string($0.text) }) }
         if let adapters { members["adapters"] = adapters.json }
+        from = try section.value("from").map { try StartOptions($0, path: "\(path).from") }
+        if let from { members["from"] = from.json }
+        frozenFile = try section.section("frozen").map { try FrozenDigest($0) }
+        if let frozenFile { members["frozen"] = frozenFile.json }
         json = .object(members)
         try section.finish()
+    }
+
+    /// The specification as others are told of it: the file that they need in place of the file that it came from.
+    package func published(frozenFile: FrozenDigest?) throws -> ModelSpec {
+        guard case .object(var members) = json else { return self }
+        members["from"] = nil
+        members["frozen"] = frozenFile?.json
+        return try ModelSpec(.object(members), path: path)
     }
 
     /// Whether a parameter of this name stays as it is. An adapter's own never do.

@@ -3,6 +3,8 @@ package import Configuration
 /// A named family of models, expanded into layers.
 package struct ModelPreset: Sendable {
     package let name: String
+    /// The key of the number of outputs, where the data can say it: classes, or tokens of the vocabulary.
+    package let outputsKey: String?
     /// Reads the preset's keys and returns the layers and all keys with their values. `outputs` stands in for
     /// a missing number of outputs.
     package let expand:
@@ -14,15 +16,15 @@ package struct ModelPreset: Sendable {
 /// Every preset, one line an entry.
 package enum PresetCatalog {
     package static let all: [ModelPreset] = [
-        ModelPreset(name: "logistic", expand: logistic),
-        ModelPreset(name: "linear", expand: linear),
-        ModelPreset(name: "mlp", expand: multilayerPerceptron),
-        ModelPreset(name: "char-lstm", expand: characterLSTM),
-        ModelPreset(name: "gru-text", expand: textGRU),
-        ModelPreset(name: "char-gpt", expand: characterGPT),
-        ModelPreset(name: "gpt2", expand: gpt2),
-        ModelPreset(name: "bert-classifier", expand: bertClassifier),
-        ModelPreset(name: "vit", expand: visionTransformer),
+        ModelPreset(name: "logistic", outputsKey: "classes", expand: logistic),
+        ModelPreset(name: "linear", outputsKey: nil, expand: linear),
+        ModelPreset(name: "mlp", outputsKey: "classes", expand: multilayerPerceptron),
+        ModelPreset(name: "char-lstm", outputsKey: "vocabulary", expand: characterLSTM),
+        ModelPreset(name: "gru-text", outputsKey: "vocabulary", expand: textGRU),
+        ModelPreset(name: "char-gpt", outputsKey: "vocabulary", expand: characterGPT),
+        ModelPreset(name: "gpt2", outputsKey: nil, expand: gpt2),
+        ModelPreset(name: "bert-classifier", outputsKey: "classes", expand: bertClassifier),
+        ModelPreset(name: "vit", outputsKey: "classes", expand: visionTransformer),
     ]
 
     // Multinomial logistic regression: one dense layer, one logit a class.

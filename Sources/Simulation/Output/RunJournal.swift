@@ -41,7 +41,8 @@ package final class RunJournal: SimulationJournal {
     private static let files = [
         "rounds.jsonl", "diagnostics.jsonl", "ledger.jsonl", "ledger.jsonl.key",
         "checkpoint.safetensors", "noisy-sum.bin", "cohort.key",
-        DataBinding.fileName, "summary.json", "model.safetensors", "report.html", "scenario.resolved.json",
+        DataBinding.fileName, "summary.json", "model.safetensors", "frozen.safetensors", "report.html",
+        "scenario.resolved.json",
     ]
     /// Seconds between checkpoints of a rehearsal; a run with secure noise keeps one a round.
     private static let checkpointInterval = 2.0
@@ -260,8 +261,15 @@ package final class RunJournal: SimulationJournal {
         checkpointSeconds = began.secondsToNow
     }
 
-    /// Writes the summary and the model; where there is none, none of an earlier part of the run is left either.
-    func writeResults(model: TensorFile?, summary: SimulationSummary) throws {
+    /// Writes the summary and the model, with the parameters beside it that nobody trained; where there is no model, none
+    /// of an earlier part of the run is left either.
+    func writeResults(model: TensorFile?, frozen: [UInt8]?, summary: SimulationSummary) throws {
+        let beside = folder.file("frozen.safetensors")
+        if model != nil, let frozen {
+            try AtomicFile.write(frozen, to: beside)
+        } else {
+            try AtomicFile.remove(beside)
+        }
         let path = folder.file("model.safetensors")
         if let model { try model.write(to: path) } else { try AtomicFile.remove(path) }
         let encoder = JSONEncoder()

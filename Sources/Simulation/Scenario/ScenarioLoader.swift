@@ -16,7 +16,10 @@ enum ScenarioLoader {
         let partition = try PartitionerCatalog.partition(
             dataset.partitionSubject, section: Section(scenario.partition, path: "simulation.partition"),
             clients: scenario.clients, seed: scenario.seed)
-        let model = try Model(scenario.task.model, inputShape: dataset.train.featureShape)
+        let start = try StartingModel(
+            Model(scenario.task.model, inputShape: dataset.train.featureShape), seed: scenario.seed,
+            folder: scenario.document.folder)
+        let model = start.model
         let loss =
             scenario.task.training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
@@ -31,36 +34,38 @@ enum ScenarioLoader {
             faults: scenario.faults, workers: workers(scenario, settings),
             noise: settings.secureNoise ? .secure : .seeded(scenario.seed))
         setup.masks = settings.masks
+        setup.frozenFile = start.frozenFile
         setup.targetScale = dataset.preprocessing.targetScale?.scale ?? 1
         return (scenario, setup, dataset)
     }
 
     /// A scenario and its data, which say how many outputs a preset has that does not.
     private static func read(_ document: ConfigurationDocument) throws -> (Scenario, Dataset) {
-        guard lacksOutputs(document) else {
+        guard let key = missingKey(document) else {
             let scenario = try Scenario(document)
             return (scenario, try data(scenario))
         }
         var guess = document
         // Any number will do to read everything else.
-        try guess.set("task.model.classes=2")
+        try guess.set("task.model.\(key)=2")
         let dataset = try data(Scenario(guess))
         var completed = document
         switch dataset.train.targets {
-        case .classes(_, let count): try completed.set("task.model.classes=\(count)")
+        case .classes(_, let count): try completed.set("task.model.\(key)=\(count)")
         case .values(_, let width): try completed.set("task.model.outputs=\(width)")
-        case .tokens(_, _, let classes): try completed.set("task.model.classes=\(classes)")
+        case .tokens(_, _, let classes): try completed.set("task.model.\(key)=\(classes)")
         }
         return (try Scenario(completed), dataset)
     }
 
-    /// Whether the model is a preset that must say its number of outputs and does not.
-    private static func lacksOutputs(_ document: ConfigurationDocument) -> Bool {
+    /// The key under which a preset says its number of outputs, where the data can say it and the model does not.
+    private static func missingKey(_ document: ConfigurationDocument) -> String? {
         guard case .object(let root) = document.root, case .object(let task)? = root["task"],
             case .object(let model)? = task["model"], case .string(let preset)? = model["preset"],
-            ["logistic", "mlp"].contains(preset), model["classes"] == nil, model["outputs"] == nil
-        else { return false }
-        return true
+            let key = PresetCatalog.all.first(where: { $0.name == preset })?.outputsKey, model[key] == nil,
+            model["outputs"] == nil
+        else { return nil }
+        return key
     }
 
     private static func data(_ scenario: Scenario) throws -> Dataset {
@@ -80,7 +85,7 @@ enum ScenarioLoader {
             setup.plan.training.loss
             ?? LossCatalog.standard(for: setup.plan.model, targets: dataset.train.targets)
         return ModelFile.Description(
-            model: scenario.task.model.json, inputShape: setup.plan.model.inputShape,
+            model: setup.plan.model.spec.json, inputShape: setup.plan.model.inputShape,
             loss: ModelFile.json(of: loss), data: dataset.preprocessing.json, label: dataset.labelName)
     }
 

@@ -35,10 +35,11 @@ enum InputFile {
     }
 
     /// The content of a file; of a gzip file (by name or by its first bytes) what it decompresses to.
-    static func read(_ path: String) throws -> [UInt8] {
-        let bytes = try readPlain(path)
+    /// Throws ``ConfigurationError`` where it cannot be read, or holds more than `limit` bytes.
+    static func read(_ path: String, limit: Int = sizeLimit) throws -> [UInt8] {
+        let bytes = try readPlain(path, limit: limit)
         guard path.hasSuffix(".gz") || Gzip.isCompressed(bytes) else { return bytes }
-        return try Gzip.decompress(bytes, path: path)
+        return try Gzip.decompress(bytes, path: path, limit: limit)
     }
 
     /// That there is no such file, with the nearest name in its folder.
@@ -59,7 +60,7 @@ enum InputFile {
     private static let standardInput = "/dev/stdin"
 
     /// Everything that a stream holds, to its end.
-    private static func readStream(_ descriptor: Int32, _ name: String) throws -> [UInt8] {
+    private static func readStream(_ descriptor: Int32, _ name: String, limit: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
@@ -71,14 +72,14 @@ enum InputFile {
             }
             if count == 0 { return bytes }
             bytes += piece[..<count]
-            guard bytes.count <= sizeLimit else {
-                throw ConfigurationError(path: name, problem: "is larger than \(sizeLimit) bytes")
+            guard bytes.count <= limit else {
+                throw ConfigurationError(path: name, problem: "is larger than \(limit) bytes")
             }
         }
     }
 
-    private static func readPlain(_ path: String) throws -> [UInt8] {
-        if path == standardInput { return try readStream(STDIN_FILENO, "standard input") }
+    private static func readPlain(_ path: String, limit: Int) throws -> [UInt8] {
+        if path == standardInput { return try readStream(STDIN_FILENO, "standard input", limit: limit) }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw errno == ENOENT
@@ -88,12 +89,14 @@ enum InputFile {
         var status = stat()
         let isKnown = fstat(descriptor, &status) == 0
         // What another program writes into a pipe is a file as any other.
-        if isKnown, status.st_mode & S_IFMT == S_IFIFO { return try readStream(descriptor, path) }
+        if isKnown, status.st_mode & S_IFMT == S_IFIFO {
+            return try readStream(descriptor, path, limit: limit)
+        }
         guard isKnown, status.st_mode & S_IFMT == S_IFREG else {
             throw ConfigurationError(path: path, problem: "is not a regular file")
         }
-        guard status.st_size <= sizeLimit else {
-            throw ConfigurationError(path: path, problem: "is larger than \(sizeLimit) bytes")
+        guard status.st_size <= limit else {
+            throw ConfigurationError(path: path, problem: "is larger than \(limit) bytes")
         }
         let size = Int(status.st_size)
         var failure: Int32 = 0

@@ -4,12 +4,13 @@ package import Configuration
 /// Where data lies and how it is read: the `data` section of a configuration.
 package struct DataSource: Sendable {
     /// Formats by their names in a configuration.
-    enum Format: String, CaseIterable, Sendable { case csv, table, arff, idx }
+    enum Format: String, CaseIterable, Sendable { case csv, table, arff, idx, text }
 
     /// What is read, by format.
     enum Content: Sendable {
         case table(TableOptions)
         case images(ImageOptions)
+        case text(TextOptions)
     }
 
     /// The section as given, so that it can be kept beside a model.
@@ -31,6 +32,7 @@ package struct DataSource: Sendable {
         case .table: content = .table(try TableOptions(format: .table, section))
         case .arff: content = .table(try TableOptions(format: .arff, section))
         case .idx: content = .images(try ImageOptions(section))
+        case .text: content = .text(try TextOptions(section))
         }
         split = try section.section("split").map { try Split($0) } ?? Split()
         try section.finish()
@@ -56,6 +58,11 @@ package struct DataSource: Sendable {
             try Self.refuse(keep: keep, of: options)
             let loader = ImageLoader(options: options, split: split, folder: folder)
             return try loader.load(seed: seed, preprocessing: preprocessing)
+        case .text(let options):
+            let loader = TextLoader(options: options, split: split, folder: folder)
+            return try loader.load(
+                seed: seed, preprocessing: preprocessing, keep: keep.map(ColumnReference.init(key:)),
+                requiresLabel: requiresLabel)
         }
     }
 
@@ -120,12 +127,20 @@ package struct DataSource: Sendable {
             let examples = try ImageLoader(options: options, split: split, folder: folder)
                 .examples(using: preprocessing, testPart: use.testPart)
             return Rows(examples: examples)
-        case (.table(let options), .images):
+        case (.text(let options), .text(let schema)):
+            return try TextLoader(options: options, split: split, folder: folder).rows(using: schema, use)
+        case (.table(let options), _):
             throw ConfigurationError(
-                path: options.path, problem: "is a table, but the model was trained on images")
-        case (.images(let options), .table):
+                path: options.path,
+                problem: "is a table, but the model was trained on \(preprocessing.contents)")
+        case (.images(let options), _):
             throw ConfigurationError(
-                path: options.path, problem: "holds images, but the model was trained on a table")
+                path: options.path,
+                problem: "holds images, but the model was trained on \(preprocessing.contents)")
+        case (.text(let options), _):
+            throw ConfigurationError(
+                path: options.path,
+                problem: "holds text, but the model was trained on \(preprocessing.contents)")
         }
     }
 

@@ -12,6 +12,7 @@ extension Preprocessing {
             throw refuse("names the class \(BadRows.show(twice)) twice")
         }
         switch self {
+        case .text: break
         case .images(let center, let scale, _):
             guard center.isFinite, scale.isFinite else { throw refuse("center and scale must be numbers") }
         case .table(let table):
@@ -44,9 +45,13 @@ extension Preprocessing {
         }
     }
 
-    /// Values an example of a table has; nil for images, whose shape is the model's.
+    /// Values an example of a table has, or tokens a sequence of text; nil for images, whose shape is the model's.
     package var featureCount: Int? {
-        if case .table(let table) = self { table.featureNames.count } else { nil }
+        switch self {
+        case .table(let table): table.featureNames.count
+        case .text(let text): text.length
+        case .images: nil
+        }
     }
 
     /// In which way another schema means something else by its columns or classes, in one line; nil where both mean
@@ -60,6 +65,7 @@ extension Preprocessing {
         }
         switch (self, other) {
         case (.images, .images): return nil
+        case (.text(let mine), .text(let theirs)): return mine.difference(from: theirs)
         case (.table(let mine), .table(let theirs)):
             let (names, others) = (mine.columns.map(\.name), theirs.columns.map(\.name))
             guard names == others else { return "its columns are \(list(names)), not \(list(others))" }
@@ -68,7 +74,7 @@ extension Preprocessing {
                 return "column \(BadRows.show(column.name)) has other categories"
             }
             return nil
-        case (.images, .table), (.table, .images): return "it is of another kind"
+        default: return "it is of another kind"
         }
     }
 

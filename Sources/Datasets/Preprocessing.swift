@@ -6,12 +6,24 @@ package enum Preprocessing: Equatable, Sendable {
     case table(TablePreprocessing)
     /// Bytes of images: feature = (byte / 255 - `center`) / `scale`.
     case images(center: Double, scale: Double, classNames: [String])
+    /// Sequences of tokens.
+    case text(TextPreprocessing)
 
     /// Names of the classes in their order; empty where values are predicted.
     package var classNames: [String] {
         switch self {
         case .table(let table): table.classNames
         case .images(_, _, let names): names
+        case .text(let text): text.classNames
+        }
+    }
+
+    /// What this is of, for messages.
+    var contents: String {
+        switch self {
+        case .table: "a table"
+        case .images: "images"
+        case .text: "text"
         }
     }
 
@@ -29,6 +41,7 @@ package enum Preprocessing: Equatable, Sendable {
                 "kind": .string("images"), "center": .number(center), "scale": .number(scale),
                 "classes": .array(names.map { .string($0) }),
             ])
+        case .text(let text): text.json
         }
     }
 
@@ -42,7 +55,8 @@ package enum Preprocessing: Equatable, Sendable {
             let center = try section.number("center") ?? 0
             let scale = try section.positive("scale") ?? 1
             self = .images(center: center, scale: scale, classNames: names)
-        default: throw section.error("kind", "must be \"table\" or \"images\"")
+        case "text": self = .text(try TextPreprocessing(section))
+        default: throw section.error("kind", "must be \"table\", \"images\" or \"text\"")
         }
         try section.finish()
     }

@@ -89,4 +89,28 @@ struct PublishedDataTests {
         let data = try load("{format: 'idx', path: 'fashion-mnist', classes: 10}")
         #expect(histogram(data) == Array(repeating: 7000, count: 10))
     }
+
+    /// The speakers are those that the data set's own page counts.
+    @Test func tinyShakespeare() throws {
+        let data = try load(
+            "{format: 'text', path: 'tinyshakespeare/input.txt', tokenizer: {kind: 'character'}, length: 80, group: {pattern: '*:'}}"
+        )
+        // Ten ghosts have a name of their own and no text.
+        #expect(
+            data.warnings.count == 1
+                && data.warnings[0].hasSuffix("10 clients with fewer than 2 tokens left out"))
+        #expect(data.groupNames.count == 299 && data.groupNames.contains("DUKE VINCENTIO"))
+        guard case .text(let text) = data.preprocessing, case .tokens(let targets, _, _) = data.train.targets
+        else {
+            Issue.record("no text")
+            return
+        }
+        #expect(text.tokenizer.size <= 66)
+        // Characters of speech by client: each sequence has one more than its targets where it is the first.
+        var sizes = [Int](repeating: 1, count: data.groupNames.count)
+        for (row, group) in data.trainGroups.enumerated() {
+            sizes[Int(group)] += targets[row * 80..<(row + 1) * 80].count { $0 >= 0 }
+        }
+        #expect(sizes.count { $0 >= 1000 } == 141 && sizes.count { $0 >= 5000 } == 64)
+    }
 }

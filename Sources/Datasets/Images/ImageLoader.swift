@@ -138,9 +138,9 @@ struct ImageLoader {
     ) throws -> (center: Double, scale: Double) {
         switch given {
         case .images(let center, let scale, _)?: return (center, scale)
-        case .table?:
+        case let other?:
             throw ConfigurationError(
-                path: file, problem: "holds images, but the preprocessing is for a table")
+                path: file, problem: "holds images, but the preprocessing is for \(other.contents)")
         case nil: return table.fit(options.normalize, rows: rows)
         }
     }

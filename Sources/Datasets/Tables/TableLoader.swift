@@ -36,8 +36,9 @@ struct TableLoader {
         let fitted: TablePreprocessing
         switch preprocessing {
         case .table(let given)?: fitted = given
-        case .images?:
-            throw ConfigurationError(path: file, problem: "is a table, but the preprocessing is for images")
+        case let other?:
+            throw ConfigurationError(
+                path: file, problem: "is a table, but the preprocessing is for \(other.contents)")
         case nil: fitted = try TablePreprocessing.fit(table, rows: parts.train, options: options)
         }
         try check(table, against: fitted, file: file)

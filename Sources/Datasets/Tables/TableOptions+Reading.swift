@@ -38,6 +38,12 @@ extension TableOptions {
     }
 
     private mutating func readSyntax(_ section: Section) throws {
+        try readNumbers(section)
+        try readRecords(section)
+    }
+
+    /// Reads how records, their fields and the columns' names are told.
+    mutating func readRecords(_ section: Section) throws {
         switch format {
         case .csv: break
         case .table: syntax = .init(delimiter: nil, quote: nil, comment: nil)
@@ -54,7 +60,6 @@ extension TableOptions {
             throw section.error(
                 syntax.comment == nil ? "quote" : "comment", "must differ from the delimiter and the quote")
         }
-        try readNumbers(section)
         encoding = try TextEncoding.read(section) ?? .utf8
         header = format == .csv ? .automatic : .absent
         switch format == .arff ? nil : section.value("header") {

@@ -322,7 +322,7 @@ struct TableReader {
         return problem
     }
 
-    private static func lastPart(of path: String) -> String {
+    static func lastPart(of path: String) -> String {
         String(path.split(separator: "/").last ?? Substring(path))
     }
 }

@@ -130,7 +130,7 @@ import Testing
 
     /// The second column says in which formats a key is read: `all`, `tables`, or some by name, and for several keys in
     /// a row for each of them.
-    @Test(arguments: ["csv", "table", "arff", "idx"]) func data(_ format: String) throws {
+    @Test(arguments: ["csv", "table", "arff", "idx", "text"]) func data(_ format: String) throws {
         let rows = try rows("Sources/Datasets/README.md", "Data sections").flatMap { row in
             let names = row[0].codeWords
             let formats = row[1].split(separator: ";").map(String.init)
@@ -139,14 +139,23 @@ import Testing
             }
         }
         let mine = rows.filter { row in
-            row[1] == "all" || (row[1] == "tables" && format != "idx") || row[1].codeWords.contains(format)
+            row[1] == "all" || (row[1].hasPrefix("tables") && ["csv", "table", "arff"].contains(format))
+                || row[1].codeWords.contains(format)
         }
-        let keys = try known(
-            Scenarios.quickstart, at: "simulation.data",
-            inner: format == "idx" ? ["groups": ["simulation.data.groups={path:\"x\"}"]] : [:],
+        let inner: [String: [String: [String]]] = [
+            "idx": ["groups": ["simulation.data.groups={path:\"x\"}"]],
+            "text": [
+                "tokenizer": ["simulation.data.tokenizer={kind:\"byte\"}"],
+                "group": ["simulation.data.group={pattern:\"*:\"}"],
+            ],
+        ]
+        var keys = try known(
+            Scenarios.quickstart, at: "simulation.data", inner: inner[format] ?? [:],
             ["simulation.data={format: \"\(format)\", path: \"x\", label: 0}"].map {
-                format == "idx" ? $0.replacing(", label: 0", with: "") : $0
+                ["idx", "text"].contains(format) ? $0.replacing(", label: 0", with: "") : $0
             })
+        // A name or a column, or a section of its own.
+        if format == "text" { keys.insert("group") }
         expect(mine, tell: keys, "data of format \(format)")
     }
 
@@ -177,8 +186,8 @@ import Testing
     @Test func everySectionThatIsReadIsAskedAbout() throws {
         let asked: Set = [
             "task", "training", "schedule", "strategy", "privacy", "example", "adaptive_clipping",
-            "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "server", "tls",
-            "limits", "retention", "policy", "conditions", "trainer", "log",
+            "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
+            "tokenizer", "server", "tls", "limits", "retention", "policy", "conditions", "trainer", "log",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = ["label_map", "skip_lines", "target", "begun", "ledgers", "recent_minutes"]

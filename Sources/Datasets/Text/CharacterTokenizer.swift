@@ -54,7 +54,7 @@ package struct CharacterTokenizer: Tokenizer {
     }
 
     package mutating func learn(from numbers: [Int32], file: String) throws {
-        var isThere = [Bool](repeating: false, count: 0x11_0000)
+        var isThere = [Bool](repeating: false, count: Int(max(numbers.max() ?? 0, 0)) + 1)
         for number in numbers where isThere.indices.contains(Int(number)) { isThere[Int(number)] = true }
         let found = isThere.indices.compactMap { isThere[$0] ? Unicode.Scalar(UInt32($0)) : nil }
         guard !found.isEmpty, found.count < TokenizerSchema.alphabetLimit else {

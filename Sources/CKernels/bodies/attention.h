@@ -74,19 +74,19 @@ INLINE void score(float *scores, rows_of a, const float *turned, const head_of *
 /// Makes the first `seen` scores exp(score - the new maximum), those after them zero; returns what earlier sums must be
 /// multiplied with, and moves maximum and sum on.
 INLINE float soften(float *scores, int32_t seen, size_t keys, float *maximum, float *sum) {
-    const wide none = (wide)-__builtin_inff();
-    wide top = none;
-    for (size_t c = 0; c < keys; c += wide_lanes) {
+    const wide none = (wide)-__builtin_inff(), zero = (wide)0.0f;
+    const size_t covered = whole_wides((size_t)seen);
+    wide top = none, total = zero;
+    for (size_t c = 0; c < covered; c += wide_lanes) {
         top = larger(first_of(load_wide(scores + c), seen - (int32_t)c, none), top);
     }
     const float greatest = maximum_of_wide(top), next = greatest > *maximum ? greatest : *maximum;
-    wide total = (wide)0.0f;
-    for (size_t c = 0; c < keys; c += wide_lanes) {
-        const wide weight = exponential_of_wide(load_wide(scores + c) - next);
-        const wide kept = first_of(weight, seen - (int32_t)c, (wide)0.0f);
-        store_wide(scores + c, kept);
-        total += kept;
+    for (size_t c = 0; c < covered; c += wide_lanes) {
+        const wide weight = first_of(exponential_of_wide(load_wide(scores + c) - next), seen - (int32_t)c, zero);
+        store_wide(scores + c, weight);
+        total += weight;
     }
+    for (size_t c = covered; c < keys; c += wide_lanes) store_wide(scores + c, zero);
     const float factor = *maximum < next ? exponential(*maximum - next) : 1.0f;
     *sum = *sum * factor + sum_of_wide(total);
     *maximum = next;
@@ -166,12 +166,15 @@ typedef struct {
 
 /// Weights from scores, in place, and deltas of scores from deltas of weights, in place: weight (delta - dot).
 INLINE void soften_backward(float *scores, float *deltas, int32_t seen, size_t keys, float log_sum, float dot) {
-    for (size_t c = 0; c < keys; c += wide_lanes) {
+    const wide zero = (wide)0.0f;
+    const size_t covered = whole_wides((size_t)seen);
+    for (size_t c = 0; c < covered; c += wide_lanes) {
         const wide weight = exponential_of_wide(load_wide(scores + c) - log_sum);
         const wide delta = weight * (load_wide(deltas + c) - dot);
-        store_wide(scores + c, first_of(weight, seen - (int32_t)c, (wide)0.0f));
-        store_wide(deltas + c, first_of(delta, seen - (int32_t)c, (wide)0.0f));
+        store_wide(scores + c, first_of(weight, seen - (int32_t)c, zero));
+        store_wide(deltas + c, first_of(delta, seen - (int32_t)c, zero));
     }
+    for (size_t c = covered; c < keys; c += wide_lanes) store_wide(scores + c, zero), store_wide(deltas + c, zero);
 }
 
 /// Adds what the output rows from `row` on say to the deltas of keys and values, and sets those of their queries.

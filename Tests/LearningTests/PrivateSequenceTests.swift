@@ -47,11 +47,16 @@ private final class Listener: GradientPrivatizer {
     }
 
     /// Tokens with a target at each position; five of six tokens mean that most examples have some twice.
-    @Test(arguments: [0.05, 1e6]) func clippedSumsOfTokensEqualTheNaiveOracle(norm: Double) throws {
+    @Test(
+        arguments: [
+            "{embedding: {vocabulary: 5, units: 4}}, {positions: 6}, {gru: 6}, {dense: 5}",
+            "{embedding: {vocabulary: 5, units: 4, sharing: 'table'}}, {lstm: 4}, "
+                + "{dense: {units: 5, sharing: 'table'}}",
+        ], [0.05, 1e6])
+    func clippedSumsOfTokensEqualTheNaiveOracle(layers: String, norm: Double) throws {
         let all = randomSequences(count: Self.count, length: 6, vocabulary: 5, seed: 2)
         try compare(
-            "layers: [{embedding: {vocabulary: 5, units: 4}}, {positions: 6}, {gru: 6}, {dense: 5}]",
-            norm: norm,
+            "layers: [\(layers)]", norm: norm,
             Examples(
                 count: all.count, featureShape: all.featureShape, features: all.features,
                 targets: all.targets, lengths: Self.lengths))

@@ -109,7 +109,9 @@ enum TrainingSuite {
     /// Two operations for each multiplication with a weight: forward, weight gradient, and input gradient
     /// except the first layer's.
     private static func operations(_ model: Model, _ batch: Int) -> Double {
-        let weights = model.nodes.filter { !$0.places.isEmpty }.map { $0.inputShape.count * $0.outputShape.count }
+        let weights = model.nodes.filter { !$0.places.isEmpty }.map {
+            $0.inputShape.count * $0.outputShape.count
+        }
         return 2 * Double(batch) * Double(3 * weights.reduce(0, +) - weights[0])
     }
 

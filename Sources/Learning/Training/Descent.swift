@@ -16,15 +16,17 @@ final class Descent {
     /// Whether a step of one chunk goes straight to the parameters.
     private let stepsInPlace: Bool
 
+    /// Floats of activations that may lie ready for batches above the mean.
+    private static let spreadLimit = 1 << 20
+
     /// Allocates the arena: activations, deltas and, unless steps are plain descent, gradient and state. `privately`
     /// makes room for ``PrivateDescent``.
     init(model: Model, options: TrainingOptions, privately: Bool) {
         self.model = model
         self.options = options
         let count = model.layout.count
-        // Poisson batches vary: six standard deviations above the mean they still fit.
-        let spread = privately ? Int(6 * Double(options.batchSize).squareRoot()) : 0
-        let capacity = Workspace.chunk(of: model, wanted: options.batchSize + spread)
+        let capacity = Workspace.chunk(
+            of: model, wanted: options.batchSize + (privately ? Self.spread(model, options.batchSize) : 0))
         // A tensor that two layers share cannot change between their backward passes.
         stepsInPlace = options.isPlainDescent && !model.sharesParameters
         let needsGradient = privately || !stepsInPlace || options.batchSize > capacity
@@ -38,6 +40,13 @@ final class Descent {
             ])
         (gradient, state) = (workspace.extra[0], workspace.extra[1])
         (anchor, local) = (workspace.extra[2], workspace.extra[3])
+    }
+
+    // Poisson batches vary: six standard deviations above the mean they still fit, where that room is small. Larger models
+    // take such a batch in two chunks.
+    private static func spread(_ model: Model, _ batch: Int) -> Int {
+        let spread = Int(6 * Double(batch).squareRoot())
+        return spread * ActivationPlan.floatsPerExample(model) <= spreadLimit ? spread : 0
     }
 
     /// Forgets the optimiser's state.

@@ -90,7 +90,10 @@ import Testing
     /// Rows of parts with a name: the keys stand in the second cell, their values in parentheses behind them.
     @Test(arguments: [
         (taskPage, "`task.strategy`", "`name`", "task.strategy", ["name"]),
-        (taskPage, "`task.model`", "`preset`", "task.model", ["preset", "layers"]),
+        (
+            taskPage, "`task.model`", "`preset`", "task.model",
+            ["preset", "layers", "from", "freeze", "adapters", "frozen"]
+        ),
         (
             "Sources/Simulation/README.md", "`simulation.partition`", "`scheme`", "simulation.partition",
             ["scheme"]
@@ -109,11 +112,22 @@ import Testing
         }
     }
 
+    /// Keys without which a layer is not read at all.
+    private static let required = [
+        "dense": ["units=3"], "conv2d": ["channels=3", "kernel=3"], "conv1d": ["channels=3", "kernel=3"],
+        "max_pool": ["kernel=2"], "average_pool": ["kernel=2"], "group_norm": ["groups=1"],
+        "embedding": ["vocabulary=3", "units=3"], "rnn": ["units=3"], "gru": ["units=3"], "lstm": ["units=3"],
+        "attention": ["heads=1"], "transformer_block": ["heads=1"], "patches": ["size=1"],
+        "sequential": ["layers=[\"relu\"]"], "residual": ["body=[\"relu\"]"],
+    ]
+
     @Test func layers() throws {
         for row in try rows(Self.taskPage, "`task.model`", "layer") {
             for name in row[0].codeWords where !row[1].names.isEmpty {
                 let whole = "task.model={layers: [{\(name): {}}]}"
-                let needed = name == "dense" ? ["task.model.layers.0.dense.units=3"] : []
+                let needed = Self.required[name, default: []].map {
+                    "task.model.layers.0.\(name).\($0)"
+                }
                 let keys = try KeyProbe.known(
                     Scenarios.quickstart, at: "task.model.layers.0.\(name)", [whole] + needed)
                 #expect(Set(row[1].names) == keys, "layer \(name)")

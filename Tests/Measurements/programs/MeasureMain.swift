@@ -15,10 +15,11 @@ enum MeasureMain {
             case "upload": try Load(rest).upload()
             case "rounds": try Rounds(rest).run()
             case "large": try LargeModel(rest).run()
+            case "logits": try Logits(rest).run()
             case "large-check": try LargeModel.check(rest)
             default:
                 throw Failure(
-                    .usage, "usage: sordino-measure replay|relay|idle|upload|rounds|large|large-check …")
+                    .usage, "usage: sordino-measure replay|relay|idle|upload|rounds|large|large-check|logits …")
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

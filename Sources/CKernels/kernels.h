@@ -16,6 +16,11 @@
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
+/// Four floats, whatever the level: for what rearranges more than it computes, and for short rows.
+typedef float four __attribute__((vector_size(16)));
+typedef float unaligned_four __attribute__((vector_size(16), aligned(4)));
+typedef int32_t four_integers __attribute__((vector_size(16)));
+
 INLINE float float_from_bits(uint32_t bits) {
     float value;
     memcpy(&value, &bits, sizeof value);

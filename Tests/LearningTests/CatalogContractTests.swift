@@ -26,6 +26,24 @@ import Testing
         ),
         "vit": ("{preset: 'vit', width: 4, depth: 1, heads: 2, classes: 3}", 351, 3),
         "gru-text": ("{preset: 'gru-text', vocabulary: 5, embedding: 3, units: 4}", 148, 40),
+
+    /// Presets with the shape of an example and the parameters of the model on it.
+    static let presets: [String: (text: String, shape: [Int], parameters: Int, outputs: Int)] = [
+        "logistic": ("{preset: 'logistic', classes: 4}", [8], 36, 4),
+        "linear": ("{preset: 'linear', outputs: 2}", [8], 18, 2),
+        "mlp": ("{preset: 'mlp', hidden: [5, 3], classes: 4, activation: 'gelu', dropout: 0.2}", [8], 79, 4),
+        "cnn": (
+            "{preset: 'cnn', channels: [2, 3], kernel: 3, hidden: [5], classes: 4, dropout: 0.1, "
+                + "activation: 'tanh'}", [6, 6],
+            20 + 57 + 20 + 24, 4
+        ),
+        "resnet": (
+            "{preset: 'resnet', classes: 3, activation: 'gelu'}", [1, 4, 4], 77_850 - 2 * 144 - 7 * 65, 3
+        ),
+        "sensor-cnn": (
+            "{preset: 'sensor-cnn', channels: [4, 3], kernel: 3, classes: 2, activation: 'gelu'}", [7, 2],
+            28 + 39 + 8, 2
+        ),
     ]
 
     @Test func everyPresetHasAnExample() {
@@ -35,9 +53,11 @@ import Testing
 
     @Test(arguments: presets.keys.sorted())
     func aPresetIsAModelThatTrainsAndReadsBack(name: String) throws {
-        let (text, parameters, outputs) = try #require(Self.presets[name])
+        let (text, shape, parameters, outputs) = try #require(Self.presets[name])
         let spec = try ModelSpec(json5(text), path: "model")
         let model = try Model(spec, inputShape: Self.shapes[name] ?? [8])
+
+        let model = try Model(spec, inputShape: shape)
         #expect(model.layout.count == parameters && model.outputCount == outputs)
         #expect(try ModelSpec(spec.json, path: "model") == spec)
         if model.outputShape.hasTime {

@@ -240,9 +240,6 @@ VERSIONED void level_convolve(const sordino_convolution *given, float *out, cons
 
 // MARK: The weights' gradient
 
-typedef float four __attribute__((vector_size(16)));
-typedef float unaligned_four __attribute__((vector_size(16), aligned(4)));
-
 // out[c * step + r] = in[r * row + c].
 INLINE void transpose_part(float *out, size_t step, const float *in, size_t row, size_t rows, size_t columns) {
     size_t r = 0;
@@ -371,8 +368,35 @@ INLINE void pad_row(float *out, const float *line, size_t columns, ptrdiff_t fir
     for (size_t x = end; x < width; x++) out[x] = 0;
 }
 
+// A plane at stride 1. Rows go in whole vectors: what is too much of one lies where the next row, or the slack behind the
+// source, comes to lie. The last row of all may not be read too far.
+INLINE void pad_plane(float *out, const float *in, const sordino_padding *shape, int is_last) {
+    const size_t width = shape->width, out_width = shape->out_width, left = shape->left;
+    for (size_t y = 0; y < shape->out_height; y++, out += out_width) {
+        const size_t row = y - shape->top;
+        if (y < shape->top || row >= shape->height) {
+            for (size_t x = 0; x < out_width; x += lanes) store(out + x, zeros());
+            continue;
+        }
+        for (size_t x = 0; x < left; x++) out[x] = 0;
+        const float *line = in + row * width;
+        const size_t count = width < out_width - left ? width : out_width - left;
+        size_t x = 0;
+        const size_t whole = is_last && row + 1 == shape->height ? count / lanes * lanes : count;
+        for (; x < whole; x += lanes) store(out + left + x, load(line + x));
+        for (; x < count; x++) out[left + x] = line[x];
+        for (x = left + count; x < out_width; x += lanes) store(out + x, zeros());
+    }
+}
+
 VERSIONED void level_pad(float *out, const float *in, size_t planes, const sordino_padding *shape) {
+    const int is_plain = shape->vertical_stride == 1 && shape->horizontal_stride == 1 && shape->left < shape->out_width;
     for (size_t plane = 0; plane < planes; plane++, in += shape->height * shape->width) {
+        if (is_plain) {
+            pad_plane(out, in, shape, plane + 1 == planes);
+            out += shape->out_height * shape->out_width;
+            continue;
+        }
         for (size_t v = 0; v < shape->vertical_phases; v++) {
             for (size_t h = 0; h < shape->horizontal_phases; h++) {
                 for (size_t y = 0; y < shape->out_height; y++, out += shape->out_width) {
@@ -384,8 +408,7 @@ VERSIONED void level_pad(float *out, const float *in, size_t planes, const sordi
                     }
                     const float *from = in + (size_t)line * shape->width;
                     const size_t stride = shape->horizontal_stride;
-                    if (stride == 1) pad_row(out, from, shape->width, first, shape->out_width, 1);
-                    else if (stride == 2) pad_row(out, from, shape->width, first, shape->out_width, 2);
+                    if (stride == 2) pad_row(out, from, shape->width, first, shape->out_width, 2);
                     else pad_row(out, from, shape->width, first, shape->out_width, stride);
                 }
             }

@@ -14,8 +14,8 @@ INLINE span outputs_with(size_t column, size_t left, size_t size, size_t stride,
 
 // A row of windows that lie inside the image; sizes are constants at every call.
 INLINE void max_row(float *restrict out, uint8_t *restrict winners, const float *restrict in, size_t width,
-                    size_t outputs, const int kernel, const int stride) {
-    for (size_t x = 0; x < outputs; x++) {
+                    size_t start, size_t outputs, const int kernel, const int stride) {
+    for (size_t x = start; x < outputs; x++) {
         float best = in[x * stride];
         uint32_t winner = 0;
         for (int i = 0; i < kernel; i++) {
@@ -29,6 +29,37 @@ INLINE void max_row(float *restrict out, uint8_t *restrict winners, const float 
         }
         out[x] = best;
         winners[x] = (uint8_t)winner;
+    }
+}
+
+typedef int32_t four_integers_unaligned __attribute__((vector_size(16), aligned(4)));
+typedef uint8_t four_bytes __attribute__((vector_size(4), aligned(1)));
+
+INLINE four choose_four(four_integers mask, four a, four b) {
+    return (four)((mask & (four_integers)a) | (~mask & (four_integers)b));
+}
+
+// Windows of two by two side by side, four at a time; the last four may overlap those before.
+INLINE void max_row_of_pairs(float *out, uint8_t *winners, const float *in, size_t width, size_t outputs) {
+    if (outputs < 4) return max_row(out, winners, in, width, 0, outputs, 2, 2);
+    for (size_t x = 0; x < outputs; x += 4) {
+        const size_t at = x + 4 <= outputs ? x : outputs - 4;
+        four best = {0};
+        four_integers winner = {0};
+        UNROLLED for (int i = 0; i < 2; i++) {
+            const float *line = in + (size_t)i * width + 2 * at;
+            const four a = *(const unaligned_four *)line, b = *(const unaligned_four *)(line + 4);
+            UNROLLED for (int j = 0; j < 2; j++) {
+                const four value = j ? __builtin_shufflevector(a, b, 1, 3, 5, 7) : __builtin_shufflevector(a, b, 0, 2, 4, 6);
+                const int32_t place = 2 * i + j;
+                const four_integers all = {-1, -1, -1, -1};
+                const four_integers wins = place == 0 ? all : (value > best) | (value != value);
+                best = choose_four(wins, value, best);
+                winner = (wins & (four_integers){place, place, place, place}) | (~wins & winner);
+            }
+        }
+        *(unaligned_four *)(out + at) = best;
+        *(four_bytes *)(winners + at) = __builtin_convertvector(winner, four_bytes);
     }
 }
 
@@ -63,17 +94,25 @@ VERSIONED void level_max_pool(float *out, uint8_t *winners, const float *in, siz
     for (size_t plane = 0; plane < planes; plane++, in += shape->height * shape->width) {
         for (size_t y = 0; y < shape->out_height; y++, out += shape->out_width, winners += shape->out_width) {
             const float *row = in + y * stride * shape->width;
-            if (is_inside && kernel == 2 && stride == 2) max_row(out, winners, row, shape->width, shape->out_width, 2, 2);
-            else if (is_inside && kernel == 3 && stride == 2) max_row(out, winners, row, shape->width, shape->out_width, 3, 2);
+            if (is_inside && kernel == 2 && stride == 2) max_row_of_pairs(out, winners, row, shape->width, shape->out_width);
+            else if (is_inside && kernel == 3 && stride == 2) max_row(out, winners, row, shape->width, 0, shape->out_width, 3, 2);
             else max_row_at_border(out, winners, in, shape, y);
         }
     }
 }
 
-// Windows of two by two that do not overlap: every value of the input is in one window, or in none behind the last.
-INLINE void split_pairs(float *restrict delta, const float *restrict out_delta, const uint8_t *restrict winners,
-                        size_t outputs, const int first) {
-    for (size_t x = 0; x < outputs; x++) {
+// Of such windows every value of the input is in one, or in none behind the last.
+INLINE void split_pairs(float *delta, const float *out_delta, const uint8_t *winners, size_t outputs, const int first) {
+    size_t x = 0;
+    for (; outputs >= 4 && x < outputs; x += 4) {
+        const size_t at = x + 4 <= outputs ? x : outputs - 4;
+        const four_integers winner = __builtin_convertvector(*(const four_bytes *)(winners + at), four_integers);
+        const four_integers given = *(const four_integers_unaligned *)(out_delta + at);
+        const four a = (four)((winner == first) & given), b = (four)((winner == first + 1) & given);
+        *(unaligned_four *)(delta + 2 * at) = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+        *(unaligned_four *)(delta + 2 * at + 4) = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    }
+    for (; x < outputs; x++) {
         delta[2 * x] = winners[x] == first ? out_delta[x] : 0;
         delta[2 * x + 1] = winners[x] == first + 1 ? out_delta[x] : 0;
     }

@@ -205,7 +205,8 @@ typedef struct {
     size_t out_height, out_width;
 } sordino_padding;
 
-/// out[plane, v, h, :, :] from in[plane, :, :], `planes` of them.
+/// out[plane, v, h, :, :] from in[plane, :, :], `planes` of them. Up to `sordino_source_slack` floats behind out may be
+/// written, too.
 void sordino_pad(float *out, const float *in, size_t planes, const sordino_padding *shape);
 
 /// Where the values of one phase of images of `height` rows of `width` lie: `rows` by `columns` of them, the first at

@@ -25,6 +25,12 @@ package enum PresetCatalog {
         ModelPreset(name: "gpt2", outputsKey: nil, expand: gpt2),
         ModelPreset(name: "bert-classifier", outputsKey: "classes", expand: bertClassifier),
         ModelPreset(name: "vit", outputsKey: "classes", expand: visionTransformer),
+        ModelPreset(name: "logistic", expand: logistic),
+        ModelPreset(name: "linear", expand: linear),
+        ModelPreset(name: "mlp", expand: multilayerPerceptron),
+        ModelPreset(name: "cnn", expand: ImagePresets.cnn),
+        ModelPreset(name: "resnet", expand: ImagePresets.resnet),
+        ModelPreset(name: "sensor-cnn", expand: ImagePresets.sensorCNN),
     ]
 
     // Multinomial logistic regression: one dense layer, one logit a class.
@@ -67,11 +73,7 @@ package enum PresetCatalog {
         guard let width = classes ?? values ?? outputs else {
             throw section.error("classes", "is missing: how many classes there are, such as 10")
         }
-        let activation = try section.string("activation") ?? "relu"
-        let activations = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu"]
-        guard activations.contains(activation) else {
-            throw section.error("activation", Section.unknownName(activation, known: activations))
-        }
+        let activation = try activation(section)
         let dropout =
             try section.number("dropout", expected: "a probability of at least 0 and below 1") {
                 $0 >= 0 && $0 < 1
@@ -91,4 +93,14 @@ package enum PresetCatalog {
     }
 
     private static func dense(_ units: Int) -> JSONValue { .object(["dense": .integer(units)]) }
+
+    /// The name under `activation`, a rectifier where there is none. Throws for a name that is none of theirs.
+    static func activation(_ section: Section) throws -> String {
+        let name = try section.string("activation") ?? "relu"
+        let known = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu"]
+        guard known.contains(name) else {
+            throw section.error("activation", Section.unknownName(name, known: known))
+        }
+        return name
+    }
 }

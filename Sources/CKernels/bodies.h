@@ -17,6 +17,7 @@
 #include "bodies/sampler.h"
 #include "bodies/units.h"
 #include "bodies/vectors.h"
+#include "bodies/winograd.h"
 
 #ifndef HAS_PRODUCTS
 #define level_product 0

@@ -115,6 +115,14 @@ KERNEL(void, group_norm_sums, (float *sums, const float *delta, const float *in,
 KERNEL(void, group_norm_backward, (float *in_delta, const float *delta, const float *in, const float *statistics, const
        float *sums, const float *gain, const sordino_groups *shape), (in_delta, delta, in, statistics, sums, gain,
        shape))
+KERNEL(void, tiles_to_points, (float *out, const float *source, const sordino_tiles *shape, size_t size), (out, source,
+       shape, size))
+KERNEL(void, weights_to_points, (float *out, const float *weights, const sordino_filters *shape, size_t size), (out,
+       weights, shape, size))
+KERNEL(void, points_to_outputs, (float *out, const float *points, const float *bias, const sordino_tiles *shape, size_t
+       height, size_t width, size_t size), (out, points, bias, shape, height, width, size))
+KERNEL(void, points_to_gradient, (float *target, const float *points, const sordino_filters *shape, float scale, float
+       keep, size_t size), (target, points, shape, scale, keep, size))
 KERNEL(void, sum_planes, (float *out, const float *in, size_t planes, size_t size, float scale), (out, in, planes, size,
        scale))
 KERNEL(double, inner_product, (const float *x, const float *y, size_t n), (x, y, n))

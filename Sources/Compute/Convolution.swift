@@ -13,6 +13,7 @@ package struct Convolution: Sendable {
     private let taps: TapTable
     private let phases: [DeltaPhase]
     private let normsByGram: Bool
+    private let filtering: MinimalFiltering?
 
     /// Values of one example at the input and at the output.
     package var inputCount: Int { shape.inputCount }
@@ -25,6 +26,16 @@ package struct Convolution: Sendable {
     package init(
         channels: Int, outputs: Int, groups: Int = 1, vertical: WindowAxis, horizontal: WindowAxis
     ) {
+        self.init(
+            channels: channels, outputs: outputs, groups: groups, vertical: vertical, horizontal: horizontal,
+            fewestFiltered: nil)
+    }
+
+    /// The same, with ``MinimalFiltering`` from `fewestFiltered` channels on.
+    init(
+        channels: Int, outputs: Int, groups: Int, vertical: WindowAxis, horizontal: WindowAxis,
+        fewestFiltered: Int?
+    ) {
         precondition(channels % groups == 0 && outputs % groups == 0, "groups of unlike sizes")
         precondition(
             Self.fits(
@@ -35,7 +46,11 @@ package struct Convolution: Sendable {
         taps = shape.forwardTaps()
         phases = shape.deltaPhases()
         normsByGram = Self.prefersGram(shape)
+        filtering = MinimalFiltering(shape, fewestChannels: fewestFiltered)
     }
+
+    /// Whether passes are by ``MinimalFiltering``.
+    var isFiltered: Bool { filtering != nil }
 
     /// Whether a convolution of these sizes can be had.
     package static func fits(
@@ -86,6 +101,7 @@ package struct Convolution: Sendable {
         return [
             sourceRoom(forward) + panelRoom, backward, sourceRoom(forward) + turnedRoom(forward),
             sourceRoom(1) + (normsByGram ? gram : 0), count * shape.outputs,
+            filtering?.room(count: count) ?? 0,
         ].max() ?? 0
     }
 
@@ -96,6 +112,10 @@ package struct Convolution: Sendable {
         _ output: UnsafeMutablePointer<Float>, input: UnsafePointer<Float>, weight: UnsafePointer<Float>,
         bias: UnsafePointer<Float>?, count: Int, room: UnsafeMutablePointer<Float>
     ) {
+        if let filtering {
+            return filtering.forward(
+                output, input: input, weight: weight, bias: bias, count: count, room: room)
+        }
         let step = self.step(count, most: mostForward)
         let panel = room + sourceRoom(step)
         var first = 0
@@ -120,6 +140,10 @@ package struct Convolution: Sendable {
         _ inputDelta: UnsafeMutablePointer<Float>, outputDelta: UnsafePointer<Float>,
         weight: UnsafePointer<Float>, count: Int, room: UnsafeMutablePointer<Float>
     ) {
+        if let filtering {
+            return filtering.inputDelta(
+                inputDelta, outputDelta: outputDelta, weight: weight, count: count, room: room)
+        }
         let step = self.step(count, most: mostBackward)
         let panel = room + deltaRoom(step)
         var padding = sordino_padding(
@@ -146,6 +170,11 @@ package struct Convolution: Sendable {
         into target: UnsafeMutablePointer<Float>, outputDelta: UnsafePointer<Float>,
         input: UnsafePointer<Float>, count: Int, scale: Float, keep: Float, room: UnsafeMutablePointer<Float>
     ) {
+        if let filtering {
+            return filtering.weightGradient(
+                into: target, outputDelta: outputDelta, input: input, count: count, scale: scale, keep: keep,
+                room: room)
+        }
         let step = self.step(count, most: mostForward)
         let turned = room + sourceRoom(step)
         var first = 0

@@ -224,6 +224,36 @@ double sordino_inner_product(const float *x, const float *y, size_t n);
 /// out[m, c, r] = in[m, r, c].
 void sordino_transpose(float *out, const float *in, size_t matrices, size_t rows, size_t columns);
 
+// MARK: Convolutions by minimal filtering (Lavin and Gray 2016)
+
+/// Tiles of images, `rows` by `columns` of them in each of `examples` images of `channels`, `tiles` in all of a channel.
+/// Value (i, j) of tile (y, x) lies at y * source_row + x + source_at[i * size + j] of a channel of the source.
+typedef struct {
+    size_t examples, channels, rows, columns, tiles;
+    size_t source_example, source_channel, source_row;
+    const int32_t *source_at;
+} sordino_tiles;
+
+/// Square filters, one for each row and column, at row * row_stride + column * column_stride; `is_turned` reads them from
+/// the last value to the first.
+typedef struct {
+    size_t rows, columns, row_stride, column_stride;
+    int is_turned;
+} sordino_filters;
+
+// Points are 36 planes of [channels, tiles], or [rows, columns], each 8 floats longer than that.
+
+/// The points of tiles of 6 x 6 values of an input, or of 4 x 4 or 2 x 2 of an output's deltas.
+void sordino_tiles_to_points(float *out, const float *source, const sordino_tiles *shape, size_t size);
+/// The points of filters of 3 x 3 or 5 x 5.
+void sordino_weights_to_points(float *out, const float *weights, const sordino_filters *shape, size_t size);
+/// Images of `height` by `width` from the points of their tiles of 4 x 4 or 2 x 2, and a bias a channel where it is not null.
+void sordino_points_to_outputs(float *out, const float *points, const float *bias, const sordino_tiles *shape,
+                               size_t height, size_t width, size_t size);
+/// target = keep * target + scale * the filters' gradient from that of their points.
+void sordino_points_to_gradient(float *target, const float *points, const sordino_filters *shape, float scale,
+                                float keep, size_t size);
+
 // MARK: Pooling
 
 /// Windows of `kernel_height` by `kernel_width` on images of `height` by `width`, the first one `top` above and `left` of

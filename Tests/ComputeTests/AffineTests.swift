@@ -44,6 +44,26 @@ import Testing
         }
     }
 
+    @Test(arguments: shapes.indices, [false, true])
+    func transposedForwardAddsTheBiasToTheProduct(shape: Int, hasBias: Bool) {
+        let (rows, inputs, outputs) = Self.shapes[shape]
+        let x = numbers(rows * inputs, 1)
+        let w = numbers(inputs * outputs, 2)
+        let b = numbers(outputs, 3)
+        let expected = Self.product(rows, outputs, inputs) { i, j, l in x[i * inputs + l] * w[l * outputs + j]
+        }
+        let found = written(rows * outputs) { y in
+            b.withUnsafeBufferPointer { b in
+                Affine.forwardTransposed(
+                    output: y, input: x, weight: w, bias: hasBias ? b.baseAddress : nil, rows: rows,
+                    inputs: inputs, outputs: outputs)
+            }
+        }
+        for index in found.indices {
+            #expect(abs(found[index] - expected[index] - (hasBias ? b[index % outputs] : 0)) < 1e-4)
+        }
+    }
+
     @Test(arguments: shapes.indices)
     func inputDeltaIsTheProductWithTheWeights(shape: Int) {
         let (rows, inputs, outputs) = Self.shapes[shape]

@@ -98,11 +98,9 @@ package struct DenseLayer: AdaptableLayer {
                 output: pass.output.base, input: pass.input.base, weight: weight, bias: bias, rows: rows,
                 inputs: inputs, outputs: units)
         case .inOut:
-            // The input's delta of a dense layer with as many units as this one has inputs is the same product.
-            Affine.inputDelta(
-                pass.output.base, outputDelta: pass.input.base, weight: weight, rows: rows, inputs: units,
-                outputs: inputs)
-            if let bias { Kernels.addToRows(pass.output.base, bias, rows: rows, columns: units) }
+            Affine.forwardTransposed(
+                output: pass.output.base, input: pass.input.base, weight: weight, bias: bias, rows: rows,
+                inputs: inputs, outputs: units)
         }
     }
 

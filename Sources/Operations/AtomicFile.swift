@@ -95,6 +95,8 @@ package final class TemporaryFile {
     private let path: String
     private let temporary: String
     private let descriptor: Int32
+    /// Whether the file took its place, so that nothing has the temporary name.
+    private var isPlaced = false
 
     /// Opens a temporary file in the folder of `path`. Throws a storage ``Failure``.
     fileprivate init(for path: String, mode: UInt32) throws(Failure) {
@@ -108,8 +110,7 @@ package final class TemporaryFile {
     deinit {
         guard descriptor >= 0 else { return }
         close(descriptor)
-        // After the rename nothing has this name.
-        unlink(temporary)
+        if !isPlaced { unlink(temporary) }
     }
 
     /// Adds bytes at the end, all of them. Throws a storage ``Failure``.
@@ -121,6 +122,7 @@ package final class TemporaryFile {
     fileprivate func replace(syncsFolder: Bool) throws(Failure) {
         try Descriptor.synchronise(descriptor, path: path)
         guard rename(temporary, path) == 0 else { throw .storage("write", path, errno: errno) }
+        isPlaced = true
         if syncsFolder { try Descriptor.synchroniseFolder(of: path) }
     }
 }
@@ -129,6 +131,9 @@ package final class TemporaryFile {
 enum Descriptor {
     /// Sets the permission bits exactly, whatever the umask is.
     static func setMode(_ descriptor: Int32, _ mode: UInt32, path: String) throws(Failure) {
+        var status = stat()
+        // Most are right already, and setting them would write the file's node once more.
+        if fstat(descriptor, &status) == 0, status.st_mode & 0o7777 == mode_t(mode) { return }
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .storage("write", path, errno: errno) }
     }
 

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// What a safetensors file holds and where, checked, without its values: for files too large to be read at once.
 package struct SafeTensorsContents: Sendable {
     /// One tensor's place in the file.
@@ -61,14 +59,9 @@ package struct SafeTensorsContents: Sendable {
         guard headerBytes.first == UInt8(ascii: "{") else {
             throw SafeTensorsError("header is not an object")
         }
-        let header: [String: HeaderEntry]
-        do {
-            header = try JSONDecoder().decode([String: HeaderEntry].self, from: Data(headerBytes))
-        } catch {
-            throw SafeTensorsError("header is not the JSON that the format defines")
-        }
+        let header = try SafeTensorsHeaderEntry.all(UnsafeRawBufferPointer(rebasing: headerBytes))
         var metadata: [String: String] = [:]
-        var described: [(name: String, entry: HeaderEntry.TensorEntry)] = []
+        var described: [(name: String, entry: SafeTensorsHeaderEntry.TensorEntry)] = []
         for (name, entry) in header {
             switch entry {
             case .metadata(let values):
@@ -104,7 +97,7 @@ package struct SafeTensorsContents: Sendable {
     }
 
     private static func tensor(
-        _ name: String, _ entry: HeaderEntry.TensorEntry, start: Int
+        _ name: String, _ entry: SafeTensorsHeaderEntry.TensorEntry, start: Int
     ) throws -> Tensor {
         guard let kind = Kind(rawValue: entry.dtype) else {
             let known = Kind.allCases.map(\.rawValue).joined(separator: ", ")
@@ -124,39 +117,5 @@ package struct SafeTensorsContents: Sendable {
         }
         return Tensor(
             name: name, shape: entry.shape, kind: kind, bytes: start + entry.begin..<start + entry.end)
-    }
-}
-
-/// One member of the header object: a tensor's description, or the metadata.
-private enum HeaderEntry: Decodable {
-    struct TensorEntry {
-        let dtype: String
-        let shape: [Int]
-        let begin: Int
-        let end: Int
-    }
-
-    case tensor(TensorEntry)
-    case metadata([String: String])
-
-    private enum Key: String, CodingKey, CaseIterable {
-        case dtype, shape
-        case dataOffsets = "data_offsets"
-    }
-
-    init(from decoder: any Decoder) throws {
-        if let values = try? decoder.singleValueContainer().decode([String: String].self) {
-            self = .metadata(values)
-            return
-        }
-        let container = try decoder.container(keyedBy: Key.self)
-        let offsets = try container.decode([Int].self, forKey: .dataOffsets)
-        guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= 0 else {
-            throw SafeTensorsError("data_offsets must be two places")
-        }
-        self = .tensor(
-            TensorEntry(
-                dtype: try container.decode(String.self, forKey: .dtype),
-                shape: try container.decode([Int].self, forKey: .shape), begin: offsets[0], end: offsets[1]))
     }
 }

@@ -56,6 +56,58 @@ import Testing
         #expect(try RoundProgress(path: path).roundsWithinDay(before: 80_000) == 1)
     }
 
+    /// The file as a general encoder writes it.
+    private struct Form: Encodable {
+        var version = 2
+        var run: String?
+        var begun: [String: Int] = [:]
+        var recent: [Int] = []
+        var minutes: [String: Int]?
+        var ledgers: [String: LedgerBinding] = [:]
+
+        enum CodingKeys: String, CodingKey {
+            case version, run, begun, recent, ledgers
+            case minutes = "recent_minutes"
+        }
+    }
+
+    @Test("The file of begun rounds is the JSON that a general encoder makes of it")
+    func progressIsJSON() throws {
+        let path = try StateDirectory(folder).file("progress.json")
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var progress = try RoundProgress(path: path)
+        var form = Form()
+        func check() throws {
+            let written = try String(contentsOfFile: path, encoding: .utf8)
+            #expect(try written == String(decoding: encoder.encode(form), as: UTF8.self) + "\n")
+            #expect(try RoundProgress(path: path).ledgers == form.ledgers)
+        }
+        let other = String(repeating: "0", count: 32)
+        form.ledgers = [
+            run: LedgerBinding(
+                lines: 3, head: LedgerLine.origin, rounds: 1,
+                opening: "{\"kind\":\"open\",\"path\":\"a/b\\\\c\"}",
+                charge: "é"),
+            other: LedgerBinding(lines: 0, head: LedgerLine.origin, rounds: 0),
+        ]
+        try progress.bind(form.ledgers)
+        try check()
+        for (place, name) in [run, other, run].enumerated() {
+            try progress.begin(run: name, round: place + 1, now: 100 + place, ledgers: form.ledgers)
+            (form.run, form.begun[name]) = (name, place + 1)
+            form.recent.append(100 + place)
+            try check()
+        }
+        for second in 0..<400 {
+            try progress.begin(run: run, round: 10 + second, now: 1000 + second)
+        }
+        (form.version, form.begun[run]) = (3, 409)
+        form.recent = Array(1200..<1400)
+        form.minutes = ["1": 3, "16": 20, "17": 60, "18": 60, "19": 60]
+        try check()
+    }
+
     @Test("Many rounds of a day are counted by the minute, never too few, and take little room")
     func manyRounds() throws {
         let state = try StateDirectory(folder)

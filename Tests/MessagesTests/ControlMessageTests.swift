@@ -1,3 +1,4 @@
+import Foundation
 import Messages
 import Notation
 import Testing
@@ -102,6 +103,23 @@ import Testing
         }
         let null = text.replacing("\"mode\":", with: "\"round_server_epsilon\":null,\"mode\":")
         #expect(try read(RoundOffer.self, null) == Self.plan)
+    }
+
+    /// A key more is refused wherever it stands, also where a body is otherwise written as ours are.
+    @Test func bodiesOfAnotherFormAreReadAsStrictly() throws {
+        let text = try text(Self.plan)
+        for place in text.indices where text[place] == "{" {
+            let after = text.index(after: place)
+            let extended = text[..<after] + "\"!\":0," + text[after...]
+            // Within the task's text a brace is no object of the message.
+            guard let data = extended.data(using: .utf8),
+                (try? JSONSerialization.jsonObject(with: data)) != nil
+            else { continue }
+            #expect(throws: MessageError.self) { try read(RoundOffer.self, String(extended)) }
+        }
+        let spaced = text.replacing("\":", with: "\" :")
+        #expect(try spaced != text && read(RoundOffer.self, " \(text)\n") == Self.plan)
+        #expect(try read(RoundOffer.self, text) == Self.plan)
     }
 
     @Test func refusesWhatIsTooLongBeforeParsing() {

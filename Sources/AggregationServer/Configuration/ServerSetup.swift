@@ -18,6 +18,8 @@ package struct ServerSetup: Sendable {
     /// SHA-256 of the schema's canonical JSON text, lower-case hexadecimal.
     let schemaDigest: String
     let description: ModelFile.Description
+    /// The metadata of every published model, its round aside.
+    private let modelMetadata: [String: String]
     let holdout: Examples?
     /// One unit of the targets that are learnt, in the unit of the data; nil where classes are learnt.
     let targetScale: Double?
@@ -45,15 +47,21 @@ package struct ServerSetup: Sendable {
         description = ModelFile.Description(
             model: configuration.task.model.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
             data: data.preprocessing, label: data.labelName)
+        modelMetadata = ModelFile.metadata(description).merging(
+            [Self.taskKey: configuration.task.name]
+        ) { own, _ in own }
         try checkMasking()
     }
 
     /// What a published model's file begins with, before the parameters' values.
     func modelHead(round: Int) -> [UInt8] {
-        ModelFile.head(
-            plan.model.layout, description,
-            extra: ["sordino.task": configuration.task.name, "sordino.round": String(round)])
+        var metadata = modelMetadata
+        metadata[Self.roundKey] = String(round)
+        return ModelFile.head(plan.model.layout, metadata: metadata)
     }
+
+    private static let taskKey = "sordino.task"
+    private static let roundKey = "sordino.round"
 
     /// The loss of a model that says the same of every example: of all classes alike, or zero.
     private static func ignorantLoss(_ targets: Examples.Targets) -> Double {

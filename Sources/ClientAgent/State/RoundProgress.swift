@@ -1,6 +1,6 @@
 internal import Configuration
-internal import FoundationEssentials
 package import Ledger
+internal import Notation
 internal import Operations
 
 /// Which rounds the agent has begun, durable before any noise is drawn for one: a restarted agent never serves
@@ -150,28 +150,48 @@ package struct RoundProgress: Sendable {
         if let bindings { ledgers = bindings }
         // Few rounds are written so that earlier programs can read them.
         version = minutes.isEmpty ? 2 : Self.currentVersion
-        let form = Form(
-            version: minutes.isEmpty ? 2 : Self.currentVersion, run: run, begun: begun, recent: recent,
-            minutes: minutes.isEmpty
-                ? nil : Dictionary(uniqueKeysWithValues: minutes.map { (String($0.key), $0.value) }),
-            ledgers: ledgers)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        try AtomicFile.write(Array(try encoder.encode(form)) + [0x0A], to: path, mode: 0o600)
+        try AtomicFile.write(Array(text.utf8), to: path, mode: 0o600)
     }
 
-    /// The file.
-    private struct Form: Encodable {
-        let version: Int
-        let run: String?
-        let begun: [String: Int]
-        let recent: [Int]
-        let minutes: [String: Int]?
-        let ledgers: [String: LedgerBinding]
-
-        private enum CodingKeys: String, CodingKey {
-            case version, run, begun, recent, ledgers
-            case minutes = "recent_minutes"
+    /// The file: JSON with sorted keys, on one line. It is written twice a round.
+    private var text: String {
+        var members = [
+            ("begun", Self.object(begun.map { ($0.key, String($0.value)) })),
+            ("ledgers", Self.object(ledgers.map { ($0.key, Self.text(of: $0.value)) })),
+            ("recent", Self.list(recent)),
+            ("version", String(minutes.isEmpty ? 2 : Self.currentVersion)),
+        ]
+        if let run { members.append(("run", JSONText.quoted(run))) }
+        if !minutes.isEmpty {
+            let counts = minutes.map { (String($0.key), String($0.value)) }
+            members.append(("recent_minutes", Self.object(counts)))
         }
+        return Self.object(members) + "\n"
+    }
+
+    private static func list(_ numbers: [Int]) -> String {
+        var text = "["
+        text.reserveCapacity(12 * numbers.count + 2)
+        for (place, number) in numbers.enumerated() {
+            if place > 0 { text += "," }
+            text += String(number)
+        }
+        return text + "]"
+    }
+
+    private static func text(of binding: LedgerBinding) -> String {
+        var members = [
+            ("lines", String(binding.lines)), ("head", JSONText.quoted(binding.head)),
+            ("rounds", String(binding.rounds)),
+        ]
+        if let opening = binding.opening { members.append(("opening", JSONText.quoted(opening))) }
+        if let charge = binding.charge { members.append(("charge", JSONText.quoted(charge))) }
+        return object(members)
+    }
+
+    /// An object of members whose values are JSON already.
+    private static func object(_ members: [(name: String, json: String)]) -> String {
+        let sorted = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        return "{" + sorted.map { "\(JSONText.quoted($0.name)):\($0.json)" }.joined(separator: ",") + "}"
     }
 }

@@ -64,13 +64,23 @@ package enum ModelFile {
     package static func head(
         _ layout: ParameterLayout, _ description: Description, extra: [String: String] = [:]
     ) -> [UInt8] {
-        var metadata = extra
-        metadata[modelKey] = description.model.text()
-        metadata[inputKey] = JSONValue.array(description.inputShape.map { .integer($0) }).text()
-        metadata[lossKey] = description.loss.text()
-        metadata[dataKey] = description.data.text()
+        head(layout, metadata: metadata(description).merging(extra) { own, _ in own })
+    }
+
+    /// The same of metadata that ``metadata(_:)`` made, and perhaps more.
+    package static func head(_ layout: ParameterLayout, metadata: [String: String]) -> [UInt8] {
+        SafeTensors.head(layout.entries.map { ($0.name, $0.shape) }, metadata: metadata)
+    }
+
+    /// What a file's metadata say of a model.
+    package static func metadata(_ description: Description) -> [String: String] {
+        var metadata = [
+            modelKey: description.model.text(),
+            inputKey: JSONValue.array(description.inputShape.map { .integer($0) }).text(),
+            lossKey: description.loss.text(), dataKey: description.data.text(),
+        ]
         metadata[labelKey] = description.label
-        return SafeTensors.head(layout.entries.map { ($0.name, $0.shape) }, metadata: metadata)
+        return metadata
     }
 
     /// Where the values of a file that ``head(_:_:extra:)`` began lie in it. Throws ``ConfigurationError`` where the

@@ -12,13 +12,14 @@ package enum CertificateTable {
         revoked.contains(entry.serial) ? .revoked : entry.expires <= now ? .expired : .valid
     }
 
-    /// The table at `now`; `hidden` certificates are not among the rows.
+    /// The table at `now`; `hidden` certificates are not among the rows. `width`: characters of a line
+    /// (``Terminal/width(of:columns:)``), nil: as many as there are. A serial number is there as a whole or not at all.
     package static func text(
-        _ rows: [(entry: IssuedCertificate, state: State)], hidden: Int, now: Date
+        _ rows: [(entry: IssuedCertificate, state: State)], hidden: Int, now: Date, width: Int? = nil
     ) -> String {
         var table = TextTable([
-            .words("name"), .words("role"), .words("state"), .words("issued"), .words("expires"),
-            .words("serial"),
+            .words("name"), .words("role"), .words("state"), .words("issued").spared, .words("expires"),
+            .names("serial").spared,
         ])
         let moment = now.timeIntervalSince1970
         for (entry, state) in rows {
@@ -31,7 +32,7 @@ package enum CertificateTable {
         return table.text(
             empty: hidden == 0
                 ? "No certificate was issued yet."
-                : "No certificate is valid; --all shows \(hidden) that \(hidden == 1 ? "is" : "are") expired or revoked."
-        )
+                : "No certificate is valid; --all shows \(hidden) that \(hidden == 1 ? "is" : "are") expired or revoked.",
+            width: width)
     }
 }

@@ -123,7 +123,8 @@ enum CertsListCommand: Subcommand {
             StandardOutput.write(JSONValue.array(items).text(indented: true) + "\n")
         case .text:
             StandardOutput.write(
-                CertificateTable.text(rows, hidden: certificates.count - rows.count, now: now))
+                CertificateTable.text(
+                    rows, hidden: certificates.count - rows.count, now: now, width: Terminal.width()))
         }
         return .done
     }

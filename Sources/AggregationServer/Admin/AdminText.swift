@@ -6,20 +6,23 @@ internal import Operations
 /// The answer is another process's, of another version perhaps: what is missing or of another kind is not shown.
 package enum AdminText {
     /// The text of an answer to `GET /api/rounds`, `GET /api/agents`, or, in every other case, of a status. `now` is in
-    /// seconds since 1970.
-    package static func text(of question: String, _ answer: JSONValue, now: Double) -> String {
+    /// seconds since 1970; `width`: characters of a line (``Terminal/width(of:columns:)``), nil: as many as there are.
+    package static func text(
+        of question: String, _ answer: JSONValue, now: Double, width: Int? = nil
+    ) -> String {
         switch question {
-        case "rounds": rounds(answer, now: now)
-        case "agents": agents(answer, now: now)
-        default: StatusText(AdminAnswer(answer), now: now).text
+        case "rounds": rounds(answer, now: now, width: width)
+        case "agents": agents(answer, now: now, width: width)
+        default: StatusText(AdminAnswer(answer), now: now).text(width: width)
         }
     }
 
-    private static func rounds(_ answer: JSONValue, now: Double) -> String {
+    private static func rounds(_ answer: JSONValue, now: Double, width: Int?) -> String {
         var table = TextTable([
-            .numbers("round"), .words("state"), .words("opened"), .numbers("took"), .numbers("reports"),
-            .numbers("accuracy"), .numbers("loss"), .numbers("epsilon"), .numbers("against server"),
-            .numbers("received"), .numbers("sent"), .words("note"),
+            .numbers("round"), .words("state"), .words("opened"), .numbers("took").spared,
+            .numbers("reports"), .numbers("accuracy"), .numbers("loss").spared, .numbers("epsilon"),
+            .numbers("against server").spared, .numbers("received").spared, .numbers("sent").spared,
+            .words("note"),
         ])
         for round in AdminAnswer.list(answer) {
             let isOver = round.text("state").map { $0 == "published" || $0 == "abandoned" } ?? false
@@ -37,7 +40,7 @@ package enum AdminText {
                 note(round),
             ])
         }
-        return table.text(empty: "No round has been opened yet.")
+        return table.text(empty: "No round has been opened yet.", width: width)
     }
 
     /// Why a round was abandoned, or what its agents gave up for.
@@ -47,10 +50,11 @@ package enum AdminText {
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
-    private static func agents(_ answer: JSONValue, now: Double) -> String {
+    private static func agents(_ answer: JSONValue, now: Double, width: Int?) -> String {
         var table = TextTable([
             .numbers("id"), .words("name"), .words("last seen"), .numbers("reports"), .numbers("failures"),
-            .words("last outcome"), .words("certificate ends"), .words("software"), .words("note"),
+            .words("last outcome"), .words("certificate ends").spared, .words("software").spared,
+            .words("note"),
         ])
         for agent in AdminAnswer.list(answer) {
             table.add([
@@ -62,7 +66,7 @@ package enum AdminText {
                 agent.text("software"), agent.flag("revoked") == true ? "revoked" : nil,
             ])
         }
-        return table.text(empty: "No agent is known yet.")
+        return table.text(empty: "No agent is known yet.", width: width)
     }
 
     /// A share as a percentage.

@@ -12,17 +12,17 @@ struct StatusText {
         self.now = now
     }
 
-    /// One thing a line; below them, what expires.
-    var text: String {
-        let list = TextTable.list([
+    /// One thing a line of at most `width` characters; below them, what expires. Nil: no line is broken.
+    func text(width: Int?) -> String {
+        let entries: [(name: String, text: String?)] = [
             ("task", status.text("task")), ("run", status.text("run")), ("state", state),
             ("round", openRound),
             ("trouble", status.text("trouble")), ("rounds", rounds), ("model", model),
             ("privacy", privacy), ("against server", bound("epsilon_server")),
             ("against members", bound("epsilon_members")), ("one record", bound("epsilon_example")),
             ("agents", agents), ("server", server),
-        ])
-        return list + expiries
+        ]
+        return TextTable.list(entries, width: width) + expiries(width: width)
     }
 
     private var state: String? {
@@ -117,7 +117,7 @@ struct StatusText {
         return "\(health), version \(version)"
     }
 
-    private var expiries: String {
+    private func expiries(width: Int?) -> String {
         let list = status.list("expiries")
         guard !list.isEmpty else { return "" }
         var table = TextTable([.words("expires"), .words("when"), .words("whose"), .words("state")])
@@ -128,6 +128,6 @@ struct StatusText {
                 expiry.text("subject"), level == "ok" ? nil : level?.replacing("_", with: " "),
             ])
         }
-        return "\n" + table.text(empty: "")
+        return "\n" + table.text(empty: "", width: width)
     }
 }

@@ -19,18 +19,26 @@ enum AdminRequest {
 
     /// Sends the request and prints the answer; throws for every status but success.
     static func perform(_ kind: Kind, _ options: Options) throws -> ExitCode {
-        let value = try answer(kind, options, patience: nil)
-        switch options.format {
-        case .json: StandardOutput.write(value.text(indented: true) + "\n")
-        case .text:
-            StandardOutput.write(AdminText.text(of: kind.word, value, now: Date().timeIntervalSince1970))
-        }
+        show(try answer(kind, options, patience: nil), to: kind.word, options)
         return .done
+    }
+
+    /// Prints an answer to the question of a word: as it came, or for people, in lines that fit their terminal.
+    static func show(_ answer: JSONValue, to word: String, _ options: Options) {
+        switch options.format {
+        case .json: StandardOutput.write(answer.text(indented: true) + "\n")
+        case .text:
+            StandardOutput.write(
+                AdminText.text(
+                    of: word, answer, now: Date().timeIntervalSince1970, width: Terminal.width()))
+        }
     }
 
     /// Sends the request and returns the answer; throws for every status but success. `patience` bounds the attempt, in
     /// milliseconds; nil: as long as connections have.
-    static func answer(_ kind: Kind, _ options: Options, patience: UInt64?) throws -> JSONValue {
+    static func answer(
+        _ kind: Kind, _ options: Options, query: [(String, String)] = [], patience: UInt64? = nil
+    ) throws -> JSONValue {
         let client = try client(options)
         if let patience {
             client.configuration.connectTimeout = min(client.configuration.connectTimeout, patience)
@@ -38,7 +46,7 @@ enum AdminRequest {
         }
         let token = try token(options)
         let request = ClientRequest(
-            kind.method, "/api/\(kind.word)", headers: ["Authorization": "Bearer \(token)"],
+            kind.method, "/api/\(kind.word)", query: query, headers: ["Authorization": "Bearer \(token)"],
             body: kind.method == .post ? .bytes([]) : .empty)
         let response = try client.exchange(request)
         guard (200..<300).contains(response.status) else {
@@ -115,13 +123,6 @@ enum AdminStatusCommand: AdminSubcommand {
         }
         try AdminWait.untilAnswered(request, options, seconds: seconds)
         return try AdminRequest.perform(request, options)
-    }
-}
-
-/// `sordino rounds`.
-enum AdminRoundsCommand: AdminSubcommand {
-    static var request: AdminRequest.Kind {
-        (.get, "rounds", "The rounds of a server's run.")
     }
 }
 

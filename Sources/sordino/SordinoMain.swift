@@ -29,7 +29,7 @@ enum SordinoMain {
         (["backup"], BackupCommand.self),
         (["restore"], RestoreCommand.self),
         (["status"], AdminStatusCommand.self),
-        (["rounds"], AdminRoundsCommand.self),
+        (["rounds"], RoundsCommand.self),
         (["agents"], AdminAgentsCommand.self),
         (["pause"], AdminPauseCommand.self),
         (["resume"], AdminResumeCommand.self),

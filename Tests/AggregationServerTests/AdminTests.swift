@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import HTTPWire
 import Messages
@@ -80,6 +81,37 @@ import Transport
         let later = try fixture.admin(.get, "/metrics", token: ServerFixture.viewerToken)
         let restored = try PrometheusText(String(decoding: later.body, as: UTF8.self)).families
         #expect(restored["sordino_round"]?.samples["sordino_round"] == 1)
+    }
+
+    /// The server remembers none of these rounds: they are on disk only.
+    @Test func roundsOfLongAgoAreToldByNumber() throws {
+        let fixture = try ServerFixture()
+        let state = try fixture.state
+        for file in RoundSegmentTests.rounds(1...300) { try state.write(file) }
+        try state.archive.moveIntoSegment(1...256)
+        func ask(_ query: [(String, String)]) throws -> ClientResponse {
+            let token = "Bearer \(ServerFixture.viewerToken)"
+            return try fixture.client(nil, port: fixture.server?.adminPort).exchange(
+                ClientRequest(.get, "/api/rounds", query: query, headers: ["Authorization": token]))
+        }
+        func numbers(_ query: [(String, String)]) throws -> [Int] {
+            let answer = try JSONSerialization.jsonObject(with: Data(ask(query).body)) as? [[String: Any]]
+            return try #require(answer).compactMap { $0["round"] as? Int }
+        }
+        #expect(try numbers([]) == [], "of the newest only those of this run are told")
+        #expect(try numbers([("from", "250"), ("to", "260")]) == Array(250...260))
+        #expect(try numbers([("from", "290")]) == Array(290...300))
+        #expect(try numbers([("from", "1"), ("limit", "3")]) == [1, 2, 3])
+        #expect(try numbers([("to", "7"), ("limit", "3")]) == [5, 6, 7])
+        #expect(try numbers([("from", "301")]) == [])
+        for query in [[("from", "0")], [("from", "x")], [("to", "-1")], [("from", "3"), ("to", "2")]] {
+            #expect(try ask(query).status == 400)
+        }
+        let stored = try StoredRounds.answer(#require(RoundQuestion(from: 250, through: 260)), in: state.path)
+        #expect(
+            try JSONValue(json5: ask([("from", "250"), ("to", "260")]).body, source: "server") == stored)
+        try Data().write(to: URL(fileURLWithPath: state.archive.segmentPath(1...256)))
+        #expect(try ask([("from", "250")]).status == 503)
     }
 
     /// The dashboard and the README go by these names.

@@ -100,6 +100,36 @@ import Testing
         #expect(try all() == rounds)
     }
 
+    @Test(arguments: [[], Array(1...40), Array(250...530), Array(stride(from: 5, to: 900, by: 7))])
+    func roundsAreFoundByTheirNumbers(numbers: [Int]) throws {
+        let rounds = Self.rounds(numbers)
+        for file in rounds { try state.write(file) }
+        for bounds in [1...256, 257...512] { try state.archive.moveIntoSegment(bounds) }
+        for range in [1...1, 1...40, 200...300, 256...257, 257...10_000, 600...601] {
+            let wanted = rounds.filter { range.contains($0.round) }
+            for limit in [1, 3, 300, 1000] {
+                let first = try state.archive.rounds(range, limit: limit, firstOnes: true)
+                let last = try state.archive.rounds(range, limit: limit, firstOnes: false)
+                #expect(first == Array(wanted.prefix(limit)) && last == wanted.suffix(limit))
+            }
+        }
+    }
+
+    /// Whoever reads beside the server sees each round once, before, while and after it moves.
+    @Test func readingMissesNoRoundThatMoves() throws {
+        let rounds = Self.rounds(1...256)
+        for file in rounds { try state.write(file) }
+        let archive = state.archive
+        let mover = try WorkerThread(name: "mover") { try? archive.moveIntoSegment(1...256) }
+        var reads = 0
+        repeat {
+            #expect(try archive.rounds(1...300, limit: 1000, firstOnes: reads % 2 == 0) == rounds)
+            reads += 1
+        } while try !state.roundNumbers().isEmpty
+        mover.join()
+        #expect(try archive.rounds(1...300, limit: 1000, firstOnes: true) == rounds)
+    }
+
     @Test func aDamagedSegmentIsNamed() throws {
         for file in Self.rounds(1...256) { try state.write(file) }
         try state.archive.moveIntoSegment(1...256)

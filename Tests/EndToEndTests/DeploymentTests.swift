@@ -40,6 +40,26 @@ import Testing
             #expect(file["accuracy"]?.number == round["accuracy"]?.number, "round \(index + 1)")
         }
         #expect(rounds.last?["accuracy"]?.number != nil)
+        try expectRoundsOfTheFolder(workspace, rounds.count)
+    }
+
+    /// The server is gone; its folder tells its rounds, all or those of some numbers.
+    private func expectRoundsOfTheFolder(_ workspace: Workspace, _ count: Int) throws {
+        let command = ["rounds", "--state", workspace.file("state")]
+        for (more, numbers) in [
+            ([], Array(1...count)), (["--from", "2"], Array(2...count)), (["--to", "2"], [1, 2]),
+            (["--from", "2", "--to", "2"], [2]), (["--from", "\(count + 1)"], []),
+        ] as [([String], [Int])] {
+            let told = try Sordino.run(command + more + ["--format", "json"])
+            #expect(told.status == 0 && told.errors.isEmpty, "\(told.errors)")
+            #expect(try told.json.items?.map { $0["round"]?.integer } == numbers)
+        }
+        let table = try Sordino.run(command + ["--from", "2"]).output.split(separator: "\n")
+        #expect(table.count == count && table[0].hasPrefix("round  state") && table[1].contains("published"))
+        #expect(try Sordino.run(["rounds", "--state", workspace.file("nothing")]).status == 6)
+        for wrong in [["--from", "0"], ["--from", "3", "--to", "2"], ["--server", "127.0.0.1:1"]] {
+            #expect(try Sordino.run(command + wrong).status == 2)
+        }
     }
 
     @Test func withNoiseTheLedgersEpsilonIsTheSimulators() throws {

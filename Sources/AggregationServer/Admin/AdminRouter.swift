@@ -84,9 +84,7 @@ final class AdminRouter: HTTPHandler {
         switch (route.first, route.count) {
         case ("dashboard", 1): return ask(.dashboard, responder)
         case ("status", 1): return ask(.status, responder)
-        case ("rounds", 1):
-            let limit = request.head.target.parameter("limit").flatMap { Int($0) } ?? 500
-            return ask(.rounds(limit: min(max(limit, 1), 1000)), responder)
+        case ("rounds", 1): return rounds(request, responder)
         case ("agents", 1): return ask(.agents, responder)
         case ("agents", 2): return ask(.agent(route[1]), responder)
         case ("ledger", 1): return ask(.ledger, responder)
@@ -111,6 +109,23 @@ final class AdminRouter: HTTPHandler {
         case ("agents", 3) where route[2] == "revoke": return ask(.revoke(route[1], actor: actor), responder)
         default: return .respond(.refusal(404, "not_found", "no such path"))
         }
+    }
+
+    /// Rounds of long ago are read here: no question of an administrator's holds up the thread that owns the run.
+    private func rounds(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
+        guard let question = RoundQuestion(request.head.target) else {
+            return .respond(
+                .refusal(400, "range", "from and to must be numbers of rounds, the first not above the last"))
+        }
+        var older: [RoundFile] = []
+        if question.namesNumbers, question.range.lowerBound < board.read({ $0.firstRemembered }) {
+            do {
+                older = try question.answer(state.archive)
+            } catch {
+                return .respond(.refusal(503, "storage", "\(Failure(wrapping: error).message)"))
+            }
+        }
+        return ask(.rounds(question, older: older), responder)
     }
 
     private func ask(_ order: AdminOrder, _ responder: Responder) -> RequestDecision {

@@ -47,25 +47,26 @@ final class AdministrationDesk {
 
     /// Tells the dashboards how the run stands.
     func announce() {
-        guard events.hasListeners, let bytes = try? Self.json(status) else { return }
+        guard events.hasListeners, let bytes = try? AdminJSON.bytes(of: status) else { return }
         events.send(ServerSentEvent(name: "status", data: String(decoding: bytes, as: UTF8.self)))
     }
 
     private func answer(_ order: AdminOrder) throws -> HTTPResponse {
         switch order {
-        case .dashboard: return .json(200, try Self.json(dashboard()))
-        case .status: return .json(200, try Self.json(status))
-        case .rounds(let limit): return .json(200, try Self.json(roundViews(limit)))
-        case .agents: return .json(200, try Self.json(roster.views))
+        case .dashboard: return .json(200, try AdminJSON.bytes(of: dashboard()))
+        case .status: return .json(200, try AdminJSON.bytes(of: status))
+        case .rounds(let question, let older):
+            return .json(200, try AdminJSON.bytes(of: roundViews(question, older)))
+        case .agents: return .json(200, try AdminJSON.bytes(of: roster.views))
         case .agent(let id):
             guard let agent = Int(id).flatMap(roster.view(of:)) else { return Self.noSuchAgent }
-            return .json(200, try Self.json(agent))
+            return .json(200, try AdminJSON.bytes(of: agent))
         case .ledger:
             guard let view = ledgerView else {
                 return .refusal(503, "storage", "the ledger cannot be read")
             }
-            return .json(200, try Self.json(view))
-        case .models: return .json(200, try Self.json(modelViews()))
+            return .json(200, try AdminJSON.bytes(of: view))
+        case .models: return .json(200, try AdminJSON.bytes(of: modelViews()))
         case .pause(let actor): return try setPaused(true, actor)
         case .resume(let actor): return try setPaused(false, actor)
         case .stop(let actor): return try stop(actor)
@@ -73,8 +74,11 @@ final class AdministrationDesk {
         }
     }
 
-    private func roundViews(_ limit: Int) -> [RoundView] {
-        (books.history + [rounds.file].compactMap { $0 }).suffix(limit).map(RoundView.init)
+    /// The rounds that are asked for; `older` were read from disk, those that are remembered are newer than a file of theirs.
+    private func roundViews(_ question: RoundQuestion, _ older: [RoundFile] = []) -> [RoundView] {
+        let known = books.history + [rounds.file].compactMap { $0 }
+        let first = known.first?.round ?? .max
+        return question.answer(older.filter { $0.round < first } + known).map(RoundView.init)
     }
 
     private var ledgerView: LedgerView? {
@@ -92,7 +96,7 @@ final class AdministrationDesk {
         let agents = roster.views.sorted { ($0.lastSeen ?? 0, $1.id) > ($1.lastSeen ?? 0, $0.id) }
         return DashboardView(
             at: context.now, plan: PlanView(context.plan), status: status,
-            rounds: roundViews(DashboardView.mostRounds),
+            rounds: RoundQuestion(limit: DashboardView.mostRounds).map { roundViews($0) } ?? [],
             agents: Array(agents.prefix(DashboardView.mostAgents)), ledger: ledgerView,
             models: try modelViews(),
             events: events.recent.newestFirst)
@@ -116,7 +120,7 @@ final class AdministrationDesk {
             context.log.info("resumed", ["actor": .text(actor)])
         }
         if !isPaused { stalls.tryAtOnce() }
-        return .json(200, try Self.json(status))
+        return .json(200, try AdminJSON.bytes(of: status))
     }
 
     private func stop(_ actor: String) throws -> HTTPResponse {
@@ -126,7 +130,7 @@ final class AdministrationDesk {
             context.log.info("stopping after the open round", ["actor": .text(actor)])
             context.statusChanged()
         }
-        return .json(200, try Self.json(status))
+        return .json(200, try AdminJSON.bytes(of: status))
     }
 
     private func revoke(_ id: String, _ actor: String) throws -> HTTPResponse {
@@ -140,7 +144,7 @@ final class AdministrationDesk {
             context.boardChanged()
             context.statusChanged()
         }
-        return .json(200, try Self.json(roster.view(of: client)))
+        return .json(200, try AdminJSON.bytes(of: roster.view(of: client)))
     }
 
     // MARK: Status
@@ -173,12 +177,5 @@ final class AdministrationDesk {
             modelSHA256: run.modelSHA256, healthy: context.board.read { $0.isHealthy },
             expiries: context.board.read { $0.expiries }.map { ExpiryView($0, at: Date()) },
             version: ProductVersion.current)
-    }
-
-    private static func json(_ value: some Encodable) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        return Array(try encoder.encode(value))
     }
 }

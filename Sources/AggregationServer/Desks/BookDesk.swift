@@ -106,7 +106,13 @@ final class BookDesk {
             return history.count < Self.readBack
         }
         history.reverse()
+        showMemory()
         oldestFile = try state.roundNumbers().first ?? run.round + 1
+    }
+
+    private func showMemory() {
+        let first = history.first?.round ?? .max
+        context.board.change { $0.firstRemembered = first }
     }
 
     /// Moves the oldest rounds out of their files once they are beyond what is kept so. Where that fails the files stay,
@@ -126,6 +132,7 @@ final class BookDesk {
     func conclude(_ file: RoundFile, published: Int, charged: Int) {
         history.append(file)
         if history.count > Self.longestHistory { history.removeFirst() }
+        showMemory()
         run.round = file.round
         run.published = published
         run.charged = charged

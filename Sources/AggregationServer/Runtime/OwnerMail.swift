@@ -62,7 +62,8 @@ enum AdminOrder: Sendable {
     /// Everything that the dashboard shows, of one moment.
     case dashboard
     case status
-    case rounds(limit: Int)
+    /// With rounds of long ago, from disk, where such may be meant.
+    case rounds(RoundQuestion, older: [RoundFile])
     case agents
     case agent(String)
     case ledger

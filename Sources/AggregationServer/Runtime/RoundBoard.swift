@@ -47,6 +47,8 @@ final class RoundBoard: Sendable {
         var isReady = false
         /// That the run is stalled, in words for anybody; nil where it is not.
         var stalled: String?
+        /// The first round that the owner remembers; those before it are on disk only.
+        var firstRemembered = Int.max
         /// The newest round whose model is shown.
         var shownRound = 0
         /// What of the server's expires, and when.

@@ -37,6 +37,38 @@ struct RoundArchive {
         }
     }
 
+    /// Times that reading is begun anew where rounds move into a segment meanwhile.
+    private static let attempts = 20
+
+    /// The rounds of these numbers, ascending, also beside a server that writes and moves them: at most `limit`, the first of
+    /// them or the last. Throws where a file is damaged.
+    func rounds(_ numbers: ClosedRange<Int>, limit: Int, firstOnes: Bool) throws -> [RoundFile] {
+        for _ in 0..<Self.attempts {
+            if let found = try attempt(numbers, limit, firstOnes: firstOnes) { return found }
+        }
+        throw Failure(.storage, "\(state.path)/rounds: changes faster than it can be read; try again")
+    }
+
+    /// Nil where a file was moved before it was read.
+    private func attempt(
+        _ numbers: ClosedRange<Int>, _ limit: Int, firstOnes: Bool
+    ) throws -> [RoundFile]? {
+        let files = try state.roundNumbers().filter { numbers.contains($0) }
+        let groups = Set(files.map { Self.segment(of: $0) }).union(
+            try segments().filter { $0.overlaps(numbers) }
+        ).sorted { $0.lowerBound < $1.lowerBound }
+        var found: [RoundFile] = []
+        for bounds in firstOnes ? groups : groups.reversed() {
+            let own = files.filter { bounds.contains($0) }
+            let rounds = try merged(bounds, files: own)
+            guard Set(rounds.map(\.round)).isSuperset(of: own) else { return nil }
+            let wanted = rounds.filter { numbers.contains($0.round) }
+            found = firstOnes ? found + wanted : wanted + found
+            if found.count >= limit { break }
+        }
+        return Array(firstOnes ? found.prefix(limit) : found.suffix(limit))
+    }
+
     /// Number ranges of the segments, ascending.
     func segments() throws -> [ClosedRange<Int>] {
         try state.names(in: "rounds").compactMap { Self.segmentBounds($0) }.sorted {

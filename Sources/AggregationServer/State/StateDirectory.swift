@@ -18,6 +18,14 @@ struct StateDirectory: Sendable {
         }
     }
 
+    /// A server's directory that is only read, and by whom it may be read. Throws a storage `Failure` where it is none.
+    init(reading path: String) throws {
+        self.path = path
+        guard try StoredFile.size(at: runPath) != nil else {
+            throw Failure(.storage, "\(path): holds no server's state (run.json is missing)")
+        }
+    }
+
     /// The path of the ledger.
     var ledger: String { "\(path)/ledger.jsonl" }
     /// The path of the registry of agents.

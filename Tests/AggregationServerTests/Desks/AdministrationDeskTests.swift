@@ -41,6 +41,32 @@ import Testing
         #expect(open["invited"] as? Int == 3)
     }
 
+    /// What the desk remembers is newer than what was read of the same round, and ends where the first it remembers begins.
+    @Test func roundsOfLongAgoStandBeforeThoseRemembered() throws {
+        for number in 10...12 {
+            run.books.conclude(DeskFixture.file(number, .published, opened: 100), published: 1, charged: 1)
+        }
+        let older = (7...11).map { DeskFixture.file($0, .published, opened: 1) }
+        func told(_ question: RoundQuestion?) throws -> [[Int]] {
+            let request = try OpenRequest()
+            desk.administer(.rounds(try #require(question), older: older), request.responder)
+            #expect(request.status == 200)
+            let answer = try JSONSerialization.jsonObject(with: Data(request.body)) as? [[String: Any]]
+            return try #require(answer).map { [$0["round"] as? Int ?? 0, $0["opened"] as? Int ?? 0] }
+        }
+        let all = [[7, 1], [8, 1], [9, 1], [10, 100], [11, 100], [12, 100]]
+        #expect(try told(RoundQuestion(from: 1)) == all)
+        #expect(try told(RoundQuestion(from: 9, through: 10)) == [[9, 1], [10, 100]])
+        #expect(try told(RoundQuestion(from: 8, limit: 2)) == [[8, 1], [9, 1]])
+        #expect(try told(RoundQuestion(through: 11, limit: 2)) == [[10, 100], [11, 100]])
+        #expect(run.context.board.read { $0.firstRemembered } == 10)
+    }
+
+    @Test(arguments: [(0, nil), (nil, 0), (5, 4), (1 << 40, nil)] as [(Int?, Int?)])
+    func noQuestionIsOfNumbersThatNoRoundHas(from: Int?, through: Int?) {
+        #expect(RoundQuestion(from: from, through: through) == nil)
+    }
+
     /// An order is in the ledger before it takes effect, and given twice it is one.
     @Test func ordersAreInTheLedgerFirst() throws {
         let lines = { [run] in run.ledger.head()?.sequence ?? 0 }

@@ -1,3 +1,4 @@
+internal import Compute
 package import Configuration
 package import Federation
 package import Transport
@@ -31,6 +32,8 @@ package struct ServerConfiguration: Sendable {
     package var task: TaskConfiguration
     /// The `task` section as written.
     package var taskSection: JSONValue
+    /// Whether the model leaves its number of outputs to the data: until ``completed(for:)`` it has a stand-in.
+    package private(set) var lacksOutputs: Bool
     package var listen: SocketEndpoint
     package var admin: SocketEndpoint
     package var stateDirectory: String
@@ -74,7 +77,9 @@ package struct ServerConfiguration: Sendable {
     /// Reads a server's file; a `simulation` section beside it is left alone. Throws ``ConfigurationError``.
     package init(_ document: ConfigurationDocument) throws {
         let document = try document.withSchemaRead()
-        let root = try Section(document.root, path: "")
+        let (written, lacksOutputs) = Self.readable(document.root)
+        self.lacksOutputs = lacksOutputs
+        let root = try Section(written, path: "")
         guard let task = try root.section("task"), let taskSection = root.value("task") else {
             throw root.error("task", "is missing")
         }
@@ -114,6 +119,31 @@ package struct ServerConfiguration: Sendable {
         lingerSeconds = try server.seconds("linger") ?? 30
         try server.finish()
         try check(server)
+    }
+
+    /// A configuration whose model may leave its number of outputs to the data, so that all of it can be read.
+    private static func readable(_ root: JSONValue) -> (JSONValue, lacksOutputs: Bool) {
+        guard case .object(var members) = root, let task = members["task"], ModelOutputs.areMissing(in: task)
+        else { return (root, false) }
+        members["task"] = ModelOutputs.standIn(in: task)
+        return (.object(members), true)
+    }
+
+    /// The same with as many outputs as the targets need, where the model leaves that to the data. Throws
+    /// ``ConfigurationError`` where nobody says what the targets are.
+    func completed(for targets: Examples.Targets?) throws -> ServerConfiguration {
+        guard lacksOutputs else { return self }
+        guard let targets else {
+            throw ConfigurationError(
+                path: "task.model.classes",
+                problem: "is missing, and neither server.data nor task.schema says how many classes there are"
+            )
+        }
+        var completed = self
+        completed.taskSection = ModelOutputs.completing(taskSection, for: targets)
+        completed.task = try TaskConfiguration(Section(completed.taskSection, path: "task"))
+        completed.lacksOutputs = false
+        return completed
     }
 
     /// What this version cannot carry out, or could not keep its word about, is refused before it starts.

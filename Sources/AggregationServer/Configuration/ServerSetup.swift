@@ -32,8 +32,9 @@ package struct ServerSetup: Sendable {
 
     /// Loads the data and resolves the plan. Throws for the first thing that is not right.
     package init(_ configuration: ServerConfiguration) throws {
-        self.configuration = configuration
         let data = try ServerData(configuration)
+        let configuration = try configuration.completed(for: data.targets)
+        self.configuration = configuration
         let model = try Model(configuration.task.model, inputShape: data.inputShape)
         loss = try data.loss(configuration.task, model)
         dataWarnings = data.warnings
@@ -100,7 +101,8 @@ private struct ServerData {
     var labelName: String?
     var targetScale: Double?
     private(set) var warnings: [String] = []
-    private let targets: Examples.Targets?
+    /// What is learnt; nil where neither data nor schema say it.
+    let targets: Examples.Targets?
 
     init(_ configuration: ServerConfiguration) throws {
         guard let section = configuration.data else {

@@ -66,6 +66,19 @@ enum ScenarioLoader {
             model["outputs"] == nil
         else { return nil }
         return key
+
+        guard case .object(var members) = document.root, let task = members["task"],
+            ModelOutputs.areMissing(in: task)
+        else {
+            let scenario = try Scenario(document)
+            return (scenario, try data(scenario))
+        }
+        func scenario(_ task: JSONValue) throws -> Scenario {
+            members["task"] = task
+            return try Scenario(ConfigurationDocument(root: .object(members), file: document.file))
+        }
+        let dataset = try data(scenario(ModelOutputs.standIn(in: task)))
+        return (try scenario(ModelOutputs.completing(task, for: dataset.train.targets)), dataset)
     }
 
     private static func data(_ scenario: Scenario) throws -> Dataset {

@@ -52,22 +52,38 @@ enum WordNormalizer {
     private static func writeUnicode(
         _ word: UnsafeBufferPointer<UInt8>, _ lowercase: Bool, _ result: inout [UInt8]
     ) {
-        var kept = String.UnicodeScalarView()
+        var kept: [Unicode.Scalar] = []
         var reader = UTF8Reader(word)
         while let scalar = reader.next() {
             if !isRemoved(scalar) { kept.append(scalar) }
         }
-        var composed = String.UnicodeScalarView()
-        composed.append(contentsOf: String(kept)._nfc)
-        guard lowercase else {
-            result += String(composed).utf8
-            return
-        }
-        for scalar in String(small(Array(composed)))._nfd
+        guard lowercase else { return compose(kept, &result) }
+        // The published code composes first, which decomposing here undoes.
+        for scalar in String(small(kept))._nfd
         where scalar.properties.generalCategory != .nonspacingMark {
             result += UTF8.encode(scalar) ?? .init()
         }
     }
+
+    /// Writes the composed form, piece by piece: composing takes the square of a word's length where it is all marks.
+    /// A piece ends before an ASCII character, which composes with nothing before it; in its absence, which is no
+    /// word of a language, anywhere.
+    private static func compose(_ scalars: [Unicode.Scalar], _ result: inout [UInt8]) {
+        var start = 0
+        while start < scalars.count {
+            var end = min(scalars.count, start + longestPiece)
+            if end < scalars.count, let ascii = scalars[(start + 1)..<end].lastIndex(where: \.isASCII) {
+                end = ascii
+            }
+            var piece = String.UnicodeScalarView()
+            piece.append(contentsOf: scalars[start..<end])
+            for scalar in String(piece)._nfc { result += UTF8.encode(scalar) ?? .init() }
+            start = end
+        }
+    }
+
+    /// Most characters that are composed at once.
+    private static let longestPiece = 256
 
     /// Small letters as Unicode's default mapping has them, a sigma at a word's end in its final form (Unicode 16,
     /// section 3.13, table 3-17), which `String.lowercased()` leaves out.

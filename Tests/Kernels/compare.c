@@ -450,6 +450,7 @@ static void compare_rows_apart(const sordino_kernels *k, const sordino_kernels *
     const float sums[2] = {(float)k->sum_of_products(found, 1, found, rows * columns),
                            (float)p->sum_of_products(expected, 1, expected, rows * columns)};
     close_to("sum_of_products", rows * columns, sums, sums + 1, 1, 1e-6, 0);
+}
 
 /// Convolutions of every stride with padding, wide images and narrow ones, beside the sums that define them.
 static void compare_convolutions(const sordino_kernels *k, size_t size, size_t channels, size_t rows, size_t stride) {

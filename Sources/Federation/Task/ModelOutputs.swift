@@ -23,21 +23,30 @@ package enum ModelOutputs {
     }
 
     /// The task section with a number of outputs that is wrong, perhaps, but lets everything else of it be read.
-    package static func standIn(in task: JSONValue) -> JSONValue { setting("classes", 2, in: task) }
+    package static func standIn(in task: JSONValue) -> JSONValue { setting(key(task), 2, in: task) }
 
     /// The task section with as many outputs as these targets need, in place of a stand-in or of none.
     package static func completing(_ task: JSONValue, for targets: Examples.Targets) -> JSONValue {
         switch targets {
-        case .classes(_, let count): setting("classes", count, in: task)
+        case .classes(_, let count), .tokens(_, _, let count): setting(key(task), count, in: task)
         case .values(_, let width): setting("outputs", width, in: task)
         }
+    }
+
+    /// The key under which the preset says it.
+    private static func key(_ task: JSONValue) -> String {
+        guard case .object(let members) = task, case .object(let model)? = members["model"],
+            case .string(let name)? = model["preset"],
+            let preset = PresetCatalog.all.first(where: { $0.name == name })
+        else { return "classes" }
+        return preset.outputsKey ?? "classes"
     }
 
     private static func setting(_ key: String, _ count: Int, in task: JSONValue) -> JSONValue {
         guard case .object(var members) = task, case .object(var model)? = members["model"] else {
             return task
         }
-        (model["classes"], model["outputs"]) = (nil, nil)
+        (model[Self.key(task)], model["outputs"]) = (nil, nil)
         model[key] = .integer(count)
         members["model"] = .object(model)
         return .object(members)

@@ -25,12 +25,9 @@ package enum PresetCatalog {
         ModelPreset(name: "gpt2", outputsKey: nil, expand: gpt2),
         ModelPreset(name: "bert-classifier", outputsKey: "classes", expand: bertClassifier),
         ModelPreset(name: "vit", outputsKey: "classes", expand: visionTransformer),
-        ModelPreset(name: "logistic", expand: logistic),
-        ModelPreset(name: "linear", expand: linear),
-        ModelPreset(name: "mlp", expand: multilayerPerceptron),
-        ModelPreset(name: "cnn", expand: ImagePresets.cnn),
-        ModelPreset(name: "resnet", expand: ImagePresets.resnet),
-        ModelPreset(name: "sensor-cnn", expand: ImagePresets.sensorCNN),
+        ModelPreset(name: "cnn", outputsKey: "classes", expand: ImagePresets.cnn),
+        ModelPreset(name: "resnet", outputsKey: "classes", expand: ImagePresets.resnet),
+        ModelPreset(name: "sensor-cnn", outputsKey: "classes", expand: ImagePresets.sensorCNN),
     ]
 
     // Multinomial logistic regression: one dense layer, one logit a class.

@@ -41,32 +41,6 @@ enum ScenarioLoader {
 
     /// A scenario and its data, which say how many outputs a preset has that does not.
     private static func read(_ document: ConfigurationDocument) throws -> (Scenario, Dataset) {
-        guard let key = missingKey(document) else {
-            let scenario = try Scenario(document)
-            return (scenario, try data(scenario))
-        }
-        var guess = document
-        // Any number will do to read everything else.
-        try guess.set("task.model.\(key)=2")
-        let dataset = try data(Scenario(guess))
-        var completed = document
-        switch dataset.train.targets {
-        case .classes(_, let count): try completed.set("task.model.\(key)=\(count)")
-        case .values(_, let width): try completed.set("task.model.outputs=\(width)")
-        case .tokens(_, _, let classes): try completed.set("task.model.\(key)=\(classes)")
-        }
-        return (try Scenario(completed), dataset)
-    }
-
-    /// The key under which a preset says its number of outputs, where the data can say it and the model does not.
-    private static func missingKey(_ document: ConfigurationDocument) -> String? {
-        guard case .object(let root) = document.root, case .object(let task)? = root["task"],
-            case .object(let model)? = task["model"], case .string(let preset)? = model["preset"],
-            let key = PresetCatalog.all.first(where: { $0.name == preset })?.outputsKey, model[key] == nil,
-            model["outputs"] == nil
-        else { return nil }
-        return key
-
         guard case .object(var members) = document.root, let task = members["task"],
             ModelOutputs.areMissing(in: task)
         else {

@@ -29,7 +29,9 @@ struct Logits {
         guard let vocabulary = model.vocabulary,
             let data = FileManager.default.contents(atPath: arguments[2]),
             data.count % (4 * (length + 1)) == 0
-        else { throw Failure(.usage, "the model must read tokens, and the file hold \(length + 1) numbers a row") }
+        else {
+            throw Failure(.usage, "the model must read tokens, and the file hold \(length + 1) numbers a row")
+        }
         let numbers = data.withUnsafeBytes { bytes in
             (0..<(bytes.count / 4)).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
         }
@@ -43,7 +45,9 @@ struct Logits {
 
     func run() throws {
         // A loss without a link: outputs stay as they are.
-        guard let loss = try LossCatalog.loss(Section(.object(["loss": .string("mse")]), path: "loss")) else { return }
+        guard let loss = try LossCatalog.loss(Section(.object(["loss": .string("mse")]), path: "loss")) else {
+            return
+        }
         let evaluator = Evaluator(model: model, loss: loss)
         var data = Data()
         for answer in evaluator.predict(parameters, on: examples, classifies: false) {

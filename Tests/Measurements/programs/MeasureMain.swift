@@ -19,7 +19,8 @@ enum MeasureMain {
             case "large-check": try LargeModel.check(rest)
             default:
                 throw Failure(
-                    .usage, "usage: sordino-measure replay|relay|idle|upload|rounds|large|large-check|logits …")
+                    .usage,
+                    "usage: sordino-measure replay|relay|idle|upload|rounds|large|large-check|logits …")
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

@@ -24,6 +24,12 @@ enum PredictCommand: Subcommand {
 
     static func run(_ options: Options) throws -> ExitCode {
         let published = try PublishedModel(options.required("model"))
+        guard !published.model.outputShape.hasTime else {
+            throw Failure(
+                .invalidInput,
+                "the model predicts a token at each position, not an answer for an example: sordino evaluate says how well"
+            )
+        }
         let rows = try published.rows(options, forPrediction: true)
         let examples = rows.examples
         let evaluator = Evaluator(model: published.model, loss: published.loss)

@@ -40,7 +40,11 @@ enum SchemaCommand: Subcommand {
     private static func warnings(_ source: DataSource) -> [String] {
         guard case .object(let section) = source.configuration else { return [] }
         var warnings: [String] = []
-        if section["classes"] == nil, section["label_map"] == nil, section["task"] != .string("regression") {
+        // Running text has no classes: its tokens are those of the tokeniser.
+        let hasClasses = section["format"] != .string("text") || section["label"] != nil
+        if hasClasses, section["classes"] == nil, section["label_map"] == nil,
+            section["task"] != .string("regression")
+        {
             warnings.append(
                 "the classes are those that this file happens to hold; where another site has more, name all under classes"
             )

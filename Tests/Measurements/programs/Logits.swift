@@ -35,11 +35,17 @@ struct Logits {
         let numbers = data.withUnsafeBytes { bytes in
             (0..<(bytes.count / 4)).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
         }
-        let count = numbers.count / (length + 1)
-        let tokens = (0..<count).flatMap { numbers[($0 * (length + 1) + 1)..<(($0 + 1) * (length + 1))] }
+        let row = length + 1
+        var tokens: [Int32] = []
+        var lengths: [Int32] = []
+        for start in stride(from: 0, to: numbers.count, by: row) {
+            lengths.append(numbers[start])
+            tokens += numbers[(start + 1)..<(start + row)]
+        }
         examples = Examples(
-            count: count, featureShape: [length], features: .tokens(tokens, vocabulary: vocabulary),
-            targets: .values([], width: 0), lengths: (0..<count).map { numbers[$0 * (length + 1)] })
+            count: lengths.count, featureShape: [length],
+            features: .tokens(tokens, vocabulary: vocabulary), targets: .values([], width: 0),
+            lengths: lengths)
         out = arguments[3]
     }
 

@@ -40,16 +40,16 @@ struct Checkpoint {
                 count(wanted, behind: left) < count(wanted, behind: right)
             } ?? ""
         var problems: [String] = []
-        let missing = wanted.filter { tensors[prefix + $0.name] == nil }
+        let missing = wanted.filter { tensor($0.name, prefix) == nil }
         if !missing.isEmpty {
             problems.append("lacks \(Self.list(missing.map { "\($0.name) \($0.shape)" }))")
         }
         let misshapen = wanted.compactMap { entry -> String? in
-            guard let tensor = tensors[prefix + entry.name], tensor.shape != entry.shape else { return nil }
+            guard let tensor = tensor(entry.name, prefix), tensor.shape != entry.shape else { return nil }
             return "\(tensor.name) \(tensor.shape) where the model has \(entry.shape)"
         }
         if !misshapen.isEmpty { problems.append("holds \(Self.list(misshapen))") }
-        let used = Set(wanted.map { prefix + $0.name })
+        let used = Set(wanted.compactMap { tensor($0.name, prefix)?.name })
         let left = tensors.keys.sorted().filter { name in
             !used.contains(name) && !rules.ignores(name) && !Self.buffers.contains { name.hasSuffix($0) }
         }
@@ -66,13 +66,18 @@ struct Checkpoint {
 
     private func copy(_ vector: inout ParameterVector, _ prefix: String) throws {
         for entry in vector.layout.entries where isWanted(entry.name) {
-            guard let tensor = tensors[prefix + entry.name] else { continue }
+            guard let tensor = tensor(entry.name, prefix) else { continue }
             guard tensor.values.allSatisfy(\.isFinite) else {
                 throw ConfigurationError(
                     path: path, problem: "\(rules.file): \(tensor.name) holds values that are not finite")
             }
             vector.values.replaceSubrange(entry.range, with: tensor.values)
         }
+    }
+
+    // A head stands beside the prefixed body, without the prefix.
+    private func tensor(_ name: String, _ prefix: String) -> SafeTensors.Tensor? {
+        tensors[prefix + name] ?? tensors[name]
     }
 
     private func isWanted(_ name: String) -> Bool {

@@ -36,14 +36,14 @@ struct Comparison {
 
     /// Compares figures relative to their floors where both runs have one, so that a busy machine does not count as a
     /// fall; otherwise in seconds or bytes. What both runs call their noise is forgiven three times over, and a fifth
-    /// in any case. `suites` are those that were run.
-    init(_ figures: [Figure], against baseline: Baseline, suites: [String]) {
+    /// in any case. `suites` are those that were run, and `selection` what of them.
+    init(_ figures: [Figure], against baseline: Baseline, suites: [String], selection: Selection) {
         var rows = figures.map { Self.row($0, baseline.entries[$0.name]) }
         let measured = Set(figures.map(\.name))
         for (name, entry) in baseline.entries.sorted(by: { $0.key < $1.key }) {
-            guard !measured.contains(name), suites.contains(where: { name.hasPrefix("\($0)/") }) else {
-                continue
-            }
+            guard !measured.contains(name), selection.includes(name),
+                suites.contains(where: { name.hasPrefix("\($0)/") })
+            else { continue }
             rows.append(
                 Row(
                     name: name, then: entry.measure.text(entry.amount), now: "", ratio: nil,

@@ -7,7 +7,7 @@ enum TrainingSuite {
     private static let examples = 60_000
     private static let width = 784
 
-    /// One step of the MLP 784-64-64-10, gathering from a table of 60,000 examples in bytes.
+    /// One step of the MLP 784-64-64-10, gathering from a table of 60,000 examples in bytes; then those of other models.
     static func run(_ stopwatch: Stopwatch) throws -> [Figure] {
         let data = table()
         let model = try Model(
@@ -16,11 +16,18 @@ enum TrainingSuite {
                     "preset": .string("mlp"), "hidden": .array([.integer(64), .integer(64)]),
                     "classes": .integer(10),
                 ]), path: "model"), inputShape: [width])
-        let plain = try [("sgd", 10, 0.1), ("sgd", 32, 0.1), ("sgd", 64, 0.1), ("adam", 128, 0.001)].map {
-            try step(model, options($0, batch: $1, rate: $2), data, stopwatch)
+        var figures: [Figure] = []
+        for (name, batch, rate) in [
+            ("sgd", 10, 0.1), ("sgd", 32, 0.1), ("sgd", 64, 0.1), ("adam", 128, 0.001),
+        ]
+        where stopwatch.selection.mayInclude("training/mlp-batch-\(batch)-\(name)") {
+            figures.append(try step(model, options(name, batch: batch, rate: rate), data, stopwatch))
         }
-        return try plain + [privateStep(model, options("sgd", batch: 64, rate: 0.1), data, stopwatch)]
-            + PrivateStep.run(stopwatch)
+        if stopwatch.selection.includes("training/mlp-batch-64-clipped-per-example") {
+            figures.append(try privateStep(model, options("sgd", batch: 64, rate: 0.1), data, stopwatch))
+        }
+        if stopwatch.selection.mayInclude("training/dp-sgd") { figures += try PrivateStep.run(stopwatch) }
+        return figures + (try ModelSteps.run(stopwatch))
     }
 
     private static func options(_ optimizer: String, batch: Int, rate: Double) throws -> TrainingOptions {
@@ -51,12 +58,21 @@ enum TrainingSuite {
             }
         }
         let perStep = seconds / Double(steps)
+        let meter = StepMeter(steps: steps)
+        if AllocationCount.isKept {
+            try meter.meter(trainer) {
+                var trained = parameters
+                _ = try trainer.train(
+                    &trained, on: data, indices: indices, stream: TrainingStream(seed: 3), epochs: 1)
+            }
+        }
         return Figure(
             name: "training/mlp-batch-\(options.batchSize)-\(options.optimizerName)", seconds: perStep,
-            noise: noise, unit: "step", .operations(operations(model, options.batchSize)),
+            noise: noise, unit: "step",
+            .operations(Double(options.batchSize) * StepOperations(model).perExample),
             details: [
                 ("samples_per_second", Double(options.batchSize) / perStep), ("product_gflops", rate / 1e9),
-            ])
+            ] + meter.details)
     }
 
     /// A step with per-example clipping and no noise, beside the plain step at the same batch size, measured
@@ -106,15 +122,6 @@ enum TrainingSuite {
             .reference(times.map(\.plain).sorted()[times.count / 2], "plain step"))
     }
 
-    /// Two operations for each multiplication with a weight: forward, weight gradient, and input gradient
-    /// except the first layer's.
-    private static func operations(_ model: Model, _ batch: Int) -> Double {
-        let weights = model.nodes.filter { !$0.places.isEmpty }.map {
-            $0.inputShape.count * $0.outputShape.count
-        }
-        return 2 * Double(batch) * Double(3 * weights.reduce(0, +) - weights[0])
-    }
-
     /// 60,000 made-up examples of 784 bytes in ten classes.
     static func table() -> Examples {
         var random = SeededGenerator(seed: 1, purpose: .test)
@@ -126,22 +133,4 @@ enum TrainingSuite {
             count: examples, featureShape: [width], features: .bytes(pixels, scale: 1 / 255),
             targets: .classes(labels, count: 10))
     }
-}
-
-/// Batches of a fixed size, one after the other, and no noise: what remains is the cost of clipping.
-private final class ConsecutiveBatches: GradientPrivatizer {
-    func secretSeed() -> UInt64 { 1 }
-
-    private let size: Int
-    private var next = 0
-
-    init(size: Int) { self.size = size }
-
-    func nextBatch(of count: Int, into positions: UnsafeMutableBufferPointer<Int32>) -> Int {
-        for place in 0..<size { positions[place] = Int32((next + place) % count) }
-        next = (next + size) % count
-        return size
-    }
-
-    func privatize(sum: UnsafeMutableBufferPointer<Float>) {}
 }

@@ -73,6 +73,43 @@ import Testing
         for figure in floors { #expect(try #require(figure["ratio"]?.number) > 0.999) }
     }
 
+    /// Multiplications of a batch of ten by hand. A dense layer's forward pass and its two backward passes take those
+    /// with its weights three times, the first convolution twice, and attention under a causal mask sees half of all pairs
+    /// of positions.
+    private static let multiplications: [(step: String, count: Int)] = {
+        let convolutions: Int = 2 * 784 * 25 * 32 + 3 * 196 * 25 * 32 * 64
+        let dense: Int = 3136 * 512 + 512 * 10
+        let recurrence: Int = 4 * 256 * (8 + 256 + 256 + 256)
+        let block: Int = 12 * 128 * 128
+        let pairs: Int = 128 * 129 / 2
+        let projections: Int = 128 * (4 * block + 80 * 128)
+        return [
+            ("cnn-batch-10", 10 * (convolutions + 3 * dense)),
+            ("char-lstm-batch-10", 10 * 80 * 3 * (recurrence + 256 * 80)),
+            ("char-gpt-batch-10", 10 * 3 * (projections + 4 * 2 * pairs * 128)),
+        ]
+    }()
+
+    @Test(arguments: multiplications)
+    func operationsOfAStepAreThoseOfItsProducts(step: String, multiplications: Int) throws {
+        let run = try bench(
+            "training", "--only", "training/\(step)", "--repetitions", "1", "--format", "json")
+        let figures = try #require(try run.json["figures"]?.items)
+        // The plain step and the one with clipping, and no other.
+        #expect(figures.count == 2 && figures.allSatisfy { $0["name"]?.string?.contains(step) == true })
+        let gigaflop = try #require(figures.first?["gflop"]?.number)
+        #expect(abs(gigaflop / (2e-9 * Double(multiplications)) - 1) < 1e-9, "\(gigaflop)")
+    }
+
+    @Test(arguments: [
+        (["--only"], "--only needs"), (["steps"], "unknown suite"), (["--repetitions", "0"], "at least 1"),
+    ])
+    func badUsageIsOneLine(arguments: [String], expected: String) throws {
+        let refused = try RunningCommand(Sordino.binary + "-bench", arguments, patienceSeconds: 60).wait()
+        #expect(refused.status == 2 && refused.output.isEmpty)
+        #expect(refused.errors.contains(expected) && refused.errors.split(separator: "\n").count == 1)
+    }
+
     /// The files need not even have a figure: they are refused before anything is measured.
     @Test(arguments: [("AVX-1024", "Haswell"), ("AVX2", "Haswell-2")])
     func aBaselineOfAnotherLevelIsRefused(processor: String, kernel: String) throws {

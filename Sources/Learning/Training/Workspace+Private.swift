@@ -46,10 +46,9 @@ extension Workspace {
 
     // A tensor that several nodes have gets one gradient, the sum of theirs, and that sum's norm counts.
     private func addNormsOfShared(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
-        let sharing = stages.indices.filter { $0 < depth && stages[$0].sharesParameters }
-        guard !sharing.isEmpty else { return }
+        guard direct.sharedSize > 0 else { return }
         for example in 0..<count {
-            for index in sharing.reversed() {
+            for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].sharesParameters {
                 formGradient(index, pass(index, parameters, count: count).single(example))
             }
             rowFactors[example] += Float(Kernels.squareNorm(direct.room.base, count: direct.sharedSize))

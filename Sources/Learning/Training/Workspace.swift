@@ -272,14 +272,17 @@ final class Workspace {
     }
 
     private func addDeltas(_ stage: Stage, _ count: Int) {
+        addDelta(of: stage, to: stage.input, count)
+        if let second = stage.second { addDelta(of: stage, to: second, count) }
+    }
+
+    private func addDelta(of stage: Stage, to source: Source, _ count: Int) {
+        guard let target = source.delta else { return }
         let size = count * stage.outputCount
-        for case let source? in [stage.input, stage.second] {
-            guard let target = source.delta else { continue }
-            switch source.route {
-            case .none: break
-            case .write: target.update(from: stage.delta, count: size)
-            case .add: Kernels.addScaled(to: target, stage.delta, factor: 1, count: size)
-            }
+        switch source.route {
+        case .none: break
+        case .write: target.update(from: stage.delta, count: size)
+        case .add: Kernels.addScaled(to: target, stage.delta, factor: 1, count: size)
         }
     }
 

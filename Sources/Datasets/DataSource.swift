@@ -4,7 +4,7 @@ package import Configuration
 /// Where data lies and how it is read: the `data` section of a configuration.
 package struct DataSource: Sendable {
     /// Formats by their names in a configuration.
-    enum Format: String, CaseIterable, Sendable { case csv, table, arff, idx, text }
+    enum Format: String, CaseIterable, Sendable { case csv, table, arff, idx, images, cifar, text }
 
     /// What is read, by format.
     enum Content: Sendable {
@@ -31,7 +31,9 @@ package struct DataSource: Sendable {
         case .csv: content = .table(try TableOptions(format: .csv, section))
         case .table: content = .table(try TableOptions(format: .table, section))
         case .arff: content = .table(try TableOptions(format: .arff, section))
-        case .idx: content = .images(try ImageOptions(section))
+        case .idx: content = .images(try ImageOptions(section, files: IDXImages.init))
+        case .images: content = .images(try ImageOptions(section, files: FolderImages.init))
+        case .cifar: content = .images(try ImageOptions(section, files: CIFARImages.init))
         case .text: content = .text(try TextOptions(section))
         }
         split = try section.section("split").map { try Split($0) } ?? Split()
@@ -124,9 +126,8 @@ package struct DataSource: Sendable {
             return try TableLoader(options: options, split: split, folder: folder).rows(using: fitted, use)
         case (.images(let options), .images):
             try Self.refuse(keep: use.keep, of: options)
-            let examples = try ImageLoader(options: options, split: split, folder: folder)
-                .examples(using: preprocessing, testPart: use.testPart)
-            return Rows(examples: examples)
+            return try ImageLoader(options: options, split: split, folder: folder)
+                .rows(using: preprocessing, use)
         case (.text(let options), .text(let schema)):
             return try TextLoader(options: options, split: split, folder: folder).rows(using: schema, use)
         case (.table(let options), _):

@@ -34,6 +34,11 @@ enum InputFile {
         path.hasPrefix("/") || folder.isEmpty ? path : folder + "/" + path
     }
 
+    /// `path`, or `path` with `.gz` behind it, whichever is there.
+    static func existing(_ path: String) -> String? {
+        [path, path + ".gz"].first { FileManager.default.fileExists(atPath: $0) }
+    }
+
     /// The content of a file; of a gzip file (by name or by its first bytes) what it decompresses to.
     /// Throws ``ConfigurationError`` where it cannot be read, or holds more than `limit` bytes.
     static func read(_ path: String, limit: Int = sizeLimit) throws -> [UInt8] {

@@ -64,6 +64,20 @@ import Testing
         #expect(examples.numbers == data.test?.numbers)
     }
 
+    /// Images of several channels, [images, channels, height, width], keep their shape.
+    @Test func readsImagesOfChannels() throws {
+        let folder = try InputFolder()
+        let bytes = (0..<36).map { UInt8($0) }
+        try folder.write("i", header(8, [2, 3, 2, 3]) + bytes)
+        try folder.write("l", header(8, [2]) + [1, 0])
+        let data = try folder.source("{format: 'idx', path: '.', images: 'i', labels: 'l'}").load(seed: 1)
+        #expect(data.train.featureShape == [3, 2, 3])
+        guard case .bytes(let pixels, _) = data.train.features else {
+            return #expect(Bool(false), "bytes are kept")
+        }
+        #expect(pixels == bytes)
+    }
+
     @Test func refusesDamagedFiles() throws {
         let good = header(8, [4, 2, 2]) + (0..<16)
         func refusal(_ bytes: [UInt8]) -> String {

@@ -144,7 +144,9 @@ import Testing
 
     /// The second column says in which formats a key is read: `all`, `tables`, or some by name, and for several keys in
     /// a row for each of them.
-    @Test(arguments: ["csv", "table", "arff", "idx", "text"]) func data(_ format: String) throws {
+    @Test(arguments: ["csv", "table", "arff", "idx", "images", "cifar", "text"]) func data(_ format: String)
+        throws
+    {
         let rows = try rows("Sources/Datasets/README.md", "Data sections").flatMap { row in
             let names = row[0].codeWords
             let formats = row[1].split(separator: ";").map(String.init)
@@ -166,7 +168,8 @@ import Testing
         var keys = try known(
             Scenarios.quickstart, at: "simulation.data", inner: inner[format] ?? [:],
             ["simulation.data={format: \"\(format)\", path: \"x\", label: 0}"].map {
-                ["idx", "text"].contains(format) ? $0.replacing(", label: 0", with: "") : $0
+                ["idx", "images", "cifar", "text"].contains(format)
+                    ? $0.replacing(", label: 0", with: "") : $0
             })
         // A name or a column, or a section of its own.
         if format == "text" { keys.insert("group") }

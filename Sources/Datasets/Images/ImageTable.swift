@@ -1,7 +1,7 @@
 internal import Compute
 internal import Configuration
 
-/// Images and their labels, as read from a pair of IDX files.
+/// Images and their labels, as read from files.
 struct ImageTable {
     let count: Int
     /// Shape of one image.
@@ -13,32 +13,10 @@ struct ImageTable {
     /// Values of one image.
     var pixelCount: Int { shape.reduce(1, *) }
 
-    /// Reads images and, if given, labels; both must have the same number of entries.
-    init(images: String, labels: String?) throws {
-        let file = try IDXFile(contentsOf: images)
-        guard file.element == .byte, file.shape.count >= 2 else {
-            throw ConfigurationError(
-                path: images, problem: "must hold images of bytes, not values of shape \(file.shape)")
-        }
-        count = file.shape[0]
-        shape = Array(file.shape.dropFirst())
-        pixels = file.values
-        guard count > 0, count <= Int(Int32.max), shape.allSatisfy({ $0 > 0 }) else {
-            throw ConfigurationError(path: images, problem: "holds no images: shape \(file.shape)")
-        }
-        guard let labels else {
-            self.labels = nil
-            return
-        }
-        let labelFile = try IDXFile(contentsOf: labels)
-        guard labelFile.element == .byte, labelFile.shape == [count] else {
-            throw ConfigurationError(
-                path: labels,
-                problem:
-                    "must hold \(count) labels of a byte, one an image, not values of shape \(labelFile.shape)"
-            )
-        }
-        self.labels = labelFile.values.map { Int32($0) }
+    /// `pixels` must hold `count` images of `shape`, and `labels` as many numbers.
+    init(count: Int, shape: [Int], pixels: [UInt8], labels: [Int32]?) {
+        precondition(pixels.count == count * shape.reduce(1, *) && (labels?.count ?? count) == count)
+        (self.count, self.shape, self.pixels, self.labels) = (count, shape, pixels, labels)
     }
 
     /// Throws where a label is not below `count`, naming the file and the first such place.

@@ -19,6 +19,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         case computeTime = 10
         case rotation = 11
         case test = 12
+        case augmentation = 13
     }
 
     private let key: (UInt32, UInt32)

@@ -73,6 +73,8 @@ import Testing
                     Scenarios.quickstart, at: "task.training.schedule",
                     ["task.training.schedule.name=\(schedule)"]))
         }
+        let augment = try KeyProbe.known(
+            Scenarios.quickstart, at: "task.training.augment", ["task.training.augment={flip:true}"])
         for optimizer in optimizers {
             let rows = all.filter { row in
                 let named = row[0] == "`optimizer`" ? [] : row[2].codeWords.filter(optimizers.contains)
@@ -83,6 +85,8 @@ import Testing
                 ["task.training.optimizer=\(optimizer)", "task.training.loss=huber"])
             #expect(keys.remove("schedule") != nil)
             keys.formUnion(scheduled.map { "schedule.\($0)" })
+            #expect(keys.remove("augment") != nil)
+            keys.formUnion(augment.map { "augment.\($0)" })
             expect(rows, tell: keys, "task.training with \(optimizer)")
         }
     }
@@ -202,7 +206,7 @@ import Testing
     /// A section that a reader opens and no test here asks about would escape: there is none.
     @Test func everySectionThatIsReadIsAskedAbout() throws {
         let asked: Set = [
-            "task", "training", "schedule", "strategy", "privacy", "example", "adaptive_clipping",
+            "task", "training", "schedule", "augment", "strategy", "privacy", "example", "adaptive_clipping",
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
             "tokenizer", "server", "tls", "limits", "retention", "policy", "conditions", "trainer", "log",
         ]

@@ -28,10 +28,12 @@ private final class CountingPrivatizer: GradientPrivatizer {
 /// What a model draws at random in private training comes from the secret source: masks lie by position in the batch, and
 /// from a public seed one record more would move the masks of all behind it.
 @Suite struct SecretMaskTests {
-    private func train(_ layers: String, stream: UInt64, secret: UInt64) throws -> CountingPrivatizer {
-        let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: [6])
-        let options = try TrainingOptions(json5("{batch_size: 4}"), path: "t")
-        let data = randomExamples(count: 8, shape: [6], classes: 3, seed: 5)
+    private func train(
+        _ layers: String, shape: [Int] = [6], _ keys: String = "", stream: UInt64, secret: UInt64
+    ) throws -> CountingPrivatizer {
+        let model = try Model(ModelSpec(json5("{layers: \(layers)}"), path: "m"), inputShape: shape)
+        let options = try TrainingOptions(json5("{batch_size: 4, \(keys)}"), path: "t")
+        let data = randomExamples(count: 8, shape: shape, classes: 3, seed: 5)
         let privatizer = CountingPrivatizer(seed: secret)
         let trainer = LocalTrainer(model: model, options: options, privately: true)
         let start = model.initialParameters(seed: 1).values
@@ -52,6 +54,17 @@ private final class CountingPrivatizer: GradientPrivatizer {
         #expect(one.seedsDrawn == 1)
         #expect(try train(layers, stream: 2, secret: 7).sums == one.sums)
         #expect(try train(layers, stream: 1, secret: 8).sums != one.sums)
+    }
+
+    /// So are the changes of images, which lie by position too.
+    @Test(arguments: ["['flatten', {dense: 3}]", "['flatten', {dropout: 0.5}, {dense: 3}]"])
+    func changesOfImagesFollowTheSecretSeedAndNotThePublicOne(_ layers: String) throws {
+        let (shape, keys) = ([5, 4], "augment: {shift: 2, flip: true}")
+        let one = try train(layers, shape: shape, keys, stream: 1, secret: 7)
+        #expect(one.seedsDrawn == 1)
+        #expect(try train(layers, shape: shape, keys, stream: 2, secret: 7).sums == one.sums)
+        #expect(try train(layers, shape: shape, keys, stream: 1, secret: 8).sums != one.sums)
+        #expect(try train(layers, shape: shape, stream: 1, secret: 7).sums != one.sums)
     }
 
     @Test func aModelWithoutRandomLayersDrawsNothing() throws {

@@ -67,6 +67,7 @@ package struct TaskPlan: Sendable {
         self.model = model
         self.population = population
         training = configuration.strategy.client.localTraining(configuration.training)
+        try training.augment?.check(model)
         guard configuration.cohortSize <= population else {
             throw ConfigurationError(
                 path: "task.cohort_size",

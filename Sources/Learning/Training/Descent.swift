@@ -38,6 +38,7 @@ final class Descent {
                 options.proximalMu > 0 ? count : 0,
                 count,
             ])
+        workspace.augmentation = options.augment?.augmentation(for: model, capacity: capacity)
         (gradient, state) = (workspace.extra[0], workspace.extra[1])
         (anchor, local) = (workspace.extra[2], workspace.extra[3])
     }

@@ -6,7 +6,7 @@ package protocol GradientPrivatizer: AnyObject {
     /// probability, from a secret source. Writes the chosen positions in any order to `positions`, which has
     /// room for `count`, and returns how many there are.
     func nextBatch(of count: Int, into positions: UnsafeMutableBufferPointer<Int32>) throws -> Int
-    /// A seed from a secret source, for what a model draws at random while it trains on single examples.
+    /// A seed from a secret source, for what is drawn at random while a model trains on single examples.
     func secretSeed() throws -> UInt64
     /// Adds noise to the sum of clipped gradients, in place. One example changes the sum by at most the
     /// clipping norm in L2. Called once a step, also for an empty batch.

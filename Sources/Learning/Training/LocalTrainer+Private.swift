@@ -23,13 +23,17 @@ extension LocalTrainer {
         descent.reset()
         descent.holdNear(weights)
         let depth = descent.workspace.depth(under: loss)
-        // Masks lie by position in the batch, so that one record more moves everybody's: from a public seed the
-        // difference of two sums would be more than that record's gradient. Secret masks are as likely in any order.
+        // Masks and changes of images lie by position in the batch, so that one record more moves everybody's: from a
+        // public seed the difference of two sums would be more than that record's gradient. Secret ones are as likely in
+        // any order.
         let isRandom = model.nodes.contains { node in node.layer.map { type(of: $0).isRandom } ?? false }
-        var dropoutMask =
-            isRandom
-            ? SeededGenerator(seed: try privatizer.secretSeed(), purpose: .dropoutMask)
-            : stream.generator(.dropoutMask)
+        let augmentation = descent.workspace.augmentation
+        var dropoutMask = stream.generator(.dropoutMask)
+        if isRandom || augmentation != nil {
+            let secret = try privatizer.secretSeed()
+            dropoutMask = SeededGenerator(seed: secret, purpose: .dropoutMask)
+            augmentation?.begin(SeededGenerator(seed: secret, purpose: .augmentation))
+        }
         order = [Int32](repeating: 0, count: indices.count)
         try order.withUnsafeMutableBufferPointer { order in
             for _ in 1...plan.steps {

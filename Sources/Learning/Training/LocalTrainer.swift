@@ -1,6 +1,6 @@
 package import Compute
 
-/// The random streams of one training run: data order and drop-out masks are functions of these numbers.
+/// The random streams of one training run: data order, drop-out masks and changes of images are functions of these numbers.
 package struct TrainingStream: Sendable {
     package let seed: UInt64
     package let client: Int
@@ -103,6 +103,7 @@ package final class LocalTrainer {
         order.append(contentsOf: indices)
         var dataOrder = stream.generator(.dataOrder)
         var dropoutMask = stream.generator(.dropoutMask)
+        descent.workspace.augmentation?.begin(stream.generator(.augmentation))
         let rate = options.learningRate * rateFactor
         let depth = descent.workspace.depth(under: loss)
         let prefetchedRows = min(options.batchSize, Self.prefetchLimit / max(1, examples.featureCount))
@@ -203,6 +204,7 @@ package final class LocalTrainer {
         // At its own anchor the proximal term has no slope.
         descent.holdNear(weights)
         var dropoutMask = stream.generator(.dropoutMask)
+        descent.workspace.augmentation?.begin(stream.generator(.augmentation))
         let sum = descent.differentiate(
             weights, examples, indices, loss, into: target, random: &dropoutMask)
         guard sum.isFinite, Kernels.squareNorm(target, count: output.count).isFinite else {
@@ -221,6 +223,7 @@ package final class LocalTrainer {
         precondition(examples.featureCount == model.inputShape.reduce(1, *), "examples do not fit the model")
         // Whether there are examples must not show in private training: it yields noise without any.
         guard !indices.isEmpty || isPrivate else { throw TrainingError.noExamples }
+        try options.augment?.check(model)
         let loss = options.loss ?? LossCatalog.standard(for: model, targets: examples.targets)
         try LossCatalog.check(loss, model: model, targets: examples.targets)
         return (weights, loss)

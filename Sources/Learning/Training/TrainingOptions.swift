@@ -20,6 +20,8 @@ package struct TrainingOptions: Sendable {
     package var gradientClipNorm: Double?
     /// µ of FedProx (Li et al. 2020): adds µ/2 · ‖w − w₀‖², w₀ the parameters before training.
     package var proximalMu: Double
+    /// Random changes of the images that train; nil where they train as they are.
+    package var augment: AugmentationOptions?
 
     /// Reads the section strictly. Throws ``ConfigurationError`` with the whole path.
     package init(_ section: Section) throws {
@@ -33,6 +35,7 @@ package struct TrainingOptions: Sendable {
         schedule = try section.section("schedule").map { try LearningRateSchedule($0) } ?? .constant
         gradientClipNorm = try section.positive("gradient_clip_norm")
         proximalMu = try section.nonNegative("proximal_mu") ?? 0
+        augment = try section.section("augment").map { try AugmentationOptions($0) }
         try section.finish()
     }
 
@@ -55,6 +58,7 @@ package struct TrainingOptions: Sendable {
             members.merge(loss.arguments) { $1 }
         }
         if let gradientClipNorm { members["gradient_clip_norm"] = .number(gradientClipNorm) }
+        if let augment { members["augment"] = augment.json }
         return .object(members)
     }
 

@@ -34,6 +34,8 @@ final class Workspace {
     let capacity: Int
     let model: Model
     let stages: [Stage]
+    /// What changes gathered images; nil for other models, and wherever nothing is trained.
+    var augmentation: ImageAugmentation?
     /// [capacity, input size].
     let input: UnsafeMutablePointer<Float>
     private let arena: Arena
@@ -155,6 +157,7 @@ final class Workspace {
     func gather(_ examples: Examples, _ indices: UnsafeBufferPointer<Int32>, for loss: (any Loss)?) {
         precondition(indices.count <= capacity, "the batch is larger than the arena")
         Kernels.gather(examples, indices, into: input)
+        augmentation?.apply(to: input, count: indices.count)
         hasLengths = examples.lengths != nil
         if let all = examples.lengths {
             for (row, index) in indices.enumerated() { lengths[row] = all[Int(index)] }

@@ -25,8 +25,6 @@ package struct SimulationSetup: Sendable {
     package var masks = false
     /// One unit of the targets that are learnt, in the unit of the data.
     package var targetScale = 1.0
-    /// The file of parameters that nobody trains; nil where all are trained.
-    package var frozenFile: [UInt8]?
 
     /// A setup of these parts, without masks.
     package init(

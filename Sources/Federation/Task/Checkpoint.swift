@@ -1,6 +1,6 @@
 internal import Compute
 internal import Configuration
-internal import Foundation
+internal import FoundationEssentials
 internal import Learning
 internal import Messages
 

@@ -1,5 +1,7 @@
+internal import Compute
 package import Configuration
 internal import Encoding
+internal import Learning
 internal import Privacy
 internal import SecureAggregation
 
@@ -29,6 +31,10 @@ extension TaskPlan {
             "epsilon_server": Self.finite(server?.epsilon),
             "epsilon_members": Self.finite(others?.epsilon),
         ]
+        if let frozenFile = model.spec.frozenFile {
+            members["frozen_parameters"] = .integer(model.frozenLayout.count)
+            members["bytes_down_once_per_client"] = .integer(frozenFile.bytes)
+        }
         if let schedule = rules.schedule {
             members["seconds_per_round"] = .number(schedule.publicationSeconds)
         }

@@ -16,7 +16,7 @@ package struct TaskPlan: Sendable {
     }
 
     package let configuration: TaskConfiguration
-    package let model: Model
+    package private(set) var model: Model
     /// Local training as the strategy wants it.
     package let training: TrainingOptions
     /// Clients that could be chosen.
@@ -59,6 +59,13 @@ package struct TaskPlan: Sendable {
     package var weighsUniformly: Bool { privacy != nil || example != nil }
     /// Bytes of one published model, its header apart.
     package var modelBytes: Int { dimension * 4 }
+
+    /// The plan with values for the parameters that nobody trains, which must be of the model's ``Model/frozenLayout``.
+    package func with(frozen: FrozenParameters) -> TaskPlan {
+        var plan = self
+        plan.model = model.with(frozen: frozen)
+        return plan
+    }
 
     /// Resolves a task. Calibrates the noise where asked; throws ``ConfigurationError`` for a plan that cannot
     /// be carried out and ``PrivacyRefusal`` for one whose budget affords not even one round.

@@ -41,7 +41,7 @@ package final class RunJournal: SimulationJournal {
     private static let files = [
         "rounds.jsonl", "diagnostics.jsonl", "ledger.jsonl", "ledger.jsonl.key",
         "checkpoint.safetensors", "noisy-sum.bin", "cohort.key",
-        DataBinding.fileName, "summary.json", "model.safetensors", "frozen.safetensors", "report.html",
+        DataBinding.fileName, "summary.json", "model.safetensors", FrozenModelFile.name, "report.html",
         "scenario.resolved.json",
     ]
     /// Seconds between checkpoints of a rehearsal; a run with secure noise keeps one a round.
@@ -263,10 +263,12 @@ package final class RunJournal: SimulationJournal {
 
     /// Writes the summary and the model, with the parameters beside it that nobody trained; where there is no model, none
     /// of an earlier part of the run is left either.
-    func writeResults(model: TensorFile?, frozen: [UInt8]?, summary: SimulationSummary) throws {
-        let beside = folder.file("frozen.safetensors")
+    func writeResults(model: TensorFile?, frozen: FrozenParameters?, summary: SimulationSummary) throws {
+        let beside = folder.file(FrozenModelFile.name)
         if model != nil, let frozen {
-            try AtomicFile.write(frozen, to: beside)
+            try AtomicFile.write(to: beside) { file in
+                try FrozenModelFile.forEachPiece(frozen) { try file.append($0) }
+            }
         } else {
             try AtomicFile.remove(beside)
         }

@@ -16,10 +16,10 @@ enum ScenarioLoader {
         let partition = try PartitionerCatalog.partition(
             dataset.partitionSubject, section: Section(scenario.partition, path: "simulation.partition"),
             clients: scenario.clients, seed: scenario.seed)
-        let start = try StartingModel(
+        let model = try StartingModel(
             Model(scenario.task.model, inputShape: dataset.train.featureShape), seed: scenario.seed,
-            folder: scenario.document.folder)
-        let model = start.model
+            folder: scenario.document.folder
+        ).model
         let loss =
             scenario.task.training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
@@ -34,7 +34,6 @@ enum ScenarioLoader {
             faults: scenario.faults, workers: workers(scenario, settings),
             noise: settings.secureNoise ? .secure : .seeded(scenario.seed))
         setup.masks = settings.masks
-        setup.frozenFile = start.frozenFile
         setup.targetScale = dataset.preprocessing.targetScale?.scale ?? 1
         return (scenario, setup, dataset)
     }

@@ -109,7 +109,7 @@ package final class ScenarioRun {
         summary.finished = reason?.rawValue ?? "interrupted; --resume goes on"
         summary.warnings = simulator.watch.warnings
         summary.baselines = baselines
-        try journal.writeResults(model: model, frozen: setup.frozenFile, summary: summary)
+        try journal.writeResults(model: model, frozen: setup.plan.model.frozen, summary: summary)
         try journal.writeReport(
             ReportBuilder.html(
                 summary: summary, progress: progress, journal: journal,

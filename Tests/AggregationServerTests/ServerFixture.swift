@@ -24,8 +24,12 @@ final class ServerFixture {
     static let viewerToken = "viewer-token-0123456789abcdef"
     static let operatorToken = "operator-token-0123456789abcdef"
 
-    /// A task of a linear model with `parameters` weights and biases; `changes` are `path=value` overrides.
-    init(_ changes: [String] = [], stallPauses: StallPauses = StallPauses()) throws {
+    /// A task of a linear model with `parameters` weights and biases; `changes` are `path=value` overrides. `prepare` is
+    /// given the configuration's folder before the server starts.
+    init(
+        _ changes: [String] = [], stallPauses: StallPauses = StallPauses(),
+        prepare: (String) throws -> Void = { _ in }
+    ) throws {
         self.stallPauses = stallPauses
         authority = try TestAuthority.shared.get()
         folder = authority.path("run-\(UUID().uuidString)")
@@ -53,6 +57,7 @@ final class ServerFixture {
         var document = try ConfigurationDocument(contentsOf: file)
         for change in changes { try document.set(change) }
         self.document = document
+        try prepare(folder)
         try start()
     }
 

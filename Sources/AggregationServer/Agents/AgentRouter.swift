@@ -60,6 +60,7 @@ final class AgentRouter: HTTPHandler {
         case (1, "check-in", _): return only(.post, request) { checkIn(agent, responder) }
         case (1, "task", _): return only(.get, request) { task() }
         case (1, "renew", _): return only(.post, request) { renew(agent, responder) }
+        case (2, "models", nil) where route[1] == "frozen": return only(.get, request) { frozen(request) }
         case (2, "models", let round?): return only(.get, request) { model(round, request) }
         case (3, "rounds", let round?) where route[2] == "update":
             return only(.put, request) { update(agent, round, request, responder) }

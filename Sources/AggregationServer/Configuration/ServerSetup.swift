@@ -20,6 +20,8 @@ package struct ServerSetup: Sendable {
     let description: ModelFile.Description
     /// The metadata of every published model, its round aside.
     private let modelMetadata: [String: String]
+    /// SHA-256 of the trained parameters that a checkpoint gave; nil where they are drawn from the seed.
+    let startDigest: String?
     let holdout: Examples?
     /// One unit of the targets that are learnt, in the unit of the data; nil where classes are learnt.
     let targetScale: Double?
@@ -35,7 +37,11 @@ package struct ServerSetup: Sendable {
         let data = try ServerData(configuration)
         let configuration = try configuration.completed(for: data.targets)
         self.configuration = configuration
-        let model = try Model(configuration.task.model, inputShape: data.inputShape)
+        let start = try StartingModel(
+            Model(configuration.task.model, inputShape: data.inputShape), seed: configuration.seed,
+            folder: configuration.folder)
+        let model = start.model
+        startDigest = start.startDigest
         loss = try data.loss(configuration.task, model)
         dataWarnings = data.warnings
         targetScale = data.targetScale
@@ -46,7 +52,7 @@ package struct ServerSetup: Sendable {
         holdout = configuration.task.holdout == .server ? data.holdout : nil
         divergedLoss = holdout.map { 1000 * Self.ignorantLoss($0.targets) } ?? .infinity
         description = ModelFile.Description(
-            model: configuration.task.model.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
+            model: model.spec.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
             data: data.preprocessing, label: data.labelName)
         modelMetadata = ModelFile.metadata(description).merging(
             [Self.taskKey: configuration.task.name]
@@ -81,6 +87,11 @@ package struct ServerSetup: Sendable {
         members[TaskConfiguration.abandonLimitKey] = nil
         // The schema travels in every published model, whose digest agents sign; agents of version 0.1.0 know it there.
         members[TaskConfiguration.schemaKey] = nil
+        // Agents need the file of frozen parameters in place of the checkpoint that it came from. Any other model stays as
+        // it was written, and so does the digest of its task.
+        if plan.model.spec != plan.configuration.model {
+            members[TaskConfiguration.modelKey] = plan.model.spec.json
+        }
         guard let privacy = plan.privacy else { return .object(members) }
         var section: [String: JSONValue] = [:]
         if case .object(let given)? = members["privacy"] { section = given }

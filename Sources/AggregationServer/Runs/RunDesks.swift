@@ -46,6 +46,7 @@ struct RunDesks {
         let state = try StateDirectory(setup.configuration.stateDirectory)
         try Spool(state).removeIncoming()
         let opened = try RunOpening(setup, state, now: now)
+        context.board.change { $0.frozen = opened.frozen }
         let ledger = try ServerLedger(
             path: state.ledger, run: opened.run, taskDigest: setup.taskDigest, plan: plan)
         let roster = try RosterDesk(

@@ -17,6 +17,8 @@ struct RunOpening {
     let model: StoredModel
     /// How the next model comes from it.
     let serverUpdate: ServerUpdate
+    /// The file of the parameters that nobody trains; nil where there are none.
+    let frozen: StoredFrozenModel?
 
     /// Reads the run of `state`, or begins one at `now`, seconds since 1970. Throws a `Failure` where the folder holds
     /// something else.
@@ -24,13 +26,14 @@ struct RunOpening {
         let plan = setup.plan
         if let run = try state.run() {
             guard run.taskSHA256 == setup.taskDigest, run.seed == setup.configuration.seed,
-                run.population == setup.configuration.population
+                run.population == setup.configuration.population, run.startSHA256 == setup.startDigest
             else {
                 throw Failure(
                     .invalidInput,
-                    "\(state.path) holds a run of another task, seed or population; name another state_directory"
-                )
+                    "\(state.path) holds a run of another task, checkpoint, seed or population; name another "
+                        + "state_directory")
             }
+            frozen = try state.frozenModel(of: plan.model)
             model = try Self.model(run, state, plan)
             serverUpdate = try ServerUpdate(
                 clippingNorm: state.optimizerState(
@@ -42,6 +45,7 @@ struct RunOpening {
             return
         }
         try state.requireNew()
+        frozen = try state.frozenModel(of: plan.model)
         serverUpdate = try ServerUpdate(plan: plan)
         let stateHash = try RunningHash()
         let digest = try Self.writeInitialModel(setup, state, serverUpdate, stateHash)
@@ -52,6 +56,7 @@ struct RunOpening {
             taskSHA256: setup.taskDigest, seed: setup.configuration.seed,
             population: setup.configuration.population, created: now, modelSHA256: digest)
         (run.ledger, run.optimizerStateSHA256) = (.nothing, try stateHash.text())
+        run.startSHA256 = setup.startDigest
         try state.write(run)
         self.run = run
     }

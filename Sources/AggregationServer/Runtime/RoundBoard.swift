@@ -42,6 +42,8 @@ final class RoundBoard: Sendable {
         var revoked: Set<String> = []
         /// Models that agents may download, by round.
         var models: [Int: StoredModel] = [:]
+        /// The parameters that nobody trains, which agents download once; nil where there are none.
+        var frozen: StoredFrozenModel?
         /// Whether the owner works: storage answers and the state is loaded.
         var isHealthy = true
         var isReady = false

@@ -35,6 +35,8 @@ struct RunState: Codable, Equatable, Sendable {
     var optimizerStateSHA256: String?
     /// SHA-256 of the key of noise in trees, where there is one.
     var treeNoiseSHA256: String?
+    /// SHA-256 of the trained parameters that a checkpoint gave the initial model; nil where they were drawn.
+    var startSHA256: String?
     /// Where this state came out of a backup and no round was released since: the greatest round number that the
     /// backed up server had used.
     var restoredThrough: Int?
@@ -44,6 +46,7 @@ struct RunState: Codable, Equatable, Sendable {
         case registrySHA256 = "registry_sha256"
         case optimizerStateSHA256 = "memory_sha256"
         case treeNoiseSHA256 = "tree_noise_sha256"
+        case startSHA256 = "start_sha256"
         case restoredThrough = "restored_through"
         case taskSHA256 = "task_sha256"
         case modelRound = "model_round"

@@ -39,6 +39,8 @@ package struct TaskConfiguration: Sendable {
     /// server's or the scenario's data say it.
     package var schema: JSONValue?
 
+    /// The key of ``model``.
+    package static let modelKey = "model"
     /// The key of ``schema``, which agents find in the published model.
     package static let schemaKey = "schema"
     /// The key of ``abandonLimit``: the one that agents need not know.
@@ -47,9 +49,9 @@ package struct TaskConfiguration: Sendable {
     /// Reads and checks the section; refuses unknown keys.
     package init(_ section: Section) throws {
         name = try section.string("name") ?? "task"
-        guard let model = section.value("model") else {
+        guard let model = section.value(Self.modelKey) else {
             throw section.error(
-                "model", "is missing; for example { preset: \"mlp\", hidden: [64], classes: 10 }")
+                Self.modelKey, "is missing; for example { preset: \"mlp\", hidden: [64], classes: 10 }")
         }
         self.model = try ModelSpec(model, path: "\(section.path).model")
         guard let training = try section.section("training") else {

@@ -23,6 +23,9 @@ package enum AgentProtocol {
 
     /// `GET`: the model that `round` published, 0 for the initial one; `ETag` is its SHA-256 in quotes.
     package static func modelPath(round: Int) -> String { "/v1/models/\(round)" }
+    /// `GET`: the file of the parameters that nobody trains, the same in every round; `ETag` is its SHA-256 in quotes. 404
+    /// where the task's model has none.
+    package static let frozenModelPath = "/v1/models/frozen"
     /// `PUT`: an ``UpdateHeader`` followed by the packed vector.
     package static func updatePath(round: Int) -> String { "/v1/rounds/\(round)/update" }
     /// `PUT`: a member's message of a step of secure aggregation, `keys`, `shares`, `masked` (an ``UpdateHeader`` and

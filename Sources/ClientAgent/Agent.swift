@@ -11,7 +11,6 @@ package final class Agent {
     private let configuration: AgentConfiguration
     private let link: ServerLink
     private let runner: RoundRunner
-    private let trainer: any RoundTrainer
     private let stop: StopSignal
     private let log: Logger
     private let renewal: CertificateRenewal
@@ -43,14 +42,14 @@ package final class Agent {
         let state = try StateDirectory(configuration.stateDirectory)
         let client = try AgentConnection.client(configuration)
         link = ServerLink(client: client, stop: stop, log: log)
-        trainer = try Self.trainer(configuration, folder: state.file("trainer"), log: log) {
+        let trainer = try Self.trainer(configuration, folder: state.file("trainer"), log: log) {
             stop.isRequested
         }
         gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
         runner = try RoundRunner(
             state: state, gate: gate, masking: MaskingSettings(configuration), trainer: trainer, link: link,
             stop: stop,
-            log: log)
+            log: log, frozenLimit: configuration.frozenLimit)
         renewal = CertificateRenewal(configuration, log: log)
     }
 
@@ -75,7 +74,7 @@ package final class Agent {
             if let obstacle = configuration.conditions.obstacle(in: .now) {
                 if isOpen { log.info("not working now", ["why": .text(obstacle)]) }
                 isOpen = false
-                trainer.rest()
+                runner.rest()
                 stop.wait(seconds: Self.conditionPause)
                 continue
             }
@@ -92,7 +91,7 @@ package final class Agent {
             } catch {
                 let (what, why) = try trouble.passing(error)
                 log.warning(what, ["error": .text(why)])
-                trainer.rest()
+                runner.rest()
                 stop.wait(seconds: pause * Double.random(in: 0.5..<1.5))
                 pause = min(pause * 2, Self.failurePause.upperBound)
             }
@@ -121,11 +120,11 @@ package final class Agent {
             case .notDelivered: pause = pacing.nothing(elapsed: asked.duration(to: .now).inSeconds)
             case .unsuitable: pause = pacing.unsuitable()
             }
-            trainer.rest()
+            runner.rest()
             rest(pause)
             return false
         case .later(let seconds, let isFinished):
-            trainer.rest()
+            runner.rest()
             if isFinished, !isEnded { log.info("the run has ended") }
             isEnded = isFinished
             if isFinished, endsWithRun { return true }
@@ -155,6 +154,12 @@ package final class Agent {
         switch runner.verdict(on: task.job) {
         case .suitable:
             if wasUnsuitable { log.info("the agent's data and trainer fit the task now") }
+            do {
+                try runner.fetchFrozen(for: task)
+            } catch let failure as TrainerFailure {
+                // Each round asks again, and says so to the server.
+                log.warning("the model's frozen parameters are not to be had", ["why": .text("\(failure)")])
+            }
             isExamined = true
             // The first round may be hours away, and the handshake is done; the data stay for it.
             IdleMemory.giveBack()
@@ -169,7 +174,7 @@ package final class Agent {
                 ["task": .text(task.configuration.name), "why": .text(why)])
         }
         wasUnsuitable = true
-        trainer.rest()
+        runner.rest()
         rest(pacing.unsuitable())
         return false
     }
@@ -177,7 +182,9 @@ package final class Agent {
     /// The task on offer; nil where the server does not tell it or it makes no sense here.
     private func offeredTask() throws -> OfferedTask? {
         do {
-            return try link.offer().map { try OfferedTask($0) }
+            return try link.offer().map {
+                try OfferedTask($0, frozenLimit: configuration.frozenLimit)
+            }
         } catch let error as ClientError {
             throw error
         } catch {

@@ -19,6 +19,10 @@ final class TestFederation: HTTPHandler, Sendable {
     struct State {
         var plans: [RoundOffer] = []
         var models: [Int: [UInt8]] = [:]
+        /// The file of frozen parameters; nil: the task's model has none.
+        var frozen: [UInt8]?
+        /// How often it was asked for.
+        var frozenRequests = 0
         /// Bodies of updates by round, in the order received.
         var updates: [Int: [[UInt8]]] = [:]
         var failures: [FailureReport] = []
@@ -81,10 +85,18 @@ final class TestFederation: HTTPHandler, Sendable {
                 let body = state.withLock { try? $0.offer?.encoded() }
                 return .respond(body.map { .json(200, $0) } ?? .text(404, "no such path"))
             }
+            let range = request.head.headers["range"]
+            if path == AgentProtocol.frozenModelPath {
+                let bytes = state.withLock { state in
+                    state.frozenRequests += 1
+                    return state.frozen
+                }
+                return .respond(representation(bytes, range: range))
+            }
             guard let round = Int(path.split(separator: "/").last ?? "") else {
                 return .respond(.text(405, "not here"))
             }
-            return .respond(model(round, range: request.head.headers["range"]))
+            return .respond(representation(state.withLock { $0.models[round] }, range: range))
         }
         return .receive(
             limit: 64 << 20, reserving: nil,
@@ -132,9 +144,9 @@ final class TestFederation: HTTPHandler, Sendable {
         return .json(200, try plan.encoded())
     }
 
-    private func model(_ round: Int, range: String?) -> HTTPResponse {
+    private func representation(_ bytes: [UInt8]?, range: String?) -> HTTPResponse {
         state.withLock { state in
-            guard let bytes = state.models[round], let digest = try? SHA256.hash(bytes) else {
+            guard let bytes, let digest = try? SHA256.hash(bytes) else {
                 return .text(404, "no such model")
             }
             let tag = "\"\(Hexadecimal.text(of: digest))\""

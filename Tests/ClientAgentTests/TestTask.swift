@@ -28,13 +28,20 @@ struct TestTask {
 
     let text: String
     let plan: TaskPlan
+    /// The file of frozen parameters; nil where the model has none.
+    let frozen: [UInt8]?
     let dataset: Dataset
     let seed: UInt64 = 11
     let population = 40
 
+    static let mlp = #"{ preset: "mlp", hidden: [8], classes: 3 }"#
+    /// The same with an adapter on its hidden layer; the last is trained as it is.
+    static let adapted =
+        #"{ preset: "mlp", hidden: [8], classes: 3, adapters: { rank: 2, targets: ["0"], train: ["2.*"] } }"#
+
     /// `privacy` and `strategy` as they stand in a task; the table is written to `folder`/data.csv.
     init(
-        privacy: String = plain, strategy: String = #"{ name: "fedavg" }"#,
+        model: String = mlp, privacy: String = plain, strategy: String = #"{ name: "fedavg" }"#,
         secureAggregation: String = "{ enabled: false }", reportAfter: String? = nil,
         folder: String
     ) throws {
@@ -46,19 +53,29 @@ struct TestTask {
         }
         try rows.write(toFile: "\(folder)/data.csv", atomically: true, encoding: .utf8)
         let source = """
-            { name: "t", model: { preset: "mlp", hidden: [8], classes: 3 },
+            { name: "t", model: \(model),
               training: { local_epochs: 2, batch_size: 7, learning_rate: 0.1,
                           schedule: { name: "cosine" } },
               strategy: \(strategy), rounds: 5, cohort_size: 20, min_reports: 10,
               \(reportAfter.map { "report_after: \"\($0)\"," } ?? "")
               \(privacy), secure_aggregation: \(secureAggregation) }
             """
-        text = try JSONValue(json5: source.utf8, source: "test").text()
-        let json = try JSONValue(json5: text.utf8, source: "test")
-        let configuration = try TaskConfiguration(Section(json, path: "task"))
+        let written = try JSONValue(json5: source.utf8, source: "test")
+        let configuration = try TaskConfiguration(Section(written, path: "task"))
         dataset = try DataSource(Self.data, path: "data", folder: folder).load(seed: 1)
-        let model = try Model(configuration.model, inputShape: dataset.train.featureShape)
-        plan = try TaskPlan(configuration, model: model, population: population)
+        let start = try StartingModel(
+            Model(configuration.model, inputShape: dataset.train.featureShape), seed: seed, folder: folder)
+        frozen = start.model.frozen.map { FrozenModelFile.encode($0) }
+        // What agents are told of the model.
+        var told = written
+        if frozen != nil, case .object(var members) = told {
+            members["model"] = start.model.spec.json
+            told = .object(members)
+        }
+        text = told.text()
+        let published = try TaskConfiguration(
+            Section(JSONValue(json5: text.utf8, source: "test"), path: "task"))
+        plan = try TaskPlan(published, model: start.model, population: population)
     }
 
     static let data = JSONValue.object([

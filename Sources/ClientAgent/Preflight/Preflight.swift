@@ -6,6 +6,7 @@ internal import Federation
 internal import FoundationEssentials
 internal import Glibc
 internal import HTTPWire
+internal import Learning
 internal import Ledger
 internal import Messages
 package import Operations
@@ -203,9 +204,9 @@ package struct Preflight {
                 client: try AgentConnection.client(configuration), stop: try StopSignal(),
                 log: Logger(level: .error))
             guard let offer = try link.offer() else { return "the server does not tell its task" }
-            let task = try OfferedTask(offer)
+            let task = try OfferedTask(offer, frozenLimit: configuration.frozenLimit)
             offered = task
-            return Self.summary(task, offer)
+            return Self.summary(task, offer) + Self.frozen(task, configuration)
         }
         guard let offered else { return }
         look("task policy") {
@@ -236,6 +237,15 @@ package struct Preflight {
         }
         return
             "\(task.configuration.name): inputs of \(shape), mode \(task.configuration.privacy.mode.rawValue), \(time)"
+    }
+
+    /// What `run` will fetch for the task, once; empty where nothing of its model is frozen.
+    private static func frozen(_ task: OfferedTask, _ configuration: AgentConfiguration) -> String {
+        guard let stated = task.plan.model.spec.frozenFile else { return "" }
+        let folder = "\(configuration.stateDirectory)/\(FrozenModels.folderName)"
+        let isThere = FrozenModels.isThere(stated, in: folder)
+        return "; \(Quantity.bytes(stated.bytes)) of frozen parameters "
+            + (isThere ? "are here" : "will be fetched, once")
     }
 
     /// What of the task `run` would refuse now.

@@ -16,12 +16,14 @@ package struct OfferedTask: Sendable {
     package let plan: TaskPlan
     private let preprocessing: Preprocessing?
 
-    /// Reads an offer. Throws ``UnusablePlan``, ``ConfigurationError`` or ``PrivacyRefusal``.
-    package init(_ offer: TaskOffer) throws {
+    /// Reads an offer whose model may have frozen parameters of up to `frozenLimit` bytes. Throws ``UnusablePlan``,
+    /// ``ConfigurationError`` or ``PrivacyRefusal``.
+    package init(_ offer: TaskOffer, frozenLimit: Int = FrozenRules.defaultLimit) throws {
         let task = try AssignedTask(text: offer.task, statedDigest: offer.taskSHA256)
         (configuration, digest) = (task.configuration, task.digest)
         try ResolvedTask.checkShape(offer.inputShape)
         let model = try Model(configuration.model, inputShape: offer.inputShape)
+        try FrozenRules.check(model, limit: frozenLimit)
         plan = try TaskPlan(configuration, model: model, population: offer.population)
         preprocessing = try offer.preprocessing.map {
             try Preprocessing(

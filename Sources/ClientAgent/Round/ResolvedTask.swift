@@ -13,12 +13,13 @@ package struct ResolvedTask: Sendable {
     /// SHA-256 of the model's schema.
     package let schemaDigest: String
 
-    /// Throws ``UnusablePlan``, ``ConfigurationError`` or ``PrivacyRefusal``.
-    init(_ task: AssignedTask, population: Int, model file: SafeTensors) throws {
+    /// Throws ``UnusablePlan``, ``ConfigurationError`` or ``PrivacyRefusal``. `frozenLimit`: see ``FrozenRules``.
+    init(_ task: AssignedTask, population: Int, model file: SafeTensors, frozenLimit: Int) throws {
         let name = "the published model"
         let description = try ModelFile.description(file, path: name)
         try Self.checkShape(description.inputShape)
         let model = try Model(task.configuration.model, inputShape: description.inputShape)
+        try FrozenRules.check(model, limit: frozenLimit)
         plan = try TaskPlan(task.configuration, model: model, population: population)
         preprocessing =
             description.data == .null
@@ -44,7 +45,10 @@ package struct TaskCache {
     private var read: (text: String, task: AssignedTask)?
     private var resolved: (task: String, population: Int, metadata: [String: String], value: ResolvedTask)?
 
-    package init() {}
+    private let frozenLimit: Int
+
+    /// Tasks whose models have frozen parameters of up to `frozenLimit` bytes.
+    package init(frozenLimit: Int = FrozenRules.defaultLimit) { self.frozenLimit = frozenLimit }
 
     /// The task of an assignment. Throws as ``AssignedTask``.
     package mutating func task(_ offer: RoundOffer) throws -> AssignedTask {
@@ -64,7 +68,8 @@ package struct TaskCache {
         {
             return resolved.value
         }
-        let value = try ResolvedTask(task, population: population, model: file)
+        let value = try ResolvedTask(
+            task, population: population, model: file, frozenLimit: frozenLimit)
         resolved = (task.digest, population, metadata, value)
         return value
     }

@@ -54,17 +54,18 @@ package final class RoundRunner {
     private var leaveTimes = LeaveTimes()
     private var suitability = Suitability()
     private var models: ModelFolder
-    private var tasks = TaskCache()
+    private var tasks: TaskCache
+    private let frozen: FrozenModels
     private var outcome = Outcome.notDelivered
     /// Rounds that this process joined; those of processes before are in `progress`, on disk.
     private var participation = ParticipationRecord()
     private var givingUp = FailureReport.Reason.other
 
     /// Opens the state of an agent. Throws a ``Failure`` or ``LedgerError`` when it is damaged; nothing may be
-    /// served then.
+    /// served then. `frozenLimit`: bytes of the largest file of frozen parameters that is fetched.
     package init(
         state: StateDirectory, gate: PolicyGate, masking: MaskingSettings, trainer: any RoundTrainer,
-        link: ServerLink, stop: StopSignal, log: Logger
+        link: ServerLink, stop: StopSignal, log: Logger, frozenLimit: Int = FrozenRules.defaultLimit
     ) throws {
         self.state = state
         self.gate = gate
@@ -76,6 +77,8 @@ package final class RoundRunner {
         ledgers = try AgentLedgers(state: state)
         outbox = Outbox(folder: state.file("outbox"))
         models = ModelFolder(state.file("models"))
+        frozen = FrozenModels(folder: state.file(FrozenModels.folderName), log: log)
+        tasks = TaskCache(frozenLimit: frozenLimit)
         progress = try RoundProgress(path: state.file("progress.json"))
         if progress.version != nil { try progress.bind(ledgers.bindings) }
     }
@@ -116,6 +119,18 @@ package final class RoundRunner {
     /// Whether this agent's data and trainer fit the task of a job, known or looked at now.
     func verdict(on job: TrainingJob) -> Suitability.Verdict {
         suitability.verdict(job.task, at: time(nil)) { try trainer.examine(job) }
+    }
+
+    /// Fetches the frozen parameters of a task's model where they are not here yet, ahead of its first round. Throws
+    /// ``ClientError``, ``TrainerFailure`` or a storage ``Failure``.
+    func fetchFrozen(for task: OfferedTask) throws {
+        _ = try frozen.part(of: task.plan.model, loads: false, from: link)
+    }
+
+    /// Gives back what is kept in memory between rounds.
+    func rest() {
+        frozen.rest()
+        trainer.rest()
     }
 
     /// The event that answers an action; nil for those that only tell.
@@ -189,13 +204,15 @@ package final class RoundRunner {
         let task = try tasks.task(message)
         let early = gate.judge(task: task.configuration, roundsToday: today)
         guard early.isEmpty else { return deny(early) }
-        let work = try resolve(message, task)
+        var work = try resolve(message, task)
         let charged = try ledgers.lastRound(of: message.run, task: work.plan, taskDigest: task.digest)
         guard charged < message.round else { return deny(.busy, "this round was charged before") }
         let spending = try gate.spending(ledgers, after: work.plan)
         let violations = gate.judge(work, spending: spending, roundsToday: today)
         guard violations.isEmpty else { return deny(violations) }
         if let unsuitable = examine(work) { return unsuitable }
+        let part = try frozen.part(of: work.plan.model, loads: !trainer.readsFrozenFile, from: link)
+        if let part { work.take(part) }
         self.work = work
         return nil
     }

@@ -46,8 +46,10 @@ package struct AssignedTask: Sendable {
 package struct RoundWork {
     package let message: RoundOffer
     package let task: AssignedTask
-    package let plan: TaskPlan
+    package private(set) var plan: TaskPlan
     package let model: ParameterVector
+    /// The parameters that nobody trains; nil where the model has none, and until ``take(_:)``.
+    private var frozen: FrozenPart?
     /// How the published model's inputs are prepared; nil: each agent fits its own.
     package let preprocessing: Preprocessing?
     /// L2 bound of the update, in model units; of no meaning without privacy.
@@ -87,10 +89,17 @@ package struct RoundWork {
         }
     }
 
-    /// Whether the published model's values are all finite and none is above `limit` in magnitude. They are public:
-    /// what is done about it tells nothing.
+    /// Takes the model's frozen parameters, which must be those that its plan states.
+    mutating func take(_ frozen: FrozenPart) {
+        self.frozen = frozen
+        if let parameters = frozen.parameters { plan = plan.with(frozen: parameters) }
+    }
+
+    /// Whether the published model's values are all finite and none is above `limit` in magnitude, frozen ones included.
+    /// They are public: what is done about it tells nothing.
     func hasAcceptableWeights(_ limit: Double) -> Bool {
         let bound = Float(limit)
+        if let frozen, frozen.greatestMagnitude > bound { return false }
         return model.values.withUnsafeBufferPointer { values in
             // Not a number is not within.
             var isWithin = true
@@ -103,7 +112,7 @@ package struct RoundWork {
     package func job(mustEnd: ContinuousClock.Instant? = nil) -> TrainingJob {
         TrainingJob(
             plan: plan, task: task.digest, round: message.round, client: message.client, seed: message.seed,
-            model: model, preprocessing: preprocessing, mustEnd: mustEnd)
+            model: model, preprocessing: preprocessing, mustEnd: mustEnd, frozenFile: frozen?.path)
     }
 
     /// The report's bytes as they go on the wire where reports are not masked. Throws the source of noise's error, and

@@ -15,8 +15,13 @@ package final class FileDownload: ModelDownload {
     private let descriptor: Int32
 
     /// Opens or creates the file in `folder`. Throws a storage ``Failure``.
-    package init(folder: String, digest: String, count: Int, tag: String) throws(Failure) {
-        path = "\(folder)/\(digest).safetensors"
+    package convenience init(folder: String, digest: String, count: Int, tag: String) throws(Failure) {
+        try self.init(path: "\(folder)/\(digest).safetensors", digest: digest, count: count, tag: tag)
+    }
+
+    /// Opens or creates the file at `path`. Throws a storage ``Failure``.
+    package init(path: String, digest: String, count: Int, tag: String) throws(Failure) {
+        self.path = path
         self.digest = digest
         self.count = count
         self.tag = tag

@@ -87,6 +87,16 @@ package final class ServerLink {
         throw TrainerFailure("the model that the server gives has not the announced SHA-256")
     }
 
+    /// Downloads the file of the task's frozen parameters into `target`, on from what is there. Throws ``ClientError``, or
+    /// ``TrainerFailure`` when the server does not have it.
+    package func fetchFrozen(into target: any ModelDownload) throws {
+        guard !target.isComplete else { return }
+        let outcome = try client.download(AgentProtocol.frozenModelPath, into: target)
+        guard outcome == .complete, target.isComplete else {
+            throw TrainerFailure("the server does not give the model's frozen parameters: \(outcome)")
+        }
+    }
+
     /// Sends a report until the server has taken or refused it, however long that lasts: the round may be
     /// anyone's loss, the report is not. Throws ``ClientError`` when cancelled or when only a person can help.
     package func deliver(_ entry: OutboxEntry) throws -> DeliveryOutcome {

@@ -36,6 +36,8 @@ package struct AgentConfiguration: Sendable {
     package var nice: Int
     /// Bytes of address space of this process; nil leaves the system's limit.
     package var memoryLimit: Int?
+    /// Bytes of the largest file of frozen parameters that is fetched for a task.
+    package var frozenLimit: Int
     /// Seconds that a check-in may wait at the server.
     package var pollSeconds: Int
     package var log: Log
@@ -84,6 +86,7 @@ package struct AgentConfiguration: Sendable {
         // Results may not depend on a number of threads, so products run on one; the key says so plainly.
         _ = try root.integer("threads", in: 1...1)
         memoryLimit = try root.integer("memory_limit_bytes", in: (64 << 20)...Int.max)
+        frozenLimit = try root.integer("frozen_limit_bytes", in: 0...Int.max) ?? FrozenRules.defaultLimit
         pollSeconds = try root.integer("poll_seconds", in: 1...60) ?? 50
         log = try Self.log(root.section("log"))
         try root.finish()

@@ -12,8 +12,8 @@ internal import Operations
 ///
 /// The program finds three paths in its environment: `SORDINO_MODEL_IN` (safetensors), `SORDINO_CONFIG` (JSON)
 /// and `SORDINO_MODEL_OUT`, where it must leave the trained model with the same tensors; without privacy its
-/// metadata must also say `examples`, the number of examples that it trained on. What it leaves is read as
-/// hostile input.
+/// metadata must also say `examples`, the number of examples that it trained on. Where the model has parameters that
+/// nobody trains, `SORDINO_FROZEN_IN` is their file (safetensors). What it leaves is read as hostile input.
 package final class ExternalTrainer: RoundTrainer {
     private let command: TrainerCommand
     /// A folder of the agent's for the files of one round.
@@ -27,6 +27,8 @@ package final class ExternalTrainer: RoundTrainer {
         self.folder = folder
         self.isStopped = isStopped
     }
+
+    package var readsFrozenFile: Bool { true }
 
     package func examine(_ job: TrainingJob) throws {
         guard job.plan.example == nil else {
@@ -68,10 +70,12 @@ package final class ExternalTrainer: RoundTrainer {
         try AtomicFile.write(Self.settings(job).text(indented: true) + "\n", to: settings, mode: 0o600)
         // Twice the width for F64, and a header with the metadata of the user's framework.
         let limit = 2 * model.count + (1 << 20)
+        var environment = [
+            "SORDINO_MODEL_IN": input, "SORDINO_MODEL_OUT": output, "SORDINO_CONFIG": settings,
+        ]
+        environment["SORDINO_FROZEN_IN"] = job.frozenFile
         try run(
-            environment: [
-                "SORDINO_MODEL_IN": input, "SORDINO_MODEL_OUT": output, "SORDINO_CONFIG": settings,
-            ], log: log, fileLimit: max(limit, 16 << 20), mustEnd: job.mustEnd)
+            environment: environment, log: log, fileLimit: max(limit, 16 << 20), mustEnd: job.mustEnd)
         let (trained, examples) = try Self.read(output, limit: limit, job: job)
         delta = trained.values
         return try delta.withUnsafeMutableBufferPointer { delta in

@@ -19,10 +19,12 @@ package struct TrainingJob {
     package let preprocessing: Preprocessing?
     /// When local work must be over, whatever came of it; nil: whenever it is done.
     package var mustEnd: ContinuousClock.Instant?
+    /// The file of the parameters that nobody trains; nil where the model has none.
+    package let frozenFile: String?
 
     package init(
         plan: TaskPlan, task: String, round: Int, client: Int, seed: UInt64, model: ParameterVector,
-        preprocessing: Preprocessing?, mustEnd: ContinuousClock.Instant? = nil
+        preprocessing: Preprocessing?, mustEnd: ContinuousClock.Instant? = nil, frozenFile: String? = nil
     ) {
         self.plan = plan
         self.task = task
@@ -32,6 +34,7 @@ package struct TrainingJob {
         self.model = model
         self.preprocessing = preprocessing
         self.mustEnd = mustEnd
+        self.frozenFile = frozenFile
     }
 }
 
@@ -56,6 +59,8 @@ package struct TaskWithoutSchema: ExitCoded, Equatable, CustomStringConvertible 
 
 /// Trains on the agent's private data.
 package protocol RoundTrainer: AnyObject {
+    /// Whether the trainer reads the file of frozen parameters itself, so that the agent need not hold them in memory.
+    var readsFrozenFile: Bool { get }
     /// Throws what keeps this agent from ever serving the job's task: its data have other columns or classes, or its
     /// program cannot do what the task wants. Asked once a task, before any of its rounds, and at no time that a
     /// round's report depends on.
@@ -69,4 +74,8 @@ package protocol RoundTrainer: AnyObject {
     func metrics(_ job: TrainingJob) throws -> ClientMetrics
     /// Gives back what is kept between rounds; the next round loads it again.
     func rest()
+}
+
+extension RoundTrainer {
+    package var readsFrozenFile: Bool { false }
 }

@@ -11,7 +11,7 @@ enum EvaluateCommand: Subcommand {
         options: PublishedModel.options)
 
     static func run(_ options: Options) throws -> ExitCode {
-        let published = try PublishedModel(options.required("model"))
+        let published = try PublishedModel(options.required("model"), options)
         let examples = try published.rows(options).examples
         if case .values(_, width: 0) = examples.targets {
             throw Failure(.invalidInput, "the data have no label column to compare with; use sordino predict")

@@ -4,6 +4,15 @@ internal import Operations
 
 /// `--model` of `sordino train`: a preset's name, a JSON5 file (a model or a scenario), or a model in braces.
 enum ModelArgument {
+    /// The folder that files which the model names are relative to: the file's own, or the current one.
+    static func folder(_ options: Options) throws -> String {
+        let text = try options.required("model")
+        guard !text.hasPrefix("{"), text.hasSuffix(".json5") || text.hasSuffix(".json"),
+            let slash = text.lastIndex(of: "/")
+        else { return "." }
+        return slash == text.startIndex ? "/" : String(text[..<slash])
+    }
+
     /// The model's specification as configurations write it.
     static func json(_ options: Options) throws -> JSONValue {
         let text = try options.required("model")

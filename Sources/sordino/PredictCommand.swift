@@ -23,7 +23,7 @@ enum PredictCommand: Subcommand {
     private static let blockSize = 8192
 
     static func run(_ options: Options) throws -> ExitCode {
-        let published = try PublishedModel(options.required("model"))
+        let published = try PublishedModel(options.required("model"), options)
         guard !published.model.outputShape.hasTime else {
             throw Failure(
                 .invalidInput,

@@ -10,6 +10,7 @@ internal import Simulation
 
 /// A model file read back for use: its parameters, loss and preprocessing.
 struct PublishedModel {
+    /// With the values of its frozen parameters.
     let model: Model
     let parameters: ParameterVector
     let loss: any Loss
@@ -17,10 +18,18 @@ struct PublishedModel {
     let preprocessing: Preprocessing?
     /// Name of the label's column in training, where it had one.
     let labelName: String?
+    /// What the file says of itself, and what else stands in its metadata.
+    let description: ModelFile.Description
+    let otherMetadata: [String: String]
+
+    /// Where the parameters lie that nobody trained.
+    static let frozenOption = OptionGrammar.Option.value(
+        "frozen", "FILE",
+        "The parameters of the model that nobody trained (default: frozen.safetensors beside it).")
 
     /// Options that `evaluate` and `predict` share.
     static let options: [OptionGrammar.Option] =
-        [.value("model", "FILE", "A published model (safetensors).")] + DataArgument.options + [
+        [.value("model", "FILE", "A published model (safetensors)."), frozenOption] + DataArgument.options + [
             .value(
                 "part", "train|test",
                 "Which part of divided data, or which pair of an IDX folder (default: test where there is one)."
@@ -28,12 +37,16 @@ struct PublishedModel {
             .value("seed", "N", "Seed that divided the data in training (default: the scenario's, else 1)."),
         ]
 
-    /// Reads a model file; throws for anything but a whole, finite model of ours.
-    init(_ path: String) throws {
+    /// Reads a model file, and its frozen parameters from the file that `--frozen` names or that lies beside it; throws for
+    /// anything but a whole, finite model of ours. Without `needsFrozen` it can be written on and not computed with.
+    init(_ path: String, _ options: Options, needsFrozen: Bool = true) throws {
         let file = try Self.file(path)
-        let description = try ModelFile.description(file, path: path)
-        model = try Model(
+        description = try ModelFile.description(file, path: path)
+        otherMetadata = file.metadata.filter { !ModelFile.descriptionKeys.contains($0.key) }
+        let model = try Model(
             ModelSpec(description.model, path: "\(path): model"), inputShape: description.inputShape)
+        self.model =
+            needsFrozen ? try Self.withFrozen(model, path, named: options.string("frozen")) : model
         let weights = try ForeignWeights(file, layout: model.layout, path: path)
         parameters = weights.parameters
         Self.warnUnused(weights, path)
@@ -50,6 +63,34 @@ struct PublishedModel {
                     + " numbered as they lie in these data")
         }
     }
+
+    /// The model with the values of its frozen parameters, where it has any.
+    private static func withFrozen(_ model: Model, _ path: String, named: String?) throws -> Model {
+        guard let stated = model.spec.frozenFile else {
+            guard model.frozenLayout.count == 0 else {
+                throw Failure(
+                    .invalidInput,
+                    "\(path): has frozen parameters and does not state the file that holds them")
+            }
+            guard named == nil else {
+                throw Failure(.invalidInput, "--frozen: nothing of \(path) is frozen")
+            }
+            return model
+        }
+        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        let place = named ?? folder + FrozenModelFile.name
+        guard FileManager.default.fileExists(atPath: place) else {
+            throw Failure(
+                .invalidInput,
+                "\(place): no such file: the frozen parameters of \(path) (--frozen FILE names another place)"
+            )
+        }
+        return model.with(
+            frozen: try FrozenModelFile.read(place, digest: stated, layout: model.frozenLayout))
+    }
+
+    /// The file's bytes as it was published.
+    func encoded() -> [UInt8] { ModelFile.encode(parameters, description, extra: otherMetadata) }
 
     /// Reads a safetensors file with its weights; tensors that are no real numbers are passed over. Throws a `Failure`.
     static func file(_ path: String) throws -> SafeTensors {

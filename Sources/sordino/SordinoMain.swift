@@ -22,6 +22,7 @@ enum SordinoMain {
         (["check"], CheckCommand.self),
         (["schema"], SchemaCommand.self),
         (["import"], ImportCommand.self),
+        (["export"], ExportCommand.self),
         (["privacy", "epsilon"], PrivacyEpsilonCommand.self),
         (["privacy", "calibrate"], PrivacyCalibrateCommand.self),
         (["privacy", "sample"], PrivacySampleCommand.self),

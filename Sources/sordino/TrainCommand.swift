@@ -42,7 +42,9 @@ enum TrainCommand: Subcommand {
         let specification = try ModelArgument.json(options)
         let dataset = try source.load(seed: seed)
         for warning in dataset.warnings { Console.standardError.writeLine("warning: \(warning)") }
-        let model = try model(specification, dataset)
+        let model = try StartingModel(
+            model(specification, dataset), seed: seed, folder: ModelArgument.folder(options)
+        ).model
         let loss = training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
 
@@ -70,7 +72,7 @@ enum TrainCommand: Subcommand {
             data: dataset.preprocessing.json, label: dataset.labelName)
         let file = ModelFile.encode(result.parameters, description)
         let path = options.string("out")
-        if let path { try OutputFile.write(file, to: path) }
+        if let path { try write(file, model, to: path) }
         let metrics = dataset.test.map {
             Evaluator(model: model, loss: loss, keepsScores: true).metrics(result.parameters.values, on: $0)
                 .inUnit(scale: dataset.preprocessing.targetScale?.scale)
@@ -84,6 +86,17 @@ enum TrainCommand: Subcommand {
             seed: seed,
             digest: try SHA256.text(of: file))
         return Signals.interruptionRequested ? .interrupted : .done
+    }
+
+    /// Writes the model, and beside a regular file the parameters that nobody trained.
+    private static func write(_ file: [UInt8], _ model: Model, to path: String) throws {
+        if let frozen = model.frozen, case .file(let place, let mode) = try OutputFile.target(path) {
+            let folder = place.lastIndex(of: "/").map { place[...$0] } ?? ""
+            try AtomicFile.write(to: folder + FrozenModelFile.name, mode: mode) { file in
+                try FrozenModelFile.forEachPiece(frozen) { try file.append($0) }
+            }
+        }
+        try OutputFile.write(file, to: path)
     }
 
     private static func trainingOptions(_ options: Options) throws -> TrainingOptions {

@@ -67,6 +67,13 @@ package struct ModelSpec: Sendable, Equatable {
         return try ModelSpec(.object(members), path: path)
     }
 
+    /// The specification of the model all of whose parameters are trained: the one that ``Model/merged(_:frozen:)`` yields.
+    package func merged() throws -> ModelSpec {
+        guard case .object(var members) = json else { return self }
+        for key in ["from", "frozen", "freeze", "adapters"] { members[key] = nil }
+        return try ModelSpec(.object(members), path: path)
+    }
+
     /// Whether a parameter of this name stays as it is. An adapter's own never do.
     func freezes(_ name: String) -> Bool {
         guard let adapters else { return frozen.contains { $0.matches(name) } }

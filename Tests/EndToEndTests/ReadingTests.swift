@@ -272,7 +272,7 @@ import Testing
         var text = try String(contentsOfFile: Scenarios.folder + "/" + name, encoding: .utf8)
         // Data that are the user's to get are in the shared folder.
         if let shared = Vectors.sharedFolder?.appendingPathComponent("data").path {
-            for set in ["mnist\"", "mnist-writers/", "heart-disease/", "wisdm/"] {
+            for set in ["mnist\"", "mnist-writers/", "heart-disease/", "wisdm/", "tinyshakespeare/"] {
                 text = text.replacing("\"data/\(set)", with: "\"\(shared)/\(set)")
             }
         } else if !["quickstart.json5", "xor.json5"].contains(name) {

@@ -13,7 +13,7 @@ enum EvaluateCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         let published = try PublishedModel(options.required("model"), options)
         let examples = try published.rows(options).examples
-        if case .values(_, width: 0) = examples.targets {
+        if !published.reconstructs, case .values(_, width: 0) = examples.targets {
             throw Failure(.invalidInput, "the data have no label column to compare with; use sordino predict")
         }
         try LossCatalog.check(published.loss, model: published.model, targets: examples.targets)

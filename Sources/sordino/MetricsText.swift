@@ -3,8 +3,8 @@ internal import Operations
 
 /// Metrics for reading.
 enum MetricsText {
-    /// The main figures in one line.
-    static func line(_ metrics: EvaluationMetrics) -> String {
+    /// The main figures in one line; `what` of the rows they are figures of.
+    static func line(_ metrics: EvaluationMetrics, of what: String = "labels") -> String {
         var parts = ["loss \(Quantity.decimal(metrics.loss, places: 4))"]
         if let accuracy = metrics.accuracy {
             parts.append("accuracy \(Quantity.decimal(accuracy * 100, places: 2)) %")
@@ -14,7 +14,7 @@ enum MetricsText {
             parts.append("RMSE \(Quantity.decimal(error, places: 4))")
         }
         if let share = metrics.rSquared { parts.append("R2 \(Quantity.decimal(share, places: 4))") }
-        return "labels of \(metrics.examples) rows: " + parts.joined(separator: ", ")
+        return "\(what) of \(metrics.examples) rows: " + parts.joined(separator: ", ")
     }
 
     /// All figures, one a line.

@@ -16,7 +16,8 @@ enum PredictCommand: Subcommand {
             .value("out", "FILE", "Write to this file, or - (default: standard output)."),
         ],
         notes:
-            "Columns: those kept, then prediction, then the probability of each class; or the predicted values. Where every"
+            "Columns: those kept, then prediction, then the probability of each class; or the predicted values; or, of a model"
+            + " that reconstructs its input, anomaly_score, the mean squared error of the row's features. Where every"
             + " row has a label, figures as sordino evaluate prints them go to standard error.\n")
 
     /// Rows predicted at once.
@@ -56,19 +57,21 @@ enum PredictCommand: Subcommand {
 
     /// Figures on standard error, where every row has a label that the model knows.
     private static func sayFigures(_ published: PublishedModel, _ examples: Examples) {
-        if case .values(_, width: 0) = examples.targets { return }
+        if !published.reconstructs, case .values(_, width: 0) = examples.targets { return }
         guard
             (try? LossCatalog.check(published.loss, model: published.model, targets: examples.targets)) != nil
         else { return }
         let metrics = Evaluator(model: published.model, loss: published.loss)
             .metrics(published.parameters.values, on: examples).inUnit(
                 scale: published.preprocessing?.targetScale?.scale)
-        Console.standardError.writeLine(MetricsText.line(metrics))
+        Console.standardError.writeLine(
+            MetricsText.line(metrics, of: published.reconstructs ? "features" : "labels"))
     }
 
     private static func header(_ published: PublishedModel, keep: [String]) -> String {
         let width = published.model.outputCount
         let kept = keep.map { field($0) }
+        if published.reconstructs { return (kept + ["anomaly_score"]).joined(separator: ",") }
         guard published.classifies else {
             let names = width == 1 ? ["prediction"] : (0..<width).map { "prediction_\($0)" }
             return (kept + names).joined(separator: ",")

@@ -189,10 +189,13 @@ struct PublishedModel {
 
     /// Predicted values in the unit of the data, where training learnt them on a scale of their own.
     func inUnit(_ values: [Float]) -> [Float] {
-        guard let scale = preprocessing?.targetScale else { return values }
+        guard !reconstructs, let scale = preprocessing?.targetScale else { return values }
         return values.map { Float(Double($0) * scale.scale + scale.center) }
     }
 
     /// Whether the outputs stand for classes.
-    var classifies: Bool { !classNames.isEmpty }
+    var classifies: Bool { !reconstructs && !classNames.isEmpty }
+
+    /// Whether the outputs stand for the features of an example.
+    var reconstructs: Bool { type(of: loss).readsInput }
 }

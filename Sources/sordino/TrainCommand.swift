@@ -38,9 +38,10 @@ enum TrainCommand: Subcommand {
         let central = CentralTrainingOptions(
             epochs: try options.integer("epochs", in: 1...1_000_000) ?? 10,
             patience: try options.integer("patience", in: 1...1_000_000))
-        let source = try DataArgument.source(options)
+        let source = try DataArgument.source(
+            options.required("data"), options, defaultsToLast: training.needsTargets)
         let specification = try ModelArgument.json(options)
-        let dataset = try source.load(seed: seed)
+        let dataset = try source.load(seed: seed, requiresLabel: training.needsTargets)
         for warning in dataset.warnings { Console.standardError.writeLine("warning: \(warning)") }
         let model = try StartingModel(
             model(specification, dataset), seed: seed, folder: ModelArgument.folder(options)
@@ -52,7 +53,7 @@ enum TrainCommand: Subcommand {
         var meter = ProgressMeter(
             label: "training", total: central.epochs, style: options.flag("quiet") ? .silent : nil)
         let trainer = CentralTrainer(model: model, options: training, central: central, seed: seed)
-        let plausible = PlausibleLoss(dataset.train.targets)
+        let plausible = PlausibleLoss(dataset.train, loss)
         var hasWarned = false
         let result = try trainer.train(on: dataset.train, validation: dataset.validation) { epoch, _ in
             if !hasWarned, plausible.isExceeded(by: epoch.training.meanLoss) {

@@ -123,6 +123,7 @@ import Testing
         "embedding": ["vocabulary=3", "units=3"], "rnn": ["units=3"], "gru": ["units=3"], "lstm": ["units=3"],
         "attention": ["heads=1"], "transformer_block": ["heads=1"], "patches": ["size=1"],
         "sequential": ["layers=[\"relu\"]"], "residual": ["body=[\"relu\"]"],
+        "reproduce": ["layers=[\"relu\"]"],
     ]
 
     @Test func layers() throws {

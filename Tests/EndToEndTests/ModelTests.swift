@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Central training, and the use of a published model.
@@ -74,6 +75,49 @@ import Testing
         let run = try Sordino.run("predict", "--model", model, "--data", table)
         #expect(run.status == 0)
         #expect(run.output.split(separator: "\n").count == 3)
+    }
+
+    /// An autoencoder learns from rows without labels, and a row unlike all of them has the greatest score.
+    @Test(arguments: ["train", "simulate"]) func anAutoencoderScoresRows(command: String) throws {
+        let workspace = try Workspace()
+        var random = SeededNumbers(seed: 1)
+        let rows = (0..<300).map { row in
+            let (a, b) = (Double.random(in: 0...1, using: &random), Double.random(in: 0...1, using: &random))
+            return "r\(row),\(a),\(b),\(a + b),\(a - b)"
+        }
+        let table = try workspace.write("rows.csv", (["id,w,x,y,z"] + rows).joined(separator: "\n") + "\n")
+        let data = "{ format: 'csv', path: '\(table)', ignore: ['id'], normalize: 'standardize' }"
+        let model = "{ preset: 'autoencoder', hidden: [2], activation: 'tanh' }"
+        let path = workspace.file("model.safetensors")
+        let run: CommandResult
+        if command == "train" {
+            run = try Sordino.run(
+                "train", "--data", data, "--model", model, "--epochs", "60", "--batch-size", "10",
+                "--learning-rate", "0.01", "--set", "loss=reconstruction", "--out", path, "--quiet")
+        } else {
+            let scenario = try workspace.write(
+                "scenario.json5",
+                """
+                { task: { model: \(model), training: { loss: "reconstruction", learning_rate: 0.1 }, rounds: 40,
+                          cohort_size: 4, privacy: { mode: "none" } },
+                  simulation: { data: \(data), clients: 4, partition: { scheme: "iid" }, seed: 1 } }
+                """)
+            run = try Sordino.run("simulate", scenario, "--out", workspace.file("."), "--quiet")
+        }
+        try #require(run.status == 0, "\(run.errors)")
+        let others = try workspace.write(
+            "others.csv", "id,w,x,y,z\nodd,0.5,0.5,-1,1\n" + rows.prefix(20).joined(separator: "\n") + "\n")
+        let predicted = try Sordino.run(
+            "predict", "--model", path, "--data", others, "--keep", "id")
+        try #require(predicted.status == 0, "\(predicted.errors)")
+        let lines = predicted.output.split(separator: "\n").map { $0.split(separator: ",") }
+        #expect(lines[0] == ["id", "anomaly_score"] && lines.count == 22)
+        let scores = lines.dropFirst().compactMap { Double($0[1]) }
+        #expect(scores.dropFirst().allSatisfy { 10 * $0 < scores[0] }, "\(scores)")
+        let evaluated = try Sordino.run("evaluate", "--model", path, "--data", others, "--format", "json")
+        let loss = try #require(try evaluated.json["loss"]?.number)
+        #expect(abs(loss - scores.reduce(0, +) / 21) < 1e-4 * loss)
+        #expect(try evaluated.json["accuracy"] == nil)
     }
 
     @Test func trainingReproduces() throws {

@@ -12,6 +12,7 @@ import Testing
         "logistic": ("{preset: 'logistic', classes: 4}", [8], 36, 4),
         "linear": ("{preset: 'linear', outputs: 2}", [8], 18, 2),
         "mlp": ("{preset: 'mlp', hidden: [5, 3], classes: 4, activation: 'gelu', dropout: 0.2}", [8], 79, 4),
+        "autoencoder": ("{preset: 'autoencoder', hidden: [5, 2], activation: 'tanh'}", [2, 4], 120, 8),
         "char-lstm": ("{preset: 'char-lstm', vocabulary: 5, embedding: 3, units: 4}", [8], 344, 40),
         "char-gpt": (
             "{preset: 'char-gpt', vocabulary: 5, context: 8, width: 4, depth: 1, heads: 2}", [8], 304, 40
@@ -72,6 +73,7 @@ import Testing
             let distance = abs(outputs[0] - value)
             return distance <= 1 ? distance * distance / 2 : distance - 0.5
         },
+        "reconstruction": { outputs, _, feature in (outputs[0] - feature) * (outputs[0] - feature) },
     ]
 
     @Test func everyLossHasAnExample() {

@@ -23,7 +23,12 @@ import Testing
     @Test(arguments: networks.indices, LossCatalog.all.map { $0.name })
     func analyticGradientEqualsCentralDifference(network: Int, loss: String) throws {
         let (layers, shape) = Self.networks[network]
-        let outputs = loss == "binary_cross_entropy" ? 1 : 3
+        let outputs =
+            switch loss {
+            case "binary_cross_entropy": 1
+            case "reconstruction": shape.reduce(1, *)
+            default: 3
+            }
         let model = try Model(
             ModelSpec(json5("{layers: \(layers.replacing("OUT", with: "\(outputs)"))}"), path: "model"),
             inputShape: shape)

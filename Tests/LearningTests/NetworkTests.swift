@@ -29,6 +29,8 @@ import Testing
             "[{sequence: {}}, {dense: {units: 4, sharing: 'w', bias: false}}, 'tanh', "
                 + "{dense: {units: 4, sharing: 'w'}}, {flatten: {}}, {dense: 3}]", [3, 4]
         ),
+        ("[{reproduce: [{dense: 2}, 'tanh']}, {layer_norm: {}}, {dense: 3}]", [2, 3]),
+        ("[{sequence: {}}, {reproduce: [{dense: 5}, 'gelu']}, {flatten: {}}, {dense: 3}]", [4, 3]),
     ]
 
     private func model(_ layers: String, _ shape: [Int], _ more: String = "") throws -> Model {

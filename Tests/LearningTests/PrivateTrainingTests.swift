@@ -36,6 +36,7 @@ private final class RecordingPrivatizer: GradientPrivatizer {
                 "huber"
             ),
             ("[{dense: 4}, {leaky_relu: {}}, {dense: 3}, {softmax: {}}]", [7], "softmax_cross_entropy"),
+            ("[{reproduce: [{dense: 4}, {tanh: {}}]}]", [3, 2], "reconstruction"),
         ] + NetworkTests.networks.map { ($0.layers, $0.shape, "softmax_cross_entropy") } + [
             ("\(NetworkTests.adapted)\(NetworkTests.adapters)", [4, 3], "softmax_cross_entropy"),
             ("[{dense: 5}, 'tanh', {dense: 4}, 'tanh', {dense: 3}], freeze: ['0.*', '2.bias']", [6], "mse"),

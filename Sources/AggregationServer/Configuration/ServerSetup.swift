@@ -50,7 +50,7 @@ package struct ServerSetup: Sendable {
         taskDigest = try SHA256.text(of: Array(taskText.utf8))
         schemaDigest = try SHA256.text(of: Array(data.preprocessing.text().utf8))
         holdout = configuration.task.holdout == .server ? data.holdout : nil
-        divergedLoss = holdout.map { 1000 * Self.ignorantLoss($0.targets) } ?? .infinity
+        divergedLoss = holdout.map { [loss] in 1000 * Self.ignorantLoss($0, loss) } ?? .infinity
         description = ModelFile.Description(
             model: model.spec.json, inputShape: data.inputShape, loss: ModelFile.json(of: loss),
             data: data.preprocessing, label: data.labelName)
@@ -71,8 +71,11 @@ package struct ServerSetup: Sendable {
     private static let roundKey = "sordino.round"
 
     /// The loss of a model that says the same of every example: of all classes alike, or zero.
-    private static func ignorantLoss(_ targets: Examples.Targets) -> Double {
-        switch targets {
+    private static func ignorantLoss(_ examples: Examples, _ loss: any Loss) -> Double {
+        if type(of: loss).readsInput {
+            return max(Reconstruction.lossOfZeros(examples), .leastNormalMagnitude)
+        }
+        switch examples.targets {
         case .classes(_, let count), .tokens(_, _, let count): return log(Double(max(2, count)))
         case .values(let values, _):
             let squares = values.reduce(0) { $0 + Double($1) * Double($1) }
@@ -133,7 +136,9 @@ private struct ServerData {
         let source = try DataSource(section, path: "server.data", folder: configuration.folder)
         // A schema that is written out holds for the server's own data too.
         let schema = try ServerSchema.stated(configuration)
-        let dataset = try source.load(seed: configuration.seed, preprocessing: schema)
+        let dataset = try source.load(
+            seed: configuration.seed, preprocessing: schema,
+            requiresLabel: configuration.task.training.needsTargets)
         inputShape = dataset.train.featureShape
         // Data that are not divided are the hold-out as a whole.
         holdout = dataset.test ?? dataset.train
@@ -151,7 +156,11 @@ private struct ServerData {
                     path: "task.schema",
                     problem: "names no classes, but loss \"\(type(of: loss).name)\" compares with classes")
             }
-            if let targets { try LossCatalog.check(loss, model: model, targets: targets) }
+            if let targets {
+                try LossCatalog.check(loss, model: model, targets: targets)
+            } else if type(of: loss).readsInput {
+                try LossCatalog.check(loss, model: model, targets: .values([], width: 0))
+            }
             return loss
         }
         guard let targets else {

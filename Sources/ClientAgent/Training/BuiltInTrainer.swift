@@ -83,7 +83,7 @@ package final class BuiltInTrainer: RoundTrainer {
         if let loaded, loaded.preprocessing == job.preprocessing { return (loaded.examples, loaded.indices) }
         loaded = nil
         guard let schema = job.preprocessing else { throw TaskWithoutSchema() }
-        let rows = try source.rows(using: schema, .init(requiresLabel: true))
+        let rows = try source.rows(using: schema, .init(requiresLabel: job.plan.training.needsTargets))
         let (examples, passedOver) = (rows.examples, rows.passedOver)
         if !passedOver.isEmpty, passedOver != saidPassedOver {
             saidPassedOver = passedOver

@@ -41,18 +41,20 @@ package struct EvaluationMetrics: Sendable, Equatable {
     package var perClass: [Scores]?
     /// True class by row, predicted class by column.
     package var confusion: [[Int]]?
-    /// Area under the ROC curve: of class 1, or the mean over classes of one against the rest. Nil unless
+    /// Area under the ROC curve: of class 1, which is also what an anomaly score is for, or the mean over classes of one against the rest. Nil unless
     /// scores were kept, and where a class has no examples or all of them.
     package var rocAUC: Double?
     package var meanAbsoluteError: Double?
     package var rootMeanSquaredError: Double?
     /// 1 − residual / total sum of squares, the mean over outputs; nil where a target never varies.
     package var rSquared: Double?
+    /// Whether errors are those of features, which have no unit in common, and ``rocAUC`` is of the anomaly score.
+    package var comparesFeatures = false
 
-    /// The same with errors in the unit of the data, where one unit of the targets that were learnt is `scale` of it;
+    /// The same with errors of targets in the unit of the data, where one unit of the targets that were learnt is `scale` of it;
     /// the loss stays that of training.
     package func inUnit(scale: Double?) -> EvaluationMetrics {
-        guard let scale else { return self }
+        guard let scale, !comparesFeatures else { return self }
         var metrics = self
         metrics.meanAbsoluteError = meanAbsoluteError.map { $0 * scale }
         metrics.rootMeanSquaredError = rootMeanSquaredError.map { $0 * scale }
@@ -96,6 +98,8 @@ extension EvaluationSums {
             addClassMetrics(to: &metrics)
         } else {
             addValueMetrics(ordered, to: &metrics)
+            metrics.comparesFeatures = reconstructs
+            if reconstructs { metrics.rocAUC = rocAUC() }
         }
         return metrics
     }
@@ -154,9 +158,9 @@ extension EvaluationSums {
 
     private func rocAUC() -> Double? {
         guard !labels.isEmpty, labels.count == count else { return nil }
-        if classCount == 2 {
-            let column = outputs - 1
-            return Self.rocAUC(labels.indices.map { (scores[$0 * outputs + column], labels[$0] == 1) })
+        if classCount == 2 || reconstructs {
+            let last = scoreWidth - 1
+            return Self.rocAUC(labels.indices.map { (scores[$0 * scoreWidth + last], labels[$0] == 1) })
         }
         let areas = (0..<classCount).map { wanted in
             Self.rocAUC(labels.indices.map { (scores[$0 * outputs + wanted], Int(labels[$0]) == wanted) })

@@ -28,16 +28,24 @@ package struct EvaluationSums: Sendable {
     private(set) var positionHits = 0
     /// Positions that a sequence has room for, where each has a target of its own; 0 elsewhere.
     let length: Int
-    /// Row-major [count, outputs] and the true classes, where scores are kept.
+    /// Row-major [count, ``scoreWidth``] and the true classes, where scores are kept.
     private(set) var scores: [Float] = []
     private(set) var labels: [Int32] = []
     let classCount: Int
     let outputs: Int
+    /// Whether outputs are compared with features, whatever the targets.
+    let reconstructs: Bool
+    /// Scores that are kept of an example: its outputs, or of a reconstruction its anomaly score.
+    let scoreWidth: Int
     private let keepsScores: Bool
 
-    init(targets: Examples.Targets, outputs: Int, keepsScores: Bool) {
-        self.outputs = outputs
-        self.keepsScores = keepsScores
+    init(targets: Examples.Targets, outputs: Int, reconstructs: Bool = false, keepsScores: Bool) {
+        (self.outputs, self.reconstructs, self.keepsScores) = (outputs, reconstructs, keepsScores)
+        scoreWidth = reconstructs ? 1 : outputs
+        guard !reconstructs else {
+            (length, classCount, confusion) = (0, 0, [])
+            return
+        }
         length = if case .tokens(_, let length, _) = targets { length } else { 0 }
         switch targets {
         // One output tells two classes apart.
@@ -61,17 +69,39 @@ package struct EvaluationSums: Sendable {
         labels += other.labels
     }
 
+    /// Adds a batch of outputs, as predictions; `values` are what they are compared with where that is numbers, row by
+    /// row.
     mutating func add(
-        batch: Range<Int>, lossSum: Double, scores: UnsafePointer<Float>, targets: Examples.Targets
+        batch: Range<Int>, lossSum: Double, scores: UnsafePointer<Float>, values: UnsafePointer<Float>,
+        targets: Examples.Targets
     ) {
         var sums = Batch(start: batch.lowerBound, loss: lossSum)
         count += batch.count
-        switch targets {
-        case .classes(let table, _): addClasses(batch, scores, table)
-        case .values(let table, _): addValues(batch, scores, table, to: &sums)
-        case .tokens(let table, _, _): addPositions(batch, scores, table)
+        if reconstructs {
+            addValues(batch.count, scores, values, to: &sums)
+            keepAnomalyScores(batch, scores, values, targets)
+        } else {
+            switch targets {
+            case .classes(let table, _): addClasses(batch, scores, table)
+            case .values: addValues(batch.count, scores, values, to: &sums)
+            case .tokens(let table, _, _): addPositions(batch, scores, table)
+            }
         }
         batches.append(sums)
+    }
+
+    // Of two classes the second, 1, are the anomalies.
+    private mutating func keepAnomalyScores(
+        _ batch: Range<Int>, _ outputs: UnsafePointer<Float>, _ features: UnsafePointer<Float>,
+        _ targets: Examples.Targets
+    ) {
+        guard keepsScores, case .classes(let table, let classes) = targets, classes <= 2 else { return }
+        let width = self.outputs
+        for (row, index) in batch.enumerated() {
+            let place = row * width
+            scores.append(Float(Reconstruction.score(outputs + place, features + place, count: width)))
+            labels.append(table[index])
+        }
     }
 
     /// The class with the highest score; with one output, class 1 from 0.5 upwards.
@@ -115,13 +145,13 @@ package struct EvaluationSums: Sendable {
     }
 
     private func addValues(
-        _ batch: Range<Int>, _ scores: UnsafePointer<Float>, _ table: [Float], to sums: inout Batch
+        _ count: Int, _ scores: UnsafePointer<Float>, _ values: UnsafePointer<Float>, to sums: inout Batch
     ) {
         let zeros = [Double](repeating: 0, count: outputs)
         (sums.absolute, sums.squares, sums.targets, sums.targetSquares) = (zeros, zeros, zeros, zeros)
-        for (row, index) in batch.enumerated() {
+        for row in 0..<count {
             for output in 0..<outputs {
-                let target = Double(table[index * outputs + output])
+                let target = Double(values[row * outputs + output])
                 let error = Double(scores[row * outputs + output]) - target
                 sums.absolute[output] += abs(error)
                 sums.squares[output] += error * error

@@ -54,11 +54,14 @@ package final class Evaluator {
         _ parameters: [Float], on examples: Examples, range: Range<Int>? = nil
     ) -> EvaluationSums {
         var sums = EvaluationSums(
-            targets: examples.targets, outputs: model.outputCount, keepsScores: keepsScores)
+            targets: examples.targets, outputs: model.outputCount,
+            reconstructs: type(of: loss).readsInput, keepsScores: keepsScores)
         forEachBatch(parameters, examples, range ?? 0..<examples.count) { batch in
             let lossSum = workspace.evaluate(loss, count: batch.count, depth: depth, scale: 0)
             let scores = predictions(batch.count)
-            sums.add(batch: batch, lossSum: lossSum, scores: scores, targets: examples.targets)
+            sums.add(
+                batch: batch, lossSum: lossSum, scores: scores, values: workspace.targetValues,
+                targets: examples.targets)
         }
         return sums
     }
@@ -68,15 +71,24 @@ package final class Evaluator {
         sums(parameters, on: examples).metrics()
     }
 
-    /// The model's answer for each example in `range`; `classifies` says whether outputs stand for classes.
+    /// The model's answer for each example in `range`; `classifies` says whether outputs stand for classes. Of a model
+    /// that reconstructs its input it is one value, the anomaly score.
     package func predict(
         _ parameters: [Float], on examples: Examples, range: Range<Int>? = nil, classifies: Bool
     ) -> [Prediction] {
         var result: [Prediction] = []
         let width = model.outputCount
-        forEachBatch(parameters, examples, range ?? 0..<examples.count, withTargets: false) { batch in
+        let reconstructs = type(of: loss).readsInput
+        forEachBatch(parameters, examples, range ?? 0..<examples.count, withTargets: reconstructs) { batch in
             let scores = predictions(batch.count)
             for row in 0..<batch.count {
+                if reconstructs {
+                    let place = row * width
+                    let score = Reconstruction.score(
+                        scores + place, workspace.targetValues + place, count: width)
+                    result.append(Prediction(label: nil, values: [Float(score)]))
+                    continue
+                }
                 let values = Array(UnsafeBufferPointer(start: scores + row * width, count: width))
                 let label = classifies ? EvaluationSums.label(scores + row * width, width: width) : nil
                 result.append(Prediction(label: label, values: values))
@@ -127,6 +139,6 @@ package final class Evaluator {
 package struct Prediction: Sendable, Equatable {
     /// The most likely class, where outputs stand for classes.
     package let label: Int?
-    /// Probabilities (or scores) of the classes, or the predicted values.
+    /// Probabilities (or scores) of the classes, the predicted values, or the anomaly score.
     package let values: [Float]
 }

@@ -19,6 +19,7 @@ package enum PresetCatalog {
         ModelPreset(name: "logistic", outputsKey: "classes", expand: logistic),
         ModelPreset(name: "linear", outputsKey: nil, expand: linear),
         ModelPreset(name: "mlp", outputsKey: "classes", expand: multilayerPerceptron),
+        ModelPreset(name: "autoencoder", outputsKey: nil, expand: autoencoder),
         ModelPreset(name: "char-lstm", outputsKey: "vocabulary", expand: characterLSTM),
         ModelPreset(name: "gru-text", outputsKey: "vocabulary", expand: textGRU),
         ModelPreset(name: "char-gpt", outputsKey: "vocabulary", expand: characterGPT),
@@ -56,12 +57,7 @@ package enum PresetCatalog {
     private static func multilayerPerceptron(
         _ section: Section, outputs: Int?
     ) throws -> ([JSONValue], [String: JSONValue]) {
-        let hidden = try (try section.list("hidden") ?? [.integer(64)]).map { item in
-            guard case .integer(let units) = item, units > 0 else {
-                throw section.error("hidden", "must be a list of layer sizes above 0, such as [64, 64]")
-            }
-            return units
-        }
+        let hidden = try hidden(section) ?? [64]
         let classes = try section.integer("classes", in: 1...(1 << 20))
         let values = try section.integer("outputs", in: 1...(1 << 20))
         guard classes == nil || values == nil else {
@@ -87,6 +83,37 @@ package enum PresetCatalog {
         ]
         arguments[values == nil ? "classes" : "outputs"] = .integer(width)
         return (layers, arguments)
+    }
+
+    // Dense layers down to the last of `hidden` and back up through the others (Hinton and Salakhutdinov 2006), an
+    // activation behind each, then as many values as the data have.
+    @Sendable
+    private static func autoencoder(
+        _ section: Section, outputs: Int?
+    ) throws -> ([JSONValue], [String: JSONValue]) {
+        let hidden = try hidden(section) ?? [64, 16]
+        guard !hidden.isEmpty else {
+            throw section.error("hidden", "must hold at least one layer size, such as [64, 16]")
+        }
+        let activation = try activation(section)
+        let layers = (hidden + hidden.dropLast().reversed()).flatMap { [dense($0), .string(activation)] }
+        return (
+            [
+                .object([
+                    ReproductionLayer.kind: .array(layers), "name": .string(ModelElement.noName),
+                ])
+            ],
+            ["hidden": .array(hidden.map { .integer($0) }), "activation": .string(activation)]
+        )
+    }
+
+    private static func hidden(_ section: Section) throws -> [Int]? {
+        try section.list("hidden")?.map { item in
+            guard case .integer(let units) = item, units > 0 else {
+                throw section.error("hidden", "must be a list of layer sizes above 0, such as [64, 64]")
+            }
+            return units
+        }
     }
 
     private static func dense(_ units: Int) -> JSONValue { .object(["dense": .integer(units)]) }

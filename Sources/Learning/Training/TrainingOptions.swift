@@ -62,6 +62,9 @@ package struct TrainingOptions: Sendable {
         return .object(members)
     }
 
+    /// Whether the loss reads targets: without it rows need no label.
+    package var needsTargets: Bool { loss.map { !type(of: $0).readsInput } ?? true }
+
     /// Whether a step is w −= rate · gradient and nothing else.
     var isPlainDescent: Bool {
         optimizer.isPlainDescent && l1 == 0 && l2 == 0 && proximalMu == 0 && gradientClipNorm == nil

@@ -42,7 +42,8 @@ final class Workspace {
     private let lengths: UnsafeMutablePointer<Int32>
     private var hasLengths = false
     private let labels: UnsafeMutablePointer<Int32>
-    private let values: UnsafeMutablePointer<Float>
+    /// [capacity, output size]: targets that are numbers, or the features where the loss reads those.
+    let targetValues: UnsafeMutablePointer<Float>
     private let temporary: FloatBlock
     private let branch: UnsafeMutablePointer<Float>
     private let frozen: UnsafeMutablePointer<Float>?
@@ -91,7 +92,7 @@ final class Workspace {
         arena.allocate()
         self.arena = arena
         self.labels = arena.integers(labels)
-        self.values = arena.floats(values)
+        targetValues = arena.floats(values)
         self.lengths = arena.integers(lengths)
         rowFactors = arena.floats(factors)
         self.temporary = FloatBlock(arena.floats(temporary), count: plan.temporaries)
@@ -162,7 +163,13 @@ final class Workspace {
         if let all = examples.lengths {
             for (row, index) in indices.enumerated() { lengths[row] = all[Int(index)] }
         }
-        if let loss { gatherTargets(examples, indices, readsLabels: type(of: loss).readsLabels) }
+        guard let loss else { return }
+        if type(of: loss).readsInput {
+            // A copy: evaluation gives the input's room to a later value.
+            targetValues.update(from: input, count: indices.count * model.outputCount)
+        } else {
+            gatherTargets(examples, indices, readsLabels: type(of: loss).readsLabels)
+        }
     }
 
     private func gatherTargets(_ examples: Examples, _ indices: UnsafeBufferPointer<Int32>, readsLabels: Bool)
@@ -175,9 +182,9 @@ final class Workspace {
                 if readsLabels {
                     labels[row] = label
                 } else if outputWidth == 1 {
-                    values[row] = Float(label)
+                    targetValues[row] = Float(label)
                 } else {
-                    let target = values + row * outputWidth
+                    let target = targetValues + row * outputWidth
                     target.update(repeating: 0, count: outputWidth)
                     target[Int(label)] = 1
                 }
@@ -185,7 +192,7 @@ final class Workspace {
         case .values(let table, let width):
             for (row, index) in indices.enumerated() {
                 for column in 0..<width {
-                    values[row * width + column] = table[Int(index) * width + column]
+                    targetValues[row * width + column] = table[Int(index) * width + column]
                 }
             }
         case .tokens(let table, let length, let classes):
@@ -230,8 +237,8 @@ final class Workspace {
         let sum = loss.evaluate(
             LossPass(
                 count: count * rowsPerExample, width: outputWidth, outputs: outputs(depth: depth),
-                delta: depth > 0 ? stages[depth - 1].delta : values, labels: labels, values: values,
-                scale: scale * share))
+                delta: depth > 0 ? stages[depth - 1].delta : targetValues, labels: labels,
+                values: targetValues, scale: scale * share))
         return rowsPerExample == 1 ? sum : sum / Double(rowsPerExample)
     }
 

@@ -25,7 +25,7 @@ package struct DivergenceWatch {
     private static let longest = 1e4
 
     init(_ setup: SimulationSetup) {
-        plausible = PlausibleLoss(setup.training.targets)
+        plausible = PlausibleLoss(setup.training, setup.plan.training.loss)
         learningRate = setup.plan.training.learningRate
         clippingNorm = setup.plan.privacy?.configuration.clippingNorm
     }

@@ -60,7 +60,8 @@ enum ScenarioLoader {
         _ = try PartitionerCatalog.partitioner(Section(scenario.partition, path: "simulation.partition"))
         let schema = try scenario.task.schema.map { try Preprocessing($0, path: "task.schema") }
         try schema?.checkCompleteness(path: "task.schema")
-        return try source.load(seed: scenario.seed, preprocessing: schema)
+        return try source.load(
+            seed: scenario.seed, preprocessing: schema, requiresLabel: scenario.task.training.needsTargets)
     }
 
     /// What a published model says of itself.

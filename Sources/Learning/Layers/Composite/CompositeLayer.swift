@@ -35,6 +35,7 @@ package enum CompositeCatalog {
     package static let all: [any CompositeLayer.Type] = [
         SequentialLayer.self,
         ResidualLayer.self,
+        ReproductionLayer.self,
         TransformerBlock.self,
     ]
 }

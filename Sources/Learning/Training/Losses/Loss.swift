@@ -11,6 +11,8 @@ package protocol Loss: Sendable {
     static var link: OutputLink { get }
     /// Whether targets are class numbers (``LossPass/labels``) rather than numbers (``LossPass/values``).
     static var readsLabels: Bool { get }
+    /// Whether an example's own features stand in ``LossPass/values`` in place of its targets.
+    static var readsInput: Bool { get }
 
     /// Reads the loss's own keys, if any, from the `training` section.
     init(_ section: Section) throws
@@ -22,6 +24,7 @@ package protocol Loss: Sendable {
 
 extension Loss {
     package static var readsLabels: Bool { false }
+    package static var readsInput: Bool { false }
     package var arguments: [String: JSONValue] { [:] }
 }
 
@@ -53,7 +56,7 @@ package struct LossPass {
     /// Class numbers, [count]; set where the loss reads labels. A negative one is no target: the row adds nothing, and its
     /// gradient is zero.
     package let labels: UnsafePointer<Int32>
-    /// Target values; set where the loss does not read labels.
+    /// Target values, or the features; set where the loss does not read labels.
     package let values: UnsafePointer<Float>
     /// Factor of the gradient, such as 1 / batch size.
     package let scale: Float

@@ -8,6 +8,7 @@ package enum LossCatalog {
         BinaryCrossEntropy.self,
         MeanSquaredError.self,
         Huber.self,
+        Reconstruction.self,
     ]
 
     /// The loss named under `loss`, or nil where the key is absent.
@@ -33,6 +34,7 @@ package enum LossCatalog {
     package static func check(_ loss: any Loss, model: Model, targets: Examples.Targets) throws {
         let last =
             "layer \(model.nodes.last?.name ?? "") (\(model.lastKind)) yields \(model.outputCount) outputs"
+        if type(of: loss).readsInput { return try checkReconstruction(loss, model, last) }
         if model.outputShape.hasTime {
             guard case .tokens = targets else {
                 throw ConfigurationError(
@@ -78,5 +80,21 @@ package enum LossCatalog {
                     problem: "loss \(name) reads numbers, but the data's targets are tokens")
             }
         }
+    }
+
+    /// Whatever the targets: outputs stand for features, one by one.
+    private static func checkReconstruction(_ loss: any Loss, _ model: Model, _ last: String) throws {
+        let (name, features) = (type(of: loss).name, model.inputShape.reduce(1, *))
+        let problem: String
+        if model.vocabulary != nil {
+            problem = "loss \(name) compares outputs with features, but the model reads tokens"
+        } else if model.outputShape.hasTime {
+            problem = "its output has positions, which loss \(name) does not compare: end it with flatten"
+        } else if model.outputCount != features {
+            problem = "\(last), but an example has \(features) features to compare them with (loss \(name))"
+        } else {
+            return
+        }
+        throw ConfigurationError(path: model.spec.path, problem: problem)
     }
 }

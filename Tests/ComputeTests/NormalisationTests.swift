@@ -54,11 +54,11 @@ import Testing
         let (rows, columns) = (item.examples * item.positions, item.columns)
         var gain = [Float](repeating: keep == 0 ? .nan : 3, count: columns)
         var bias = gain
-        Kernels.normaliseGradient(
+        NormKernels.normaliseGradient(
             gain: &gain, bias: &bias, bench.outputDelta, bench.x, statistics: statistics, rows: rows,
             columns: columns, scale: -2, keep: keep)
         var norms = [Float](repeating: 1, count: item.examples)
-        Kernels.addNormaliseNorms(
+        NormKernels.addNormaliseNorms(
             to: &norms, bench.outputDelta, bench.x, statistics: statistics, examples: item.examples,
             positions: item.positions, columns: columns, ofGain: true, ofBias: item.isCentred)
         var wantedNorms = [Double](repeating: 1, count: item.examples)
@@ -130,15 +130,15 @@ import Testing
             var delta = output
             var statistics = [Float](repeating: .nan, count: 2 * rows)
             if item.isCentred {
-                Kernels.normalise(
+                NormKernels.normalise(
                     &output, statistics: &statistics, x, gain: gain, bias: bias, rows: rows,
                     columns: item.columns, epsilon: epsilon)
             } else {
-                Kernels.normalise(
+                NormKernels.normalise(
                     &output, statistics: &statistics, x, gain: gain, bias: nil, rows: rows,
                     columns: item.columns, epsilon: epsilon)
             }
-            Kernels.normaliseBackward(
+            NormKernels.normaliseBackward(
                 &delta, outputDelta, x, statistics: statistics, gain: gain, isCentred: item.isCentred,
                 rows: rows, columns: item.columns)
             return (output, delta, statistics)

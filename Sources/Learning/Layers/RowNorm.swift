@@ -12,7 +12,7 @@ struct RowNorm: Sendable {
     var scratchPerExample: Int { 2 * positions }
 
     func infer(_ pass: LayerPass) {
-        Kernels.normalise(
+        NormKernels.normalise(
             pass.output.base, statistics: pass.scratch.base, pass.input.base, gain: pass.parameters[0],
             bias: isCentred ? UnsafePointer(pass.parameters[1]) : nil, rows: pass.count * positions,
             columns: size,
@@ -21,7 +21,7 @@ struct RowNorm: Sendable {
 
     func backward(_ pass: LayerPass) {
         guard let inputDelta = pass.inputDelta else { return }
-        Kernels.normaliseBackward(
+        NormKernels.normaliseBackward(
             inputDelta.base, pass.outputDelta.base, pass.input.base, statistics: pass.scratch.base,
             gain: pass.parameters[0], isCentred: isCentred, rows: pass.count * positions, columns: size)
     }
@@ -44,14 +44,14 @@ struct RowNorm: Sendable {
         _ rows: Int,
         _ scale: Float, _ keep: Float
     ) {
-        Kernels.normaliseGradient(
+        NormKernels.normaliseGradient(
             gain: gain, bias: bias, pass.outputDelta.base, pass.input.base, statistics: pass.scratch.base,
             rows: rows, columns: size, scale: scale, keep: keep)
     }
 
     // An example's gradient is as long as one row, and is formed a strip at a time.
     func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
-        Kernels.addNormaliseNorms(
+        NormKernels.addNormaliseNorms(
             to: norms, pass.outputDelta.base, pass.input.base, statistics: pass.scratch.base,
             examples: pass.count, positions: positions, columns: size, ofGain: pass.parameters.isTrained(0),
             ofBias: isCentred && pass.parameters.isTrained(1))

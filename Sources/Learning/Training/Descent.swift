@@ -128,13 +128,13 @@ final class Descent {
 
     private func regularise(_ weights: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
         if options.proximalMu > 0 {
-            Kernels.regularise(
+            OptimizerKernels.regularise(
                 target, weights, anchor: anchor, l2: 0, l1: 0, proximal: Float(options.proximalMu),
                 count: model.layout.count)
         }
         guard options.l1 > 0 || options.l2 > 0 else { return }
         for range in model.regularisedRanges {
-            Kernels.regularise(
+            OptimizerKernels.regularise(
                 target + range.lowerBound, weights + range.lowerBound, anchor: nil, l2: Float(options.l2),
                 l1: Float(options.l1), proximal: 0, count: range.count)
         }

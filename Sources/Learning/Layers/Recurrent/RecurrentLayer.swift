@@ -105,7 +105,8 @@ package struct RecurrentLayer<Kind: RecurrentKind>: Layer {
         let stack = attached
         for index in stack.layers.indices {
             for example in 0..<pass.count {
-                norms[example] += stack.squaredGradientNorm(index, pass, example: example)
+                norms[example] += RecurrentGradientNorms(stack: stack).squaredGradientNorm(
+                    index, pass, example: example)
             }
         }
     }

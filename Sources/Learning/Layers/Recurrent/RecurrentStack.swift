@@ -253,7 +253,9 @@ struct RecurrentStack: Sendable {
     /// Floats that any one call takes.
     func temporaries(count: Int) -> Int {
         layers.reduce(0) { most, place in
-            max(most, forwardSize(place), backwardSize(place, count: count), normSize(place))
+            max(
+                most, forwardSize(place), backwardSize(place, count: count),
+                RecurrentGradientNorms(stack: self).normSize(place))
         }
     }
 

@@ -20,7 +20,7 @@ package struct Adagrad: Optimizer {
     package var statePerParameter: Int { 1 }
 
     package func update(_ pass: OptimizerPass) {
-        Kernels.adagrad(
+        OptimizerKernels.adagrad(
             pass.parameters, pass.gradient, square: pass.state, rate: Float(pass.rate),
             epsilon: Float(epsilon), decay: Float(decay), count: pass.count)
     }

@@ -33,7 +33,7 @@ package struct Adam: Optimizer {
     package func update(_ pass: OptimizerPass) {
         let correction1 = 1 - pow(beta1, Double(pass.step))
         let correction2 = 1 - pow(beta2, Double(pass.step))
-        Kernels.adam(
+        OptimizerKernels.adam(
             pass.parameters, pass.gradient, mean: pass.state, square: pass.state + pass.count,
             rateOverCorrection: Float(pass.rate / correction1), beta1: Float(beta1), beta2: Float(beta2),
             rootOfCorrection2: Float(correction2.squareRoot()), epsilon: Float(epsilon),

@@ -22,7 +22,7 @@ package struct RMSProp: Optimizer {
     package var statePerParameter: Int { 1 }
 
     package func update(_ pass: OptimizerPass) {
-        Kernels.rmsprop(
+        OptimizerKernels.rmsprop(
             pass.parameters, pass.gradient, square: pass.state, rate: Float(pass.rate), alpha: Float(alpha),
             epsilon: Float(epsilon), decay: Float(decay), count: pass.count)
     }

@@ -25,11 +25,11 @@ package struct StochasticGradientDescent: Optimizer {
 
     package func update(_ pass: OptimizerPass) {
         if momentum == 0 {
-            Kernels.sgd(
+            OptimizerKernels.sgd(
                 pass.parameters, pass.gradient, rate: Float(pass.rate), decay: Float(decay), count: pass.count
             )
         } else {
-            Kernels.momentum(
+            OptimizerKernels.momentum(
                 pass.parameters, pass.gradient, velocity: pass.state, rate: Float(pass.rate),
                 momentum: Float(momentum), decay: Float(decay), nesterov: isNesterov, count: pass.count)
         }

@@ -1,7 +1,7 @@
 internal import CKernels
 
-// Layer norm and RMS norm of the rows of a matrix.
-extension Kernels {
+/// Layer norm and RMS norm of the rows of a matrix, on raw memory.
+package enum NormKernels {
     /// output = gain ⊙ x̂ + bias with x̂ = (x − mean) / √(variance + epsilon) of each row (Ba, Kiros and Hinton 2016).
     /// Without a `bias` RMS norm: x̂ = x / √(mean of squares + epsilon) (Zhang and Sennrich 2019). `statistics`,
     /// [rows, 2], gets the mean (0 for RMS norm) and the inverse root.

@@ -1,7 +1,7 @@
 internal import CKernels
 
-// Optimiser updates: one pass over parameters, gradient and state. The formulas are PyTorch's documented ones.
-extension Kernels {
+/// Optimiser updates: one pass over parameters, gradient and state. The formulas are PyTorch's documented ones.
+package enum OptimizerKernels {
     /// w -= rate * (g + decay * w).
     package static func sgd(
         _ w: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, rate: Float, decay: Float, count: Int

@@ -209,10 +209,13 @@ import Testing
         let asked: Set = [
             "task", "training", "schedule", "augment", "strategy", "privacy", "example", "adaptive_clipping",
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
-            "tokenizer", "server", "tls", "limits", "retention", "policy", "conditions", "trainer", "log",
+            "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
+            "trainer", "log",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
-        let others: Set = ["label_map", "skip_lines", "target", "begun", "ledgers", "recent_minutes"]
+        let others: Set = [
+            "label_map", "skip_lines", "target", "begun", "ledgers", "recent_minutes", "frozen",
+        ]
         var read: Set<String> = []
         let folder = Manual.root.appendingPathComponent("Sources")
         let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Federation
 
-/// Models that start from a file, and the file of what nobody trains.
+/// Models that start from a file.
 @Suite("Starting from a checkpoint") struct StartingModelTests {
     private let folder: String
 
@@ -46,7 +46,7 @@ import Testing
         let start = try StartingModel(model(", from: 'base.safetensors'"), seed: 1, folder: folder)
         let values = start.model.initialParameters(seed: 9).values
         #expect(values[0] == 0 && values[1] == 0.01 && values[8] == 1 && values[12] == 2 && values[24] == 3)
-        #expect(start.frozenFile == nil && start.model.spec.from == nil)
+        #expect(start.model.frozen == nil && start.model.spec.from == nil)
     }
 
     @Test func aFreshHeadIsDrawn() throws {
@@ -83,42 +83,14 @@ import Testing
         }
     }
 
-    // MARK: Frozen parameters
-
-    private func frozen() throws -> (start: StartingModel, path: String, digest: FrozenDigest) {
+    /// Everyone else builds the same model from what is published.
+    @Test func whatIsPublishedSaysWhatIsFrozen() throws {
         let start = try StartingModel(
             model(", adapters: {rank: 1, targets: ['body'], train: ['head.*']}"), seed: 3, folder: folder)
-        let path = "\(folder)/frozen.safetensors"
-        try Data(#require(start.frozenFile)).write(to: URL(fileURLWithPath: path))
-        return (start, path, try #require(start.model.spec.frozenFile))
-    }
-
-    @Test func theFrozenFileReadsBack() throws {
-        let (start, path, digest) = try frozen()
-        let again = try FrozenModelFile.read(path, digest: digest, layout: start.model.frozenLayout)
-        #expect(Array(again.values) == Array(try #require(start.model.frozen).values))
-        #expect(again.layout.entries.map(\.name) == ["body.weight", "body.bias"])
-        // Everyone else builds the same model from what is published.
-        let other = try Model(
-            ModelSpec(start.model.spec.json, path: "model"), inputShape: [2])
-        #expect(other.layout == start.model.layout && other.frozenLayout == start.model.frozenLayout)
-    }
-
-    /// Cut anywhere, longer, or changed in any byte: refused.
-    @Test func aDamagedFrozenFileIsRefused() throws {
-        let (start, path, digest) = try frozen()
-        let bytes = try #require(start.frozenFile)
-        var damaged = (0..<bytes.count).filter { $0 % 7 == 0 }.map { Array(bytes[..<$0]) } + [bytes + [0]]
-        for place in stride(from: 0, to: bytes.count, by: 5) {
-            var changed = bytes
-            changed[place] ^= 1
-            damaged.append(changed)
-        }
-        for file in damaged {
-            try Data(file).write(to: URL(fileURLWithPath: path))
-            #expect(throws: ConfigurationError.self) {
-                try FrozenModelFile.read(path, digest: digest, layout: start.model.frozenLayout)
-            }
-        }
+        let frozen = try #require(start.model.frozen)
+        #expect(start.model.spec.frozenFile == (try FrozenModelFile.digest(frozen)))
+        let other = try Model(ModelSpec(start.model.spec.json, path: "model"), inputShape: [2])
+        #expect(other.layout == start.model.layout && other.frozenLayout == frozen.layout)
+        #expect(frozen.layout.entries.map(\.name) == ["body.weight", "body.bias"])
     }
 }

@@ -223,6 +223,15 @@ import Transport
         #expect(findings.map(\.subject).contains("clock"))
     }
 
+    @Test("Data without a label are told of, and no problem: a task may need none")
+    func unlabelledPreflight() throws {
+        defer { federation.shutdown() }
+        _ = try TestTask(folder: authority.folder)
+        let agent = try TestAgent(federation, set: ["data.label=null"])
+        let finding = Preflight.examine(agent.configuration).first { $0.subject == "data" }
+        #expect(finding?.problem == nil && finding?.detail.contains("without a label") == true)
+    }
+
     @Test("The preflight names every problem, not only the first")
     func brokenPreflight() throws {
         let address = "https://\(federation.endpoint)"

@@ -151,9 +151,14 @@ package struct Preflight {
             throw ConfigurationError(path: "data", problem: "is missing")
         }
         let source = try DataSource(section, path: "data", folder: configuration.folder)
-        let dataset = try source.load(seed: 0)
+        // Which task will come is not known here; one that reconstructs its input needs no label.
+        let namesLabel =
+            if case .object(let members) = section { members["label", default: .null] != .null } else { true }
+        let dataset = try source.load(seed: 0, requiresLabel: namesLabel)
+        let unlabelled = if case .values(_, width: 0) = dataset.train.targets { true } else { false }
         let skipped = dataset.skippedRows > 0 ? ", \(dataset.skippedRows) rows left out" : ""
         return "\(dataset.train.count) examples of \(dataset.train.featureCount) features\(skipped)"
+            + (unlabelled ? "; without a label, which most tasks need: say which column it is (label)" : "")
             + dataset.warnings.map { "; \($0)" }.joined()
     }
 

@@ -34,7 +34,8 @@ struct AdaptedDenseLayer: Layer {
         return try dense.attach(to: input)
     }
 
-    private var downIndex: Int { dense.tensors.count }
+    // Passes ask for it: a list of tensors would be memory each time.
+    private var downIndex: Int { dense.tensorCount }
     private var upIndex: Int { downIndex + 1 }
     private var rows: Int { dense.positions }
 

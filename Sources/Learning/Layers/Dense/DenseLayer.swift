@@ -88,6 +88,8 @@ package struct DenseLayer: AdaptableLayer {
     package var joinsTensors: Bool { parts.count > 1 }
     /// The place of the first bias among ``tensors``.
     var biasIndex: Int { max(1, parts.count) }
+    /// How many ``tensors`` there are.
+    var tensorCount: Int { hasBias ? 2 * biasIndex : biasIndex }
 
     package func infer(_ pass: LayerPass) {
         let (rows, weight) = (pass.count * positions, pass.parameters[0])

@@ -90,9 +90,12 @@ def main(words, limits):
         sys.exit(f"{arguments.binary} is missing: swift build -c release --product sordino-bench, or give --binary")
     peer = Peer(arguments.python, dict(os.environ, **limits))
     found = {}
-    for number in range(arguments.turns):
-        for step in arguments.only or STEPS + (LARGE if arguments.large else []):
-            turn(arguments.binary, peer, step, arguments, found)
-        print(f"turn {number + 1} of {arguments.turns}", file=sys.stderr)
-    peer.end()
+    try:
+        for number in range(arguments.turns):
+            for step in arguments.only or STEPS + (LARGE if arguments.large else []):
+                turn(arguments.binary, peer, step, arguments, found)
+            print(f"turn {number + 1} of {arguments.turns}", file=sys.stderr)
+        peer.end()
+    except KeyboardInterrupt:
+        print("interrupted: the table is of what was measured", file=sys.stderr)
     show(found)

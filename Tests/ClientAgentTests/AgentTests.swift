@@ -227,7 +227,7 @@ import Transport
     func unlabelledPreflight() throws {
         defer { federation.shutdown() }
         _ = try TestTask(folder: authority.folder)
-        let agent = try TestAgent(federation, set: ["data.label=null"])
+        let agent = try TestAgent(federation, set: ["data.label=null", "data.ignore=[\"label\"]"])
         let finding = Preflight.examine(agent.configuration).first { $0.subject == "data" }
         #expect(finding?.problem == nil && finding?.detail.contains("without a label") == true)
     }

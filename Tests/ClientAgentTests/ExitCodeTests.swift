@@ -83,7 +83,9 @@ import Testing
     static let inner: [String: String] = [
         "BenchFailure": "sordino-bench, which is no command of the product's",
         "Ended": "RoundRunner gives the round up",
+        "DamagedImage": "FolderImages names the file",
         "DamagedStream": "Gzip, which refuses the file",
+        "Repetition": "the readers of vocabularies name the file and the line",
         "Problem": "ARFFFile names the line",
         "VectorLevelError": "OpenBLASKernel says it before the program begins and ends with 2",
         "PartitionProblem": "PartitionerCatalog names the section",

@@ -85,7 +85,7 @@ struct Checkpoint {
     }
 
     private func count(_ entries: [ParameterLayout.Entry], behind prefix: String) -> Int {
-        entries.count { tensors[prefix + $0.name] != nil }
+        entries.count { tensor($0.name, prefix) != nil }
     }
 
     private static func list(_ names: [String]) -> String {

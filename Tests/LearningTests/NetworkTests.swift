@@ -73,6 +73,12 @@ import Testing
             ])
     }
 
+    @Test func aListWithoutEndIsRefused() throws {
+        let layers = Array(repeating: "'tanh'", count: 10_001).joined(separator: ", ")
+        let error = #expect(throws: ConfigurationError.self) { try model("[\(layers)]", [4]) }
+        #expect(error?.problem.contains("more than 10000 layers") == true)
+    }
+
     @Test func sharedTensorsAreOne() throws {
         let model = try model(Self.networks[7].layers, [6])
         #expect(model.layout.entries.map(\.name) == ["0.weight", "0.bias", "2.bias", "3.weight", "3.bias"])

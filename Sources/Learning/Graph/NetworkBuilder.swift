@@ -45,7 +45,13 @@ struct NetworkBuilder {
         return prefix.isEmpty ? part : "\(prefix).\(part)"
     }
 
+    /// More operations than any model has whose training ends: a hostile list must not keep those busy who read it.
+    private static let nodeLimit = 10_000
+
     private mutating func add(_ element: ModelElement, from value: Int, name: String) throws -> Int {
+        guard nodes.count < Self.nodeLimit else {
+            throw fail("has more than \(Self.nodeLimit) layers, which nobody trains")
+        }
         do {
             switch element.content {
             case .layer(let layer): return try add(layer, from: value, name: name)

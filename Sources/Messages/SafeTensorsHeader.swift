@@ -106,10 +106,10 @@ private struct OwnHeaderReader {
         let start = place
         var number = 0
         while place < bytes.count, case let digit = bytes[place] &- UInt8(ascii: "0"), digit < 10 {
+            // More digits may not fit, and are no place in a file.
+            guard place - start < 18 else { return nil }
             number = 10 * number + Int(digit)
             place += 1
-            // More digits may not fit, and are no place in a file.
-            guard place - start <= 18 else { return nil }
         }
         let isPlain = place - start == 1 || place > start && bytes[start] != UInt8(ascii: "0")
         return isPlain ? number : nil

@@ -78,6 +78,18 @@ import Testing
         }
     }
 
+    /// Found by fuzzing: numbers of any length are refused, in every place where one stands.
+    @Test(arguments: 17...40) func numbersOfAnyLengthAreRefused(digits: Int) {
+        let number = String(repeating: "9", count: digits)
+        for header in [
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[\(number)],\"data_offsets\":[0,4]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,\(number)]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[\(number)]}}",
+        ] {
+            #expect(throws: SafeTensorsError.self) { try read(file(header: header, data: [0, 0, 0, 0])) }
+        }
+    }
+
     @Test func damagedHeadersAreReadOrRefusedAsAllAre() {
         let bytes = sample.encoded()
         let header = 8..<bytes.count - 32

@@ -1,7 +1,7 @@
 internal import Configuration
 
-// Models that predict the next token at each position of a text, from the tokens up to there.
-extension PresetCatalog {
+/// Presets of recurrences, which predict the next token at each position of a text from the tokens up to there.
+enum RecurrentPresets {
     /// `char-lstm`: the next-character model of LEAF's Shakespeare task (Caldas et al. 2018; McMahan et al. 2017): an
     /// embedding of 8, two LSTM layers of 256, a dense layer to the vocabulary at each position.
     @Sendable

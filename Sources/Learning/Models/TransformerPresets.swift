@@ -1,7 +1,7 @@
 internal import Configuration
 
-// Transformers under the names and in the layout of published checkpoints.
-extension PresetCatalog {
+/// Presets of transformers, under the names and in the layout of published checkpoints.
+enum TransformerPresets {
     /// Sizes of a transformer, each with a default and a key of its own.
     private struct Sizes {
         let vocabulary: Int

@@ -17,6 +17,7 @@ final class HoldoutEvaluator {
     init(plan: TaskPlan, holdout: Examples, workers: Int) throws {
         self.holdout = holdout
         let loss = plan.training.loss ?? LossCatalog.standard(for: plan.model, targets: holdout.targets)
+        try plan.model.check(holdout)
         try LossCatalog.check(loss, model: plan.model, targets: holdout.targets)
         pool = WorkerPool(workers: workers) { Evaluator(model: plan.model, loss: loss) }
         parts = stride(from: 0, to: holdout.count, by: Self.partSize).map {

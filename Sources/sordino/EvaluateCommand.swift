@@ -16,6 +16,7 @@ enum EvaluateCommand: Subcommand {
         if !published.reconstructs, case .values(_, width: 0) = examples.targets {
             throw Failure(.invalidInput, "the data have no label column to compare with; use sordino predict")
         }
+        try published.model.check(examples)
         try LossCatalog.check(published.loss, model: published.model, targets: examples.targets)
         let metrics = Evaluator(model: published.model, loss: published.loss, keepsScores: true)
             .metrics(published.parameters.values, on: examples)

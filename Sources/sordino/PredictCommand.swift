@@ -33,6 +33,7 @@ enum PredictCommand: Subcommand {
         }
         let rows = try published.rows(options, forPrediction: true)
         let examples = rows.examples
+        try published.model.check(examples)
         let evaluator = Evaluator(model: published.model, loss: published.loss)
         let out = options.string("out") ?? "-"
         let streams = try OutputFile.target(out) == .standardOutput

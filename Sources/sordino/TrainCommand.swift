@@ -47,6 +47,7 @@ enum TrainCommand: Subcommand {
             model(specification, dataset), seed: seed, folder: ModelArgument.folder(options)
         ).model
         let loss = training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
+        try model.check(dataset.train)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
 
         let began = ContinuousClock.now

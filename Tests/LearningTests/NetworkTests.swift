@@ -73,6 +73,32 @@ import Testing
             ])
     }
 
+    /// Numbers are not tokens, nor tokens numbers, nor more tokens than the model has rows for.
+    @Test(
+        arguments: [
+            ("[{embedding: {vocabulary: 5, units: 2}}, {flatten: {}}, {dense: 3}]", nil, "reads 5 tokens"),
+            (
+                "[{embedding: {vocabulary: 5, units: 2}}, {flatten: {}}, {dense: 3}]", 6,
+                "the data are 6 tokens"
+            ),
+            ("[{dense: 3}]", 4, "reads numbers, but the data are 4 tokens"),
+        ] as [(String, Int?, String)])
+    func whatTheModelDoesNotReadIsRefused(layers: String, tokens: Int?, part: String) throws {
+        let model = try model(layers, [4])
+        let numbers = randomExamples(count: 6, shape: [4], classes: 3, seed: 1)
+        let data = tokens.map { numbers.withTokens(vocabulary: $0, seed: 2) } ?? numbers
+        let options = try TrainingOptions(json5("{batch_size: 4}"), path: "t")
+        let error = #expect(throws: ConfigurationError.self) {
+            try gradient(model, options, model.initialParameters(seed: 1).values, data)
+        }
+        #expect(error?.problem.contains(part) == true)
+        // As many or fewer are read.
+        guard let vocabulary = model.vocabulary else { return }
+        _ = try gradient(
+            model, options, model.initialParameters(seed: 1).values,
+            numbers.withTokens(vocabulary: vocabulary - 1, seed: 3))
+    }
+
     @Test func aListWithoutEndIsRefused() throws {
         let layers = Array(repeating: "'tanh'", count: 10_001).joined(separator: ", ")
         let error = #expect(throws: ConfigurationError.self) { try model("[\(layers)]", [4]) }

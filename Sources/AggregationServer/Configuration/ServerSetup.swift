@@ -49,6 +49,7 @@ package struct ServerSetup: Sendable {
         taskText = Self.resolved(configuration.taskSection, plan).text()
         taskDigest = try SHA256.text(of: Array(taskText.utf8))
         schemaDigest = try SHA256.text(of: Array(data.preprocessing.text().utf8))
+        if let holdout = data.holdout { try model.check(holdout) }
         holdout = configuration.task.holdout == .server ? data.holdout : nil
         divergedLoss = holdout.map { [loss] in 1000 * Self.ignorantLoss($0, loss) } ?? .infinity
         description = ModelFile.Description(

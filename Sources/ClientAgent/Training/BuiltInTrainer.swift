@@ -106,6 +106,7 @@ package final class BuiltInTrainer: RoundTrainer {
                 problem: "gives \(examples.featureCount) features; the task's model takes "
                     + "\(plan.model.inputShape.reduce(1, *))")
         }
+        try plan.model.check(examples)
         let loss = plan.training.loss ?? LossCatalog.standard(for: plan.model, targets: examples.targets)
         try LossCatalog.check(loss, model: plan.model, targets: examples.targets)
     }

@@ -221,6 +221,7 @@ package final class LocalTrainer {
             preconditionFailure("parameters do not fill the model's layout")
         }
         precondition(examples.featureCount == model.inputShape.reduce(1, *), "examples do not fit the model")
+        try model.check(examples)
         // Whether there are examples must not show in private training: it yields noise without any.
         guard !indices.isEmpty || isPrivate else { throw TrainingError.noExamples }
         try options.augment?.check(model)

@@ -157,6 +157,7 @@ final class Workspace {
     /// a loss).
     func gather(_ examples: Examples, _ indices: UnsafeBufferPointer<Int32>, for loss: (any Loss)?) {
         precondition(indices.count <= capacity, "the batch is larger than the arena")
+        precondition(model.reads(examples.features), "examples that the model does not read")
         Kernels.gather(examples, indices, into: input)
         augmentation?.apply(to: input, count: indices.count)
         hasLengths = examples.lengths != nil

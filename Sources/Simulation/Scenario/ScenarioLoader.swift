@@ -22,6 +22,7 @@ enum ScenarioLoader {
         ).model
         let loss =
             scenario.task.training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
+        try model.check(dataset.train)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
         let plan = try TaskPlan(scenario.task, model: model, population: partition.clientCount)
         if settings.masks, scenario.task.privacy.mode != .distributed {

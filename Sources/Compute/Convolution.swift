@@ -12,7 +12,8 @@ package struct Convolution: Sendable {
     let shape: ConvolutionShape
     private let taps: TapTable
     private let phases: [DeltaPhase]
-    private let normsByGram: Bool
+    /// Whether examples' norms come from products of positions rather than from their gradients.
+    package let normsByGram: Bool
     private let filtering: MinimalFiltering?
 
     /// Values of one example at the input and at the output.
@@ -50,7 +51,7 @@ package struct Convolution: Sendable {
     }
 
     /// Whether passes are by ``MinimalFiltering``.
-    var isFiltered: Bool { filtering != nil }
+    package var isFiltered: Bool { filtering != nil }
 
     /// Whether a convolution of these sizes can be had.
     package static func fits(

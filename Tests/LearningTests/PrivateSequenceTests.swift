@@ -62,6 +62,24 @@ private final class Listener: GradientPrivatizer {
                 targets: all.targets, lengths: Self.lengths))
     }
 
+    /// A table of 40 tokens by 48 units at both ends, whose gradient is never formed.
+    @Test(
+        arguments: [
+            "{embedding: {vocabulary: 40, units: 48, sharing: 'table'}}, {positions: 12}, {tanh: {}}, "
+                + "{dense: {units: 40, bias: false, sharing: 'table'}}",
+            "{embedding: {vocabulary: 40, units: 48, sharing: 'table'}}, {gru: 48}, "
+                + "{dense: {units: 40, bias: false, sharing: 'table'}}",
+        ], [0.05, 1e6])
+    func clippedSumsOfTiedTablesEqualTheNaiveOracle(layers: String, norm: Double) throws {
+        let all = randomSequences(count: Self.count, length: 12, vocabulary: 40, seed: 2)
+        let lengths: [Int32] = [12, 2, 6, 1, 11, 3, 9]
+        let data = Examples(
+            count: all.count, featureShape: all.featureShape, features: all.features, targets: all.targets,
+            lengths: lengths)
+        #expect(TiedTable(try model("layers: [\(layers)]", data).model.nodes) != nil)
+        try compare("layers: [\(layers)]", norm: norm, data)
+    }
+
     /// An example that overflows adds nothing, and nothing of it reaches its neighbours.
     @Test(arguments: ["rnn", "gru", "lstm"]) func anUnfiniteExampleAddsNothing(kind: String) throws {
         let text = "layers: [{sequence: {}}, {\(kind): {units: 5, layers: 2, output: 'last'}}, {dense: 3}]"
@@ -79,6 +97,38 @@ private final class Listener: GradientPrivatizer {
             }
         }
         for (found, wanted) in zip(found, expected) { #expect(abs(Double(found) - wanted) < 1e-5) }
+    }
+
+    /// Values a million times the gradient cancel in it: neither the norm's rounding nor the sum's may let an example
+    /// add more than the norm.
+    @Test(
+        arguments: [
+            "{sequence: {}}, {dense: 16}, 'mean_over_time', {dense: 3}",
+            "{sequence: {}}, {dense: {units: 2, bias: false}}, 'mean_over_time', {dense: 3}",
+            "{sequence: {}}, {conv1d: {channels: 16, kernel: 1}}, 'mean_over_time', {dense: 3}",
+            "{sequence: {}}, {conv1d: {channels: 96, kernel: 3}}, 'mean_over_time', {dense: 3}",
+        ], [1e3, 1e5, 1e7])
+    func whatCancelsIsClippedToo(layers: String, size: Double) throws {
+        let (positions, width, norm) = (4, 16, 0.25)
+        for seed in 1...10 {
+            let drawn = randomExamples(
+                count: 1, shape: [positions, width], classes: 3, seed: UInt64(seed))
+            guard case .floats(var features) = drawn.features else { return }
+            for column in 0..<width {
+                var sum: Float = 0
+                for position in 0..<(positions - 1) {
+                    features[position * width + column] *= Float(size)
+                    sum += features[position * width + column]
+                }
+                features[(positions - 1) * width + column] -= sum
+            }
+            let data = Examples(
+                count: 1, featureShape: [positions, width], features: .floats(features),
+                targets: drawn.targets)
+            let found = try clippedSum("layers: [\(layers)]", norm: norm, data)
+            let length = found.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            #expect(length <= norm)
+        }
     }
 
     private func compare(_ text: String, norm: Double, _ data: Examples) throws {

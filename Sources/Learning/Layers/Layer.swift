@@ -30,6 +30,8 @@ package protocol Layer: Sendable {
     var tensors: [ParameterTensor] { get }
     /// Whether the layer reads its tensors as one block, so that they must be frozen or trained together.
     var joinsTensors: Bool { get }
+    /// How the layer reads its first tensor where that may be another's too; nil where its gradient must be formed then.
+    var sharedTable: SharedTableRole? { get }
     /// Floats that the layer keeps for each example from forward to backward, example after example.
     var scratchPerExample: Int { get }
     /// Floats that one call on `count` examples works in; they hold anything before it and nothing after it.
@@ -51,6 +53,10 @@ package protocol Layer: Sendable {
     /// Adds each example's squared norm of its own gradient to `norms`, over the tensors that are trained. Called
     /// after ``backward(_:)``, where ``normRule`` is ``GradientNormRule/own``.
     func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>)
+    /// The square of what rounding may make of one example's gradient, in the norm above and in the sum over a batch;
+    /// `single` is the pass of that example. 0 where the norm's own relative error is all there is, as of a gradient that
+    /// is no sum.
+    func squaredRounding(_ single: LayerPass) -> Double
     /// Multiplies what ``accumulateGradient(_:into:)`` reads of each example's deltas by the example's factor: the
     /// output's delta, unless the layer keeps deltas of its own.
     func scaleDeltas(_ pass: LayerPass, by factors: UnsafePointer<Float>)
@@ -64,12 +70,18 @@ extension Layer {
     package var vocabulary: Int? { nil }
     package var tensors: [ParameterTensor] { [] }
     package var joinsTensors: Bool { false }
+    package var sharedTable: SharedTableRole? { nil }
     package var scratchPerExample: Int { 0 }
     package func temporaries(count: Int) -> Int { 0 }
     package func forward(_ pass: LayerPass, random: inout SeededGenerator) { infer(pass) }
     package func accumulateGradient(_ pass: LayerPass, into gradient: GradientBlocks) {}
     package var normRule: GradientNormRule { .none }
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {}
+    package func squaredRounding(_ single: LayerPass) -> Double {
+        // There are no more positions than values at the output.
+        Rounding.ofSums
+            * Rounding.products(single.input, single.outputDelta, biases: single.outputDelta.count)
+    }
     package func scaleDeltas(_ pass: LayerPass, by factors: UnsafePointer<Float>) {
         Kernels.scaleRows(
             pass.outputDelta.base, by: factors, rows: pass.count,

@@ -47,6 +47,8 @@ package struct LayerNormLayer: Layer {
 
     package var normRule: GradientNormRule { .own }
 
+    package func squaredRounding(_ single: LayerPass) -> Double { norm.squaredRounding(single) }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         norm.addSquaredGradientNorms(pass, to: norms)
     }

@@ -44,6 +44,8 @@ package struct RMSNormLayer: Layer {
 
     package var normRule: GradientNormRule { .own }
 
+    package func squaredRounding(_ single: LayerPass) -> Double { norm.squaredRounding(single) }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         norm.addSquaredGradientNorms(pass, to: norms)
     }

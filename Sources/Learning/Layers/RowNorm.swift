@@ -50,6 +50,12 @@ struct RowNorm: Sendable {
     }
 
     // An example's gradient is as long as one row, and is formed a strip at a time.
+    // The squares of what a position was normalised to sum to no more than its width.
+    func squaredRounding(_ single: LayerPass) -> Double {
+        positions == 1
+            ? 0 : Rounding.ofSums * Rounding.sums(single.outputDelta, squares: positions * (size + 1))
+    }
+
     func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         NormKernels.addNormaliseNorms(
             to: norms, pass.outputDelta.base, pass.input.base, statistics: pass.scratch.base,

@@ -7,10 +7,13 @@ final class DirectGradients {
         fileprivate var places: [[ParameterPlace]] = []
         fileprivate var sizes: [Int] = []
         fileprivate var sharedSize = 0
+        /// The table that two nodes share, where its norm is had without its gradient.
+        fileprivate let tied: TiedTable?
         /// Floats that the room needs.
         private(set) var size = 0
 
         init(_ nodes: [Node]) {
+            tied = TiedTable(nodes)
             // One offset among the trained parameters is one tensor, and gets one place.
             var shared: [Int: Int] = [:]
             for node in nodes {
@@ -33,11 +36,14 @@ final class DirectGradients {
                 sizes.append(end)
                 if node.layer?.normRule == .direct { size = max(size, end) }
             }
-            size = max(size, sharedSize)
+            if tied != nil { sharedSize = 0 }
+            size = max(size, sharedSize, tied?.size ?? 0)
         }
     }
 
     let room: FloatBlock
+    /// The table that two nodes share, where its norm is had without its gradient.
+    let tied: TiedTable?
     /// Floats of all tensors that nodes share, and of what else those nodes have.
     let sharedSize: Int
     private let sizes: [Int]
@@ -46,6 +52,7 @@ final class DirectGradients {
 
     init(_ layout: Layout, _ room: FloatBlock) {
         self.room = room
+        tied = layout.tied
         (sizes, sharedSize) = (layout.sizes, layout.sharedSize)
         var starts = [0]
         for places in layout.places { starts.append(starts[starts.count - 1] + places.count) }

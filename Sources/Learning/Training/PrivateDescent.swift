@@ -5,7 +5,8 @@ internal import Configuration
 /// expected size of a batch. Works in the arena of a ``Descent`` that was made for it.
 struct PrivateDescent {
     /// Examples' gradients are clipped this much below the stated norm, so that rounding in the norms and in
-    /// the sum over a batch cannot carry an example's influence above it.
+    /// the sum over a batch cannot carry an example's influence above it. Half of it is for what ``Rounding`` bounds: a
+    /// squared norm may be off by this share of itself.
     static let clippingMargin = 1.0 / 1024
 
     let descent: Descent

@@ -95,6 +95,8 @@ package struct Convolution1DLayer: Layer {
 
     package var normRule: GradientNormRule { .own }
 
+    package func squaredRounding(_ single: LayerPass) -> Double { kernel.squaredRounding(single) }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         let (input, output) = parts(pass)
         turnInput(pass, into: input)

@@ -47,6 +47,8 @@ package struct Convolution2DLayer: Layer {
 
     package var normRule: GradientNormRule { .own }
 
+    package func squaredRounding(_ single: LayerPass) -> Double { kernel.squaredRounding(single) }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         kernel.addSquaredGradientNorms(
             pass, to: norms, input: pass.input.base, outputDelta: pass.outputDelta.base,

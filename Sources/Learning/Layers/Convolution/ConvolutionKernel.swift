@@ -93,6 +93,17 @@ struct ConvolutionKernel: Sendable {
         }
     }
 
+    /// What rounding makes of one example's gradient (``Layer/squaredRounding(_:)``).
+    func squaredRounding(_ single: LayerPass) -> Double {
+        guard let convolution else { return 0 }
+        var share = convolution.normsByGram ? Rounding.ofSquares : Rounding.ofSums
+        if convolution.isFiltered { share = max(share, Rounding.ofFilters) }
+        return share
+            * Rounding.products(
+                single.input, single.outputDelta,
+                biases: hasBias ? single.outputDelta.count / outputs : 0, uses: kernelSizes.reduce(1, *))
+    }
+
     /// Adds each example's squared norm of what is trained, from channels-first inputs and deltas.
     func addSquaredGradientNorms(
         _ pass: LayerPass, to norms: UnsafeMutablePointer<Float>, input: UnsafePointer<Float>,

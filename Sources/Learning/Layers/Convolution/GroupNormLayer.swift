@@ -95,6 +95,11 @@ package struct GroupNormLayer: Layer {
 
     package var normRule: GradientNormRule { .own }
 
+    // The squares of what a group was normalised to sum to no more than its values, which are as many as any block's.
+    package func squaredRounding(_ single: LayerPass) -> Double {
+        Rounding.ofSums * Rounding.sums(single.outputDelta, squares: 2 * single.outputDelta.count / groups)
+    }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         for tensor in 0..<2 where pass.parameters.isTrained(tensor) {
             for example in 0..<pass.count {

@@ -137,6 +137,13 @@ struct AdaptedDenseLayer: Layer {
         }
     }
 
+    func squaredRounding(_ single: LayerPass) -> Double {
+        let low = FloatBlock(lowered(single, 0), count: rows * rank)
+        let high = FloatBlock(lifted(single, 0), count: rows * rank)
+        return downNorms.roundingShare * Rounding.products(single.input, high, biases: 0)
+            + upNorms.roundingShare * Rounding.products(low, single.outputDelta, biases: rows)
+    }
+
     func scaleDeltas(_ pass: LayerPass, by factors: UnsafePointer<Float>) {
         Kernels.scaleRows(
             pass.outputDelta.base, by: factors, rows: pass.count, columns: rows * dense.units)

@@ -91,6 +91,8 @@ package struct DenseLayer: AdaptableLayer {
     /// How many ``tensors`` there are.
     var tensorCount: Int { hasBias ? 2 * biasIndex : biasIndex }
 
+    package var sharedTable: SharedTableRole? { layout == .outIn && parts.isEmpty ? .byOutput : nil }
+
     package func infer(_ pass: LayerPass) {
         let (rows, weight) = (pass.count * positions, pass.parameters[0])
         let bias = hasBias ? UnsafePointer(pass.parameters[biasIndex]) : nil
@@ -164,6 +166,11 @@ package struct DenseLayer: AdaptableLayer {
         self.norms.add(
             to: norms, input: pass.input.base, outputDelta: pass.outputDelta.base, count: pass.count,
             withBias: biasIsTrained, temporary: pass.temporary)
+    }
+
+    package func squaredRounding(_ single: LayerPass) -> Double {
+        norms.roundingShare
+            * Rounding.products(single.input, single.outputDelta, biases: hasBias ? positions : 0)
     }
 
     /// Where a weight lies in the weight's memory.

@@ -13,6 +13,9 @@ struct ProductGradientNorms {
     /// Whether norms come from products of positions rather than from the gradient itself.
     private var isGhost: Bool { positions * (inputs + outputs) <= inputs * outputs }
 
+    /// What rounding makes of a norm, as a share of its terms (``Rounding``).
+    var roundingShare: Double { positions == 1 ? 0 : isGhost ? Rounding.ofSquares : Rounding.ofSums }
+
     /// Floats that the rule works in.
     var temporaries: Int {
         guard positions > 1 else { return 0 }

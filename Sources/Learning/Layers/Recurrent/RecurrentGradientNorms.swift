@@ -80,6 +80,21 @@ struct RecurrentGradientNorms {
             inner: columns)
     }
 
+    /// What rounding makes of layer `index`'s gradient of one example (``Layer/squaredRounding(_:)``).
+    func squaredRounding(_ index: Int, _ single: LayerPass) -> Double {
+        let (place, (input, row)) = (layers[index], stack.input(index, single))
+        var (ofDeltas, ofInputs, ofStates) = (0.0, 0.0, 0.0)
+        let count = single.length(of: 0, positions: positions)
+        for position in 0..<count {
+            let records = single.scratch.base + position * record
+            ofDeltas += Kernels.squareNorm(records + place.gates, count: cell.gates * units)
+            ofInputs += Kernels.squareNorm(input + position * row, count: place.inputs)
+            ofStates += Kernels.squareNorm(records + place.previous, count: units)
+        }
+        let share = isGhost(place) ? Rounding.ofSquares : Rounding.ofSums
+        return share * (ofInputs + ofStates + Double(2 * count)) * ofDeltas
+    }
+
     private func direct(_ index: Int, _ pass: LayerPass, _ example: Int) -> Float {
         let (place, single) = (layers[index], pass.single(example))
         let gradient = pass.temporary.base

@@ -101,6 +101,12 @@ package struct RecurrentLayer<Kind: RecurrentKind>: Layer {
 
     package var normRule: GradientNormRule { .own }
 
+    package func squaredRounding(_ single: LayerPass) -> Double {
+        attached.layers.indices.reduce(0) {
+            $0 + RecurrentGradientNorms(stack: attached).squaredRounding($1, single)
+        }
+    }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         let stack = attached
         for index in stack.layers.indices {

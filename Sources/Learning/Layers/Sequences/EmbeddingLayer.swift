@@ -55,6 +55,8 @@ package struct EmbeddingLayer: Layer {
         ]
     }
 
+    package var sharedTable: SharedTableRole? { .byToken }
+
     package func infer(_ pass: LayerPass) {
         for example in 0..<pass.count {
             let filled = pass.length(of: example, positions: positions)
@@ -91,6 +93,10 @@ package struct EmbeddingLayer: Layer {
     package func temporaries(count: Int) -> Int { positions * units }
 
     // ‖∂W‖² = Σ_v ‖Σ_{t: token v} ∂y_t‖². The sum of a token's rows gathers at the token's first position.
+    package func squaredRounding(_ single: LayerPass) -> Double {
+        Rounding.ofSums * Rounding.sums(single.outputDelta, squares: positions)
+    }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         guard pass.parameters.isTrained(0) else { return }
         let sums = pass.temporary.base

@@ -81,6 +81,9 @@ package struct PositionsLayer: Layer {
     package var normRule: GradientNormRule { .own }
 
     // An example has each position once: its gradient is its delta.
+    // Each position has a vector of its own: nothing is summed.
+    package func squaredRounding(_ single: LayerPass) -> Double { 0 }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         guard pass.parameters.isTrained(0) else { return }
         for example in 0..<pass.count {

@@ -75,6 +75,10 @@ package struct SegmentLayer: Layer {
 
     package func temporaries(count: Int) -> Int { width }
 
+    package func squaredRounding(_ single: LayerPass) -> Double {
+        Rounding.ofSums * Rounding.sums(single.outputDelta, squares: positions)
+    }
+
     package func addSquaredGradientNorms(_ pass: LayerPass, to norms: UnsafeMutablePointer<Float>) {
         guard pass.parameters.isTrained(0) else { return }
         let sums = pass.temporary.base

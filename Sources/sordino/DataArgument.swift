@@ -3,7 +3,7 @@ internal import Datasets
 internal import Foundation
 internal import Operations
 
-/// `--data`: a folder of IDX files, a CSV or table file, a JSON5 file with a data section (or a scenario, or a server's
+/// `--data`: a folder of IDX files, of CIFAR's or of pictures by class, a CSV or table file, a JSON5 file with a data section (or a scenario, or a server's
 /// file), or the section itself in braces.
 enum DataArgument {
     /// Label column of a bare CSV file.
@@ -14,7 +14,7 @@ enum DataArgument {
     static let options: [OptionGrammar.Option] = [
         .value(
             "data", "DATA",
-            "A folder of IDX files, a CSV, scenario or server's file, a data section in braces, or - (CSV from standard input)."
+            "A folder of IDX files, CIFAR's files or pictures by class, a CSV, scenario or server's file, a data section in braces, or - (CSV from standard input)."
         ), label,
     ]
 
@@ -59,7 +59,10 @@ enum DataArgument {
                 throw Failure(.invalidInput, "\(text): no such file or folder")
             }
             if isFolder.boolValue {
-                return (.object(["format": .string("idx"), "path": .string(text)]), "--data", here)
+                return (
+                    .object(["format": .string(format(ofFolder: text)), "path": .string(text)]), "--data",
+                    here
+                )
             }
         }
         let label = options.string("label").map { label in
@@ -67,6 +70,20 @@ enum DataArgument {
         }
         members["label"] = label ?? (defaultsToLast ? .integer(-1) : nil)
         return (.object(members), "--data", here)
+    }
+
+    /// What a folder holds: CIFAR's binary files, a folder of pictures a class, or IDX files.
+    private static func format(ofFolder path: String) -> String {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        if names.contains(where: { $0.contains("-idx") || $0.contains(".idx") }) { return "idx" }
+        if names.contains(where: { $0.hasSuffix(".bin") }) { return "cifar" }
+        var isFolder: ObjCBool = false
+        let holdsFolders = names.contains { name in
+            !name.hasPrefix(".")
+                && FileManager.default.fileExists(atPath: path + "/" + name, isDirectory: &isFolder)
+                && isFolder.boolValue
+        }
+        return holdsFolders ? "images" : "idx"
     }
 
     /// The seed that divides the data: `--seed`, else that of the file that `--data` names, else 1.

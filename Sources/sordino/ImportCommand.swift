@@ -42,6 +42,13 @@ enum ImportCommand: Subcommand {
             ?? Self.outputs(file.tensors, isTransposed: isTransposed)
         let spec = try ModelSpec(ModelArgument.json(options), path: "model", outputs: outputs)
         let model = try Model(spec, inputShape: shape)
+        guard model.frozenLayout.count == 0 else {
+            throw ConfigurationError(
+                path: "model",
+                problem:
+                    "freezes parameters, which a whole model does not: import it without freeze and adapters, or let a "
+                    + "scenario start from \(path) by task.model.from")
+        }
         let targets = targets(spec, preprocessing, outputs: model.outputCount)
         let loss =
             try options.string("loss").map { name in

@@ -5,12 +5,15 @@ package enum Abscissa {
     case rounds(ClosedRange<Int>)
     /// Bytes sent so far, from none to so many.
     case bytes(Int)
+    /// Time so far, from none to so many milliseconds.
+    case time(Int)
 
     /// The horizontal axis.
     var axis: Axis {
         switch self {
         case .rounds(let range): Axis(rounds: range)
         case .bytes(let total): Axis(bytes: total)
+        case .time(let total): Axis(milliseconds: total)
         }
     }
 
@@ -19,6 +22,7 @@ package enum Abscissa {
         switch self {
         case .rounds: "round"
         case .bytes(let total): "sent so far, \(Readable.byteUnit(total).name)"
+        case .time(let total): "time so far, \(Readable.timeUnit(total).name)"
         }
     }
 
@@ -27,6 +31,7 @@ package enum Abscissa {
         switch self {
         case .rounds: "rounds"
         case .bytes: "bytes sent"
+        case .time: "time"
         }
     }
 
@@ -35,7 +40,14 @@ package enum Abscissa {
         switch self {
         case .rounds: "round"
         case .bytes: "bytes"
+        case .time: "milliseconds"
         }
+    }
+
+    /// The place of a time in seconds on an axis of time; times that no clock shows are at its end.
+    package static func milliseconds(_ seconds: Double) -> Int {
+        guard seconds.isFinite, seconds >= 0 else { return 0 }
+        return Int(min(seconds * 1000, 1e15).rounded())
     }
 
     /// One place, or a stretch of them, in words: "round 3", "rounds 3 to 7", "1.24 MB".
@@ -46,6 +58,10 @@ package enum Abscissa {
         case .rounds: return "rounds \(Readable.count(first)) to \(Readable.count(last))"
         case .bytes where first == last: return Readable.bytes(first)
         case .bytes: return "\(Readable.bytes(first)) to \(Readable.bytes(last))"
+        case .time where first == last: return Readable.duration(Double(first) / 1000)
+        case .time:
+            return
+                "\(Readable.duration(Double(first) / 1000)) to \(Readable.duration(Double(last) / 1000))"
         }
     }
 }

@@ -13,6 +13,8 @@ package struct Axis {
         case whole
         /// Bytes, labelled in a unit of so many.
         case bytes(Double)
+        /// Milliseconds, labelled in a unit of so many.
+        case time(Double)
     }
 
     /// Values beyond this are left out of charts: a diverged run must not flatten or break them.
@@ -102,6 +104,16 @@ package struct Axis {
         ticks = Self.multiples(of: step, from: 0, through: (upper / step).rounded(.down))
     }
 
+    /// A horizontal axis of time from none to `total` milliseconds, labelled in the unit that suits `total`.
+    init(milliseconds total: Int) {
+        let size = Readable.timeUnit(total).size
+        unit = .time(size)
+        lower = 0
+        upper = Double(max(1, total))
+        step = Self.roundStep(atLeast: upper / size / 7, whole: false) * size
+        ticks = Self.multiples(of: step, from: 0, through: (upper / step).rounded(.down))
+    }
+
     private init(decadesFrom least: Double, to greatest: Double) {
         unit = .plain
         isLogarithmic = true
@@ -129,7 +141,8 @@ package struct Axis {
         switch unit {
         case .whole: return Readable.count(Int(value.rounded()))
         case .percent: return "\(Readable.fixed(value * 100, decimals: Self.decimals(step * 100))) %"
-        case .bytes(let size): return Readable.fixed(value / size, decimals: Self.decimals(step / size))
+        case .bytes(let size), .time(let size):
+            return Readable.fixed(value / size, decimals: Self.decimals(step / size))
         case .plain, .privacyLoss:
             let size = max(abs(lower), abs(upper))
             if isLogarithmic { return Readable.setting(value, digits: 1) }
@@ -147,6 +160,7 @@ package struct Axis {
         switch unit {
         case .whole: Readable.count(Int(min(max(value, -1e15), 1e15).rounded()))
         case .bytes: Readable.bytes(Int(min(max(value, -1e15), 1e15).rounded()))
+        case .time: Readable.duration(min(max(value, 0), 1e15) / 1000)
         case .percent: Readable.percent(value)
         case .privacyLoss: Readable.epsilon(value)
         case .plain: Readable.number(value, digits: 3)

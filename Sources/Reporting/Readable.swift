@@ -92,6 +92,12 @@ package enum Readable {
         return units.first { Double(total) >= 2 * $0.1 } ?? ("B", 1)
     }
 
+    /// The unit in which a total of milliseconds is readable, and its size in milliseconds.
+    static func timeUnit(_ total: Int) -> (name: String, size: Double) {
+        let units = [("days", 86_400_000.0), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1000)]
+        return units.first { Double(total) >= 2 * $0.1 } ?? ("milliseconds", 1)
+    }
+
     /// A duration: "850 µs", "24.1 ms", "3.42 s", "5 min 12 s", "2 h 7 min".
     package static func duration(_ seconds: Double?) -> String {
         guard let seconds, seconds.isFinite, seconds >= 0 else { return absent }

@@ -23,6 +23,8 @@ package struct SimulationSetup: Sendable {
     package var noise: NoiseOrigin
     /// Whether reports are really masked, or their integers summed as they are (`--secagg`).
     package var masks = false
+    /// What each client keeps from training; nil: nothing.
+    package var clientHoldout: Partition?
     /// One unit of the targets that are learnt, in the unit of the data.
     package var targetScale = 1.0
 
@@ -65,6 +67,9 @@ package final class Simulator {
         package var clientsTrained = 0
         package var examplesTrained = 0
         package var records: [RoundRecord] = []
+        /// Published rounds that each client's report was in; empty before the first, and where a checkpoint of an
+        /// earlier version does not say.
+        package var participation: [Int32] = []
         package var finished: FinishReason?
     }
 
@@ -242,11 +247,21 @@ package final class Simulator {
             let event = try completion.carryOut(action, charged: engine.charged, over: release)
         {
             if case .published = event {
-                progress.clientsTrained += results.count
-                progress.examplesTrained += results.reduce(0) { $0 + $1.result.examples }
+                count(results)
             }
             actions = engine.handle(event)
         }
+    }
+
+    /// Counts the reports of a published round.
+    private func count(_ results: [(client: Int, result: ClientResult)]) {
+        progress.clientsTrained += results.count
+        progress.examplesTrained += results.reduce(0) { $0 + $1.result.examples }
+        if progress.published == 0, progress.participation.isEmpty {
+            progress.participation = [Int32](repeating: 0, count: setup.partition.clientCount)
+        }
+        guard !progress.participation.isEmpty else { return }
+        for (client, _) in results { progress.participation[client] += 1 }
     }
 
     /// The masks of a round, where asked for. Throws where the cohort is too small for its rates; on a schedule the

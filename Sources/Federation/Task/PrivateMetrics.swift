@@ -126,7 +126,7 @@ package final class ClientEvaluator {
 
 extension Examples {
     /// A copy of the rows of the given indices, in their order.
-    fileprivate func subset(_ indices: some Collection<Int32>) -> Examples {
+    package func subset(_ indices: some Collection<Int32>) -> Examples {
         func rows<Value>(_ values: [Value], _ width: Int) -> [Value] {
             var result: [Value] = []
             result.reserveCapacity(indices.count * width)

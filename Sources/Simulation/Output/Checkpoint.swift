@@ -17,6 +17,10 @@ struct Checkpoint {
             tensors.append((state.name, state.shape))
             values.append(state.values)
         }
+        if !progress.participation.isEmpty {
+            tensors.append((participationKey, [progress.participation.count]))
+            values.append(progress.participation.map(Float.init))
+        }
         var metadata = [
             "scenario": scenarioDigest,
             "round": String(progress.round),
@@ -35,6 +39,9 @@ struct Checkpoint {
         if let ledger { metadata["ledger"] = "\(ledger.lines) \(ledger.rounds) \(ledger.head)" }
         return TensorFile(head: SafeTensors.head(tensors, metadata: metadata), values: values)
     }
+
+    /// The tensor of how many rounds each client was in: whole numbers, exact below 2^24.
+    private static let participationKey = "clients.participation"
 
     /// What the checkpoint says of the ledger; nil in one of 0.1.0, or of a run without a ledger.
     static func ledger(_ data: Data, path: String) throws -> LedgerBinding? {
@@ -83,7 +90,8 @@ struct Checkpoint {
         }
         var progress = Simulator.Progress(
             parameters: try ModelFile.parameters(
-                file.tensors.filter { $0.name != OptimizerState.fileKey }, layout: layout, path: path))
+                file.tensors.filter { ![OptimizerState.fileKey, participationKey].contains($0.name) },
+                layout: layout, path: path))
         progress.round = try counter("round")
         progress.published = try counter("published")
         progress.optimizerState = try optimizerState(
@@ -99,8 +107,22 @@ struct Checkpoint {
                 path: path, problem: "damaged checkpoint (participants); run without --resume")
         }
         progress.participants = participants
+        progress.participation = try participation(file, published: progress.published, path: path)
         progress.finished = file.metadata["finished"].flatMap { FinishReason(rawValue: $0) }
         return progress
+    }
+
+    private static func participation(
+        _ file: SafeTensors, published: Int, path: String
+    ) throws -> [Int32] {
+        guard let tensor = file.tensors.first(where: { $0.name == participationKey }) else { return [] }
+        return try tensor.values.map { value in
+            guard let rounds = Int32(exactly: value), rounds >= 0, rounds <= published else {
+                throw ConfigurationError(
+                    path: path, problem: "damaged checkpoint (participation); run without --resume")
+            }
+            return rounds
+        }
     }
 
     /// The optimiser state of a model of `count` parameters; none is left out but that of no parameters.

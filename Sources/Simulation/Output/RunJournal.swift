@@ -140,6 +140,10 @@ package final class RunJournal: SimulationJournal {
         if let binding = try Checkpoint.ledger(data, path: path) {
             try ledger?.check(binding, round: progress.round, path: folder.file("ledger.jsonl"))
         }
+        guard progress.participation.isEmpty || progress.participation.count == plan.population else {
+            throw ConfigurationError(
+                path: path, problem: "damaged checkpoint (participation); run without --resume")
+        }
         records = progress.records
         try rounds.keep(records.count)
         let published = Set(records.map(\.round))

@@ -65,6 +65,9 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
     /// clients: not releasable.
     package var warnings: [String] = []
     package var baselines: [Baseline]
+    /// The last model on what clients kept from training; null without `simulation.client_holdout`. From exact values of
+    /// the simulated clients: not releasable.
+    package var clientAccuracy: ClientAccuracy?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case task, epsilon, delta, accountant, adjacency, mechanism, sampling, seed, workers, version,
@@ -93,6 +96,7 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"
         case modelSHA256 = "model_sha256"
+        case clientAccuracy = "client_accuracy"
     }
 
     /// Writes every key, with null where a value is absent: readers find the same fields in every summary.
@@ -134,5 +138,6 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         try container.encode(finished, forKey: .finished)
         try container.encode(warnings, forKey: .warnings)
         try container.encode(baselines, forKey: .baselines)
+        try container.encode(clientAccuracy, forKey: .clientAccuracy)
     }
 }

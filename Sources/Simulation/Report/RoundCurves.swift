@@ -41,7 +41,7 @@ struct RoundCurves: ReportSection {
             isClassification ? accuracyChart(span).html : errorChart(span).html,
             trafficChart, lossChart(span).html, determinationChart(span).html, epsilonChart(span)?.html,
             clientsChart(span).html, normsChart(span).html, clippedChart(span)?.html,
-            virtualTimeChart(span)?.html, secondsChart(span).html,
+            clockChart, virtualTimeChart(span)?.html, secondsChart(span).html,
         ].compactMap(\.self)
         guard !charts.isEmpty else {
             return
@@ -103,11 +103,7 @@ struct RoundCurves: ReportSection {
         guard let total = totals.last, total > 0, totals == totals.sorted(), totals[0] >= 0 else {
             return nil
         }
-        let hasErrors = rounds.contains { $0.rmse != nil }
-        let (name, measure): (String, (RoundRecord) -> Double?) =
-            isClassification
-            ? ("hold-out accuracy", { $0.accuracy })
-            : hasErrors ? ("RMSE", { $0.rmse }) : ("mean loss", { $0.loss })
+        let (name, measure) = measure
         return LineChart(
             id: "traffic", title: "For what was sent.",
             note: "The same over the bytes of all reports and models so far, up and down.",
@@ -115,6 +111,31 @@ struct RoundCurves: ReportSection {
             series: [Series(name, style: 1, points: zip(totals, rounds).map { ($0, measure($1)) })],
             limits: isClassification ? 0...1 : nil
         ).html
+    }
+
+    /// What was learnt for the fleet's time: accuracy, else RMSE, else loss, over the virtual clock; nil where that
+    /// stands still.
+    private var clockChart: HTML? {
+        let places = rounds.map { Abscissa.milliseconds($0.virtualSeconds) }
+        guard let total = places.last, total > 0, places == places.sorted() else { return nil }
+        let measure = measure
+        return LineChart(
+            id: "clock", title: "For the time it takes.",
+            note: "The same over the fleet’s virtual clock.",
+            verticalTitle: measure.name, unit: isClassification ? .percent : .plain, over: .time(total),
+            series: [
+                Series(measure.name, style: 1, points: zip(places, rounds).map { ($0, measure.value($1)) })
+            ],
+            limits: isClassification ? 0...1 : nil
+        ).html
+    }
+
+    /// What says how good a round's model is, on the hold-out.
+    private var measure: (name: String, value: (RoundRecord) -> Double?) {
+        let hasErrors = rounds.contains { $0.rmse != nil }
+        return isClassification
+            ? ("hold-out accuracy", { $0.accuracy })
+            : hasErrors ? ("RMSE", { $0.rmse }) : ("mean loss", { $0.loss })
     }
 
     private func lossChart(_ span: ClosedRange<Int>) -> LineChart {

@@ -24,6 +24,8 @@ package struct SimulationReport: Sendable {
     package var spendingStatement: SpendingStatement?
     /// The last model on the server's hold-out, class by class; nil where it was not evaluated there.
     package var evaluation: EvaluationMetrics?
+    /// What the run was for each client, as far as that is known.
+    package var shares = ClientShares()
 
     /// A report of a finished or interrupted run.
     package init(
@@ -76,7 +78,7 @@ package struct SimulationReport: Sendable {
     private var sections: [any ReportSection] {
         [
             BaselineComparison(self), RoundCurves(self), ClassScores(self),
-            DataSkew(distribution: distribution),
+            ClientFairness(self), DataSkew(distribution: distribution),
             RoundTable(self),
             PrivacyStatement(self), Reproduction(self),
         ]

@@ -32,7 +32,7 @@ enum Baselines {
             seed: setup.seed)
         let parameters: ParameterVector
         do {
-            parameters = try trainer.train(on: setup.training).parameters
+            parameters = try trainer.train(on: trainingExamples(setup)).parameters
         } catch is TrainingError {
             // A baseline that diverges is a poor baseline; the run that it stands beside keeps its results.
             return .init(name: Scenario.Baseline.central.rawValue, accuracy: nil, loss: nil)
@@ -42,6 +42,13 @@ enum Baselines {
         return .init(
             name: Scenario.Baseline.central.rawValue, accuracy: metrics.accuracy, loss: metrics.loss,
             rmse: metrics.inUnit(scale: setup.targetScale).rootMeanSquaredError)
+    }
+
+    /// What clients train on, in one place; without what they keep from it.
+    private static func trainingExamples(_ setup: SimulationSetup) -> Examples {
+        guard setup.clientHoldout != nil else { return setup.training }
+        let rows = (0..<setup.partition.clientCount).flatMap { setup.partition[$0] }.sorted()
+        return setup.training.subset(rows)
     }
 
     private static func withoutPrivacy(

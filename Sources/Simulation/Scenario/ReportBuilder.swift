@@ -10,10 +10,11 @@ enum ReportBuilder {
 
     static func html(
         summary: SimulationSummary, progress: Simulator.Progress, journal: RunJournal,
-        evaluation: EvaluationMetrics?, setup: SimulationSetup, dataset: Dataset, command: String
+        evaluation: EvaluationMetrics?, setup: SimulationSetup, dataset: Dataset, shares: ClientShares,
+        command: String
     ) throws -> String {
         let privacy = setup.plan.privacy
-        return SimulationReport(
+        var report = SimulationReport(
             summary: summary,
             rounds: try privacy.map {
                 try PrivacyCourse(plan: $0, summary: summary, charged: journal.chargedRounds)
@@ -25,7 +26,9 @@ enum ReportBuilder {
             targetEpsilon: privacy?.configuration.targetEpsilon,
             spendingStatement: privacy?.spendingStatement,
             evaluation: evaluation
-        ).html()
+        )
+        report.shares = shares
+        return report.html()
     }
 
     private static func distribution(_ setup: SimulationSetup, classNames: [String]) -> ClientDistribution {

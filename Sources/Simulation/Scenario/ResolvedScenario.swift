@@ -38,6 +38,7 @@ enum ResolvedScenario {
             "bytes_per_report": .integer(setup.plan.reportBytes),
         ])
         root["server"] = nil
+        root["sweep"] = nil
         return JSONValue.object(root).text(indented: true) + "\n"
     }
 

@@ -23,6 +23,8 @@ package struct Scenario: Sendable {
     package var workers: Int
     package var faults: FleetModel
     package var baselines: [Baseline]
+    /// Share of each client's own examples that is kept from training, to measure the model on; 0: none.
+    package var clientHoldout: Double
     /// The file, its folder (where relative paths start) and its content with overrides applied.
     package var document: ConfigurationDocument
 
@@ -37,6 +39,8 @@ package struct Scenario: Sendable {
         }
         // The same file may carry the section that a deployment reads.
         _ = root.value("server")
+        // What `sordino sweep` varies; one run takes the scenario as it stands.
+        _ = root.value("sweep")
         self.task = try TaskConfiguration(task)
         guard let data = simulation.value("data") else {
             throw simulation.error("data", "is missing; for example { format: \"csv\", path: \"data.csv\" }")
@@ -51,6 +55,10 @@ package struct Scenario: Sendable {
             throw simulation.error("attack", "simulated attackers are not available in this version")
         }
         baselines = try Self.readBaselines(simulation)
+        clientHoldout =
+            try simulation.number("client_holdout", expected: "a share from 0 to below 1") {
+                $0 >= 0 && $0 < 1
+            } ?? 0
         try simulation.finish()
         try root.finish()
         if let clients, self.task.cohortSize > clients {

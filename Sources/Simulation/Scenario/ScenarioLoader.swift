@@ -10,12 +10,13 @@ enum ScenarioLoader {
     /// A scenario with its data, partition, model and plan. Throws for the first thing that is not right; nothing is
     /// written.
     static func load(
-        _ document: ConfigurationDocument, _ settings: ScenarioRun.Settings
+        _ document: ConfigurationDocument, _ settings: ScenarioRun.Settings, from shelf: DatasetShelf? = nil
     ) throws -> (scenario: Scenario, setup: SimulationSetup, dataset: Dataset) {
-        let (scenario, dataset) = try read(document)
+        let (scenario, dataset) = try read(document, from: shelf)
         let partition = try PartitionerCatalog.partition(
             dataset.partitionSubject, section: Section(scenario.partition, path: "simulation.partition"),
             clients: scenario.clients, seed: scenario.seed)
+        let (training, held) = try divide(partition, scenario, dataset)
         let model = try StartingModel(
             Model(scenario.task.model, inputShape: dataset.train.featureShape), seed: scenario.seed,
             folder: scenario.document.folder
@@ -24,35 +25,76 @@ enum ScenarioLoader {
             scenario.task.training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
         try model.check(dataset.train)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
-        let plan = try TaskPlan(scenario.task, model: model, population: partition.clientCount)
+        let plan = try TaskPlan(scenario.task, model: model, population: training.clientCount)
         if settings.masks, scenario.task.privacy.mode != .distributed {
             throw ConfigurationError(
                 path: "task.privacy.mode", problem: "--secagg real goes with mode \"distributed\"")
         }
         var setup = SimulationSetup(
-            plan: plan, training: dataset.train, holdout: dataset.test, partition: partition,
+            plan: plan, training: dataset.train, holdout: holdout(scenario, dataset), partition: training,
             seed: scenario.seed,
             faults: scenario.faults, workers: workers(scenario, settings),
             noise: settings.secureNoise ? .secure : .seeded(scenario.seed))
         setup.masks = settings.masks
+        setup.clientHoldout = held
         setup.targetScale = dataset.preprocessing.targetScale?.scale ?? 1
         return (scenario, setup, dataset)
     }
 
+    /// What clients train on, and what they keep from it; nil: nothing.
+    private static func divide(
+        _ partition: Partition, _ scenario: Scenario, _ dataset: Dataset
+    ) throws -> (training: Partition, held: Partition?) {
+        guard scenario.clientHoldout > 0 else { return (partition, nil) }
+        if case .values = dataset.train.targets {
+            throw ConfigurationError(
+                path: "simulation.client_holdout",
+                problem: "measures accuracies, which values to predict have none of; leave it out")
+        }
+        let (training, held) = try ClientHoldout.divide(
+            partition, share: scenario.clientHoldout, seed: scenario.seed)
+        return (training, held)
+    }
+
     /// A scenario and its data, which say how many outputs a preset has that does not.
-    private static func read(_ document: ConfigurationDocument) throws -> (Scenario, Dataset) {
+    private static func read(
+        _ document: ConfigurationDocument, from shelf: DatasetShelf?
+    ) throws -> (Scenario, Dataset) {
         guard case .object(var members) = document.root, let task = members["task"],
             ModelOutputs.areMissing(in: task)
         else {
             let scenario = try Scenario(document)
-            return (scenario, try data(scenario))
+            return (scenario, try data(scenario, from: shelf))
         }
         func scenario(_ task: JSONValue) throws -> Scenario {
             members["task"] = task
             return try Scenario(ConfigurationDocument(root: .object(members), file: document.file))
         }
-        let dataset = try data(scenario(ModelOutputs.standIn(in: task)))
+        let dataset = try data(scenario(ModelOutputs.standIn(in: task)), from: shelf)
         return (try scenario(ModelOutputs.completing(task, for: dataset.train.targets)), dataset)
+    }
+
+    /// A scenario read as far as that goes without its data. Throws for the first thing that is not right.
+    static func scenario(_ document: ConfigurationDocument) throws -> Scenario {
+        guard case .object(var members) = document.root, let task = members["task"],
+            ModelOutputs.areMissing(in: task)
+        else { return try Scenario(document) }
+        members["task"] = ModelOutputs.standIn(in: task)
+        return try Scenario(ConfigurationDocument(root: .object(members), file: document.file))
+    }
+
+    /// What the server measures models on. A fold that is held out is that also where the data have a test part of their
+    /// own, of which it then is the validating part.
+    private static func holdout(_ scenario: Scenario, _ dataset: Dataset) -> Examples? {
+        guard case .object(let data) = scenario.data, case .object(let split)? = data["split"],
+            split["folds"] != nil, split["validation"] == nil
+        else { return dataset.test }
+        return dataset.validation ?? dataset.test
+    }
+
+    private static func data(_ scenario: Scenario, from shelf: DatasetShelf?) throws -> Dataset {
+        guard let shelf else { return try data(scenario) }
+        return try shelf.dataset(DatasetShelf.key(of: scenario)) { try data(scenario) }
     }
 
     private static func data(_ scenario: Scenario) throws -> Dataset {

@@ -65,8 +65,14 @@ package final class ScenarioRun {
     private let began = ContinuousClock.now
 
     /// Reads, checks and loads everything; the output folder is touched only when all of that went well.
-    package init(_ document: ConfigurationDocument, _ settings: Settings) throws {
-        let loaded = try ScenarioLoader.load(document, settings)
+    package convenience init(_ document: ConfigurationDocument, _ settings: Settings) throws {
+        try self.init(ScenarioLoader.load(document, settings), settings)
+    }
+
+    /// The same of what was loaded already.
+    init(_ loaded: (scenario: Scenario, setup: SimulationSetup, dataset: Dataset), _ settings: Settings)
+        throws
+    {
         let scenario = loaded.scenario
         self.scenario = scenario
         self.settings = settings
@@ -109,13 +115,29 @@ package final class ScenarioRun {
         summary.finished = reason?.rawValue ?? "interrupted; --resume goes on"
         summary.warnings = simulator.watch.warnings
         summary.baselines = baselines
+        let shares = try shares(of: progress, isMeasured: reason != nil && progress.published > 0)
+        summary.clientAccuracy = ClientAccuracy(
+            shares.accuracies.compactMap(\.self), examples: setup.clientHoldout?.rowCount ?? 0)
         try journal.writeResults(model: model, frozen: setup.plan.model.frozen, summary: summary)
         try journal.writeReport(
             ReportBuilder.html(
                 summary: summary, progress: progress, journal: journal,
                 evaluation: reason == nil ? nil : simulator.finalMetrics(), setup: setup, dataset: dataset,
-                command: settings.command))
+                shares: shares, command: settings.command))
         return Outcome(summary: summary, ending: ending)
+    }
+
+    /// What the run was for its clients; `isMeasured`: its last model too, where they kept examples from training.
+    private func shares(of progress: Simulator.Progress, isMeasured: Bool) throws -> ClientShares {
+        var accuracies: [Double?] = []
+        if isMeasured, let held = setup.clientHoldout {
+            let meter = ClientAccuracyMeter(
+                plan: setup.plan, examples: setup.training, held: held, workers: setup.workers)
+            accuracies = try meter.accuracies(of: progress.parameters.values)
+        }
+        return ClientShares(
+            accuracies: accuracies, participation: progress.participation.map(Int.init),
+            bytesUp: setup.plan.reportBytes, bytesDown: setup.plan.modelBytes)
     }
 
     private static func ending(

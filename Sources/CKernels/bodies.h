@@ -12,6 +12,7 @@
 #include "bodies/grid.h"
 #include "bodies/group_norm.h"
 #include "bodies/normal.h"
+#include "bodies/order.h"
 #include "bodies/pooling.h"
 #include "bodies/recurrent.h"
 #include "bodies/sampler.h"

@@ -144,4 +144,11 @@ KERNEL(void, sum_rows_apart, (float *out, const float *x, size_t x_row, size_t r
 KERNEL(void, scale_rows_apart, (float *x, size_t x_row, float factor, size_t rows, size_t columns), (x, x_row, factor,
        rows, columns))
 KERNEL(double, sum_of_products, (const float *x, float offset, const float *y, size_t n), (x, offset, y, n))
+KERNEL(void, on_grid, (float *out, const float *x, float factor, size_t n), (out, x, factor, n))
+KERNEL(int, order_groups, (int32_t *keys, const float *x, size_t x_row, const uint32_t *rows, size_t count), (keys, x,
+       x_row, rows, count))
+KERNEL(void, order_columns, (int32_t *keys, const uint32_t *pairs, size_t count), (keys, pairs, count))
+KERNEL(void, mean_of_keys, (double *out, const int32_t *keys, size_t rows, int has_missing), (out, keys, rows,
+       has_missing))
+KERNEL(void, add_scaled_wide, (double *sum, const float *x, double factor, size_t n), (sum, x, factor, n))
 #undef KERNEL

@@ -29,4 +29,16 @@ package enum BLAS {
             b, blasint(bRow ?? max(1, transposeB ? inner : columns)),
             keep, c, blasint(cRow ?? columns))
     }
+
+    /// c = a aᵀ for a row-major `a` of shape [rows, inner] whose rows begin `aRow` floats apart, in the lower triangle of
+    /// c, of shape [rows, rows]; what lies above the diagonal stays as it is.
+    package static func gram(
+        _ a: UnsafePointer<Float>, aRow: Int, into c: UnsafeMutablePointer<Float>, rows: Int, inner: Int
+    ) {
+        _ = singleThreaded
+        guard rows > 0 else { return }
+        cblas_ssyrk(
+            CblasRowMajor, CblasLower, CblasNoTrans, blasint(rows), blasint(inner), 1, a,
+            blasint(max(1, aRow)), 0, c, blasint(rows))
+    }
 }

@@ -20,6 +20,8 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         case rotation = 11
         case test = 12
         case augmentation = 13
+        case bucketing = 20
+        case attack = 21
     }
 
     private let key: (UInt32, UInt32)

@@ -458,4 +458,23 @@ void sordino_add_noise_on_grid(float *sum, const int64_t *noise, double scale, s
 /// sum += x, wrapping.
 void sordino_add_integers(uint32_t *sum, const int32_t *x, size_t n);
 
+// MARK: Order statistics of columns
+
+/// Columns that are sorted at once.
+enum { sordino_order_width = 64 };
+/// out = round(factor * x), ties to even, as floats; not a number where that is not finite. `out` may be `x`.
+void sordino_on_grid(float *out, const float *x, float factor, size_t n);
+/// `rows` names `count` rows of `sordino_order_width` floats, which begin `x_row` apart, as dense rows of integer keys in the
+/// order of their values: not-a-number is the greatest. Every eight rows are sorted on their own, column by column. `keys`
+/// is aligned to 64 bytes. Returns whether any value is not a number.
+int sordino_order_groups(int32_t *keys, const float *x, size_t x_row, const uint32_t *rows, size_t count);
+/// Puts the lesser of two rows' keys into the first row and the greater into the second, column by column, for each of
+/// `count` pairs of rows in turn: a sorting network. `keys` is aligned to 64 bytes.
+void sordino_order_columns(int32_t *keys, const uint32_t *pairs, size_t count);
+/// out = the mean of each column over `rows` rows of keys; with `has_missing` without what is not a number, and 0 where nothing
+/// is left.
+void sordino_mean_of_keys(double *out, const int32_t *keys, size_t rows, int has_missing);
+/// sum += factor * x, in double.
+void sordino_add_scaled_wide(double *sum, const float *x, double factor, size_t n);
+
 #endif

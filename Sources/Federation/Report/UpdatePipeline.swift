@@ -62,7 +62,8 @@ package final class UpdatePipeline {
         }
         stages.append(ClippingStage(privacy, metrics: plan.metrics, report: plan.report))
         let isPlain = plan.report.count == plan.dimension && plan.layerClipping == nil
-        roundsWhenAdded = onlyAdds && isPlain && privacy.roundsToNearest && !privacy.clientsAddNoise
+        roundsWhenAdded =
+            onlyAdds && isPlain && privacy.roundsToNearest && !privacy.clientsAddNoise && plan.robust == nil
         if !roundsWhenAdded {
             if privacy.rotates { stages.append(RotationStage(coordinates: plan.report.vector.count)) }
             stages.append(RoundingStage(privacy, coordinates: plan.report.vector.count))
@@ -118,6 +119,12 @@ package final class UpdatePipeline {
     package func report(bits: Int) -> RingVector {
         precondition(!roundsWhenAdded, "this pipeline only adds")
         return RingVector(narrow: encoded.map { UInt32(bitPattern: $0) }, bits: bits)
+    }
+
+    /// The update that was encoded last, `delta` still being the same, as it travels and is kept for a robust rule: in the
+    /// plan's ``TaskPlan/individualForm``.
+    package func individualBytes(_ delta: UnsafeBufferPointer<Float>) -> UnsafeRawBufferPointer {
+        privacy == nil ? UnsafeRawBufferPointer(delta) : UnsafeRawBufferPointer(encoded)
     }
 
     /// Adds the update that was encoded last, `delta` still being the same, to a sum. Throws ``UpdateRefusal``, and

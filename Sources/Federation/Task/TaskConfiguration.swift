@@ -10,6 +10,8 @@ package struct TaskConfiguration: Sendable {
     package var model: ModelSpec
     package var training: TrainingOptions
     package var strategy: Strategy
+    /// The rule that takes the place of the mean; nil: the mean.
+    package var robust: RobustAggregation?
     /// Rounds to publish.
     package var rounds: Int
     /// Reports wanted a round.
@@ -59,6 +61,7 @@ package struct TaskConfiguration: Sendable {
         }
         self.training = try TrainingOptions(training)
         strategy = try StrategyCatalog.make(section.section("strategy"))
+        robust = try section.section("robust").map { try RobustAggregation($0) }
         guard let rounds = try section.integer("rounds", in: 1...10_000_000) else {
             throw section.error("rounds", "is missing: how many global models to publish")
         }

@@ -55,8 +55,8 @@ package struct TaskPlan: Sendable {
     /// hidden or masked.
     package var sendsFloats: Bool { privacy == nil }
     /// Whether every client weighs the same: a weight by examples tells how many there are, which privacy of clients or
-    /// of single records forbids.
-    package var weighsUniformly: Bool { privacy != nil || example != nil }
+    /// of single records forbids, and a hostile client would claim a great one.
+    package var weighsUniformly: Bool { privacy != nil || example != nil || robust != nil }
     /// Bytes of one published model, its header apart.
     package var modelBytes: Int { dimension * 4 }
 
@@ -103,7 +103,9 @@ package struct TaskPlan: Sendable {
             let plan = try PrivacyPlan(configuration, cohort: cohort, dimension: report.vector.count)
             privacy = plan
             codec = plan.codec
-            divisor = .expectedCohort(cohort.expected)
+            // With a robust rule local noise is in the single updates, and what the rule makes of them is no sum.
+            let isNoSum = configuration.robust != nil && configuration.privacy.mode == .local
+            divisor = isNoSum ? .weights : .expectedCohort(cohort.expected)
         }
         greatestCohort = cohort.greatest
         var rules = RoundEngine.Rules(
@@ -119,6 +121,7 @@ package struct TaskPlan: Sendable {
                 masksReports: configuration.privacy.mode == .distributed)
         }
         self.rules = rules
+        try configuration.robust?.check(configuration, minimumReports: rules.minimumReports)
     }
 }
 

@@ -1,0 +1,69 @@
+internal import Compute
+
+/// One client's report as it was sent, behind its header. Here and nowhere else single reports become numbers again.
+package struct IndividualReport {
+    /// How the coordinates lie in the bytes, little-endian.
+    package enum Form: Equatable, Sendable {
+        /// IEEE 754 binary32, in model units.
+        case floats
+        /// Integers of a ring of 32 or 64 bits.
+        case integers(bits: Int)
+    }
+
+    private let form: Form
+    private let bytes: UnsafeRawBufferPointer
+    /// Keeps the bytes.
+    private let owner: AnyObject
+
+    /// A report in memory that `owner` keeps as long as it lives. The bytes must be as many as the plan's report has.
+    package init(_ bytes: UnsafeRawBufferPointer, as form: Form, keptBy owner: AnyObject) {
+        (self.bytes, self.form, self.owner) = (bytes, form, owner)
+    }
+
+    /// Bytes of one coordinate.
+    package static func stride(of form: Form) -> Int {
+        if case .integers(let bits) = form { bits / 8 } else { MemoryLayout<Float>.size }
+    }
+
+    /// Coordinates that there are.
+    var count: Int { bytes.count / Self.stride(of: form) }
+
+    /// Writes the coordinates of a window in grid units, `scale` of which are a model unit, each rounded to a whole number
+    /// where it is not one; not a number where it is not finite.
+    func copy(_ window: Range<Int>, scale: Double, into values: UnsafeMutablePointer<Float>) {
+        withExtendedLifetime(owner) {
+            let stride = Self.stride(of: form)
+            let part = UnsafeRawBufferPointer(
+                rebasing: bytes[stride * window.lowerBound..<stride * window.upperBound])
+            switch form {
+            case .floats:
+                // Headers may leave the numbers where no float may lie.
+                let raw = UnsafeMutableRawBufferPointer(start: values, count: part.count)
+                raw.copyMemory(from: part)
+                Kernels.onGrid(into: values, values, factor: Float(scale), count: window.count)
+            case .integers(bits: 32):
+                for place in 0..<window.count {
+                    let word = part.loadUnaligned(fromByteOffset: 4 &* place, as: UInt32.self)
+                    values[place] = Float(Int32(bitPattern: UInt32(littleEndian: word)))
+                }
+            case .integers:
+                for place in 0..<window.count {
+                    let word = part.loadUnaligned(fromByteOffset: 8 &* place, as: UInt64.self)
+                    values[place] = Float(Int64(bitPattern: UInt64(littleEndian: word)))
+                }
+            }
+        }
+    }
+
+    /// Writes the integers of a ring of 32 bits, each as the representative nearest zero.
+    func copyIntegers(into words: UnsafeMutableBufferPointer<Int32>) {
+        precondition(
+            form == .integers(bits: 32) && count >= words.count, "a report of another ring or length")
+        withExtendedLifetime(owner) {
+            for place in words.indices {
+                let word = bytes.loadUnaligned(fromByteOffset: 4 &* place, as: UInt32.self)
+                words[place] = Int32(bitPattern: UInt32(littleEndian: word))
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+internal import Compute
+
+/// A few columns of a block of updates, each sorted on its own. Its buffers are allocated once.
+final class OrderedColumns {
+    /// What of the order of a column matters.
+    enum Order: Equatable {
+        case nothing
+        /// Which values are in these places, below them and above them.
+        case sides(Range<Int>)
+        case everything
+    }
+
+    private let rows: [UInt32]
+    private let network: [UInt32]
+    private let keys: UnsafeMutablePointer<Int32>
+    /// Whether something in the columns is not a number.
+    private var isMissing = false
+    private var width: Int { Kernels.orderWidth }
+
+    /// Columns of these rows of a block.
+    init(rows: [Int], order: Order) {
+        self.rows = rows.map { UInt32($0) }
+        network =
+            switch order {
+            case .nothing: []
+            case .sides(let kept): SortingNetwork.pairs(count: rows.count, kept: kept)
+            case .everything: SortingNetwork.pairs(count: rows.count)
+            }
+        let count = max(1, rows.count) * Kernels.orderWidth
+        keys = UnsafeMutableRawPointer.allocate(byteCount: 4 * count, alignment: 64)
+            .bindMemory(to: Int32.self, capacity: count)
+        keys.initialize(repeating: 0, count: count)
+    }
+
+    deinit { keys.deallocate() }
+
+    /// Takes the columns from `block` on, whose rows begin `row` floats apart, and sorts them. What is not a number comes last.
+    func take(_ block: UnsafePointer<Float>, row: Int) {
+        isMissing = rows.withUnsafeBufferPointer {
+            Kernels.orderGroups(into: keys, block, row: row, rows: $0)
+        }
+        network.withUnsafeBufferPointer { Kernels.orderColumns(keys, network: $0) }
+    }
+
+    /// The mean of each column over these places in its order.
+    func mean(of places: Range<Int>, into means: UnsafeMutablePointer<Double>) {
+        Kernels.meanOfKeys(
+            into: means, keys + places.lowerBound * width, rows: places.count, mayMiss: isMissing)
+    }
+
+    /// The mean, in each column, of so many values that are nearest its median; of two equally near the lesser.
+    func meanNearestMedian(of wanted: Int, into means: UnsafeMutablePointer<Double>) {
+        for column in 0..<width {
+            // What is not a number stands last.
+            var filled = rows.count
+            while filled > 0, keys[(filled - 1) * width + column] == .max { filled -= 1 }
+            guard filled > 0 else {
+                means[column] = 0
+                continue
+            }
+            func value(_ place: Int) -> Double {
+                Double(Kernels.value(ofKey: keys[place * width + column]) ?? 0)
+            }
+            let median = (value((filled - 1) / 2) + value(filled / 2)) / 2
+            var (first, last) = (0, filled - 1)
+            while last - first + 1 > wanted {
+                if value(last) - median >= median - value(first) { last -= 1 } else { first += 1 }
+            }
+            var sum = 0.0
+            for place in first...last { sum += value(place) }
+            means[column] = sum / Double(last - first + 1)
+        }
+    }
+}

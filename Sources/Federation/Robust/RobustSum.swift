@@ -1,0 +1,177 @@
+internal import Compute
+internal import Encoding
+
+/// What a round's single reports become under a robust rule: passes over blocks of coordinates that stay in a core's cache,
+/// whatever the rule. It takes the place of the reports' sum.
+struct RobustSum {
+    private let reports: [IndividualReport]
+    private let count: Int
+    /// Grid units of a model unit.
+    private let scale: Double
+    /// Coordinates of a block.
+    private let window: Int
+    /// Floats between the rows of a block, so that rows do not fall into one set of a cache.
+    private var stride: Int { window + 16 }
+
+    /// Reports of so many coordinates.
+    init(_ reports: [IndividualReport], count: Int, scale: Double) {
+        precondition(reports.allSatisfy { $0.count >= count }, "a report of another length")
+        (self.reports, self.count, self.scale) = (reports, count, scale)
+        let width = Kernels.orderWidth
+        let fitting = Self.blockFloats / max(1, reports.count) / width * width
+        window = max(width, min(fitting, 2048))
+    }
+
+    /// Floats of a block: half a mebibyte, within second-level caches.
+    private static let blockFloats = 1 << 17
+
+    // MARK: Looking
+
+    /// What the rule may know of the reports.
+    func geometry(_ measurement: UpdateMeasurement) -> UpdateGeometry {
+        switch measurement {
+        case .nothing: UpdateGeometry(count: reports.count)
+        case .norms: UpdateGeometry(squaredNorms: squaredNorms())
+        case .distances: UpdateGeometry(count: reports.count, products: products())
+        }
+    }
+
+    private func squaredNorms() -> [Double] {
+        var squared = [Double](repeating: 0, count: reports.count)
+        forEachBlock { block, width, _ in
+            for row in reports.indices {
+                squared[row] += Kernels.squareNorm(block + row * stride, count: width)
+            }
+        }
+        return squared.map { $0 / (scale * scale) }
+    }
+
+    /// Inner products, the lower triangle of [reports, reports]: in single precision within a block, in double beyond.
+    private func products() -> [Double] {
+        let rows = reports.count
+        var sums = [Double](repeating: 0, count: rows * rows)
+        var part = [Float](repeating: 0, count: rows * rows)
+        forEachBlock { block, width, _ in
+            part.withUnsafeMutableBufferPointer { part in
+                guard let place = part.baseAddress else { return }
+                BLAS.gram(block, aRow: stride, into: place, rows: rows, inner: width)
+                for row in 0..<rows {
+                    for column in 0...row { sums[row * rows + column] += Double(part[row * rows + column]) }
+                }
+            }
+        }
+        return sums.map { $0 / (scale * scale) }
+    }
+
+    // MARK: Combining
+
+    /// The combination of the reports, or of what `mixing` makes of them, each coordinate times `factor`, on the ring of so
+    /// many bits.
+    func vector(
+        _ combination: UpdateCombination, mixing: RowMixing?, factor: Double, bits: Int
+    ) -> RingVector {
+        let result = RingWindows(count: count, bits: bits)
+        switch combination {
+        case .weighted(let weights, let divisor):
+            add(mixing?.inputWeights(of: weights) ?? weights, factor: factor / divisor, to: result)
+        case .trimmed(let chosen, let cut):
+            let kept = min(cut, chosen.count)..<max(min(cut, chosen.count), chosen.count - cut)
+            let columns = OrderedColumns(rows: chosen, order: cut > 0 ? .sides(kept) : .nothing)
+            order(columns, mixing: mixing, factor: factor, to: result) { columns.mean(of: kept, into: $0) }
+        case .nearestMedian(let chosen, let wanted):
+            let columns = OrderedColumns(rows: chosen, order: .everything)
+            order(columns, mixing: mixing, factor: factor, to: result) {
+                columns.meanNearestMedian(of: wanted, into: $0)
+            }
+        }
+        return result.vector
+    }
+
+    private func add(_ weights: [Double], factor: Double, to result: RingWindows) {
+        let counted = reports.indices.filter { weights[$0] != 0 }
+        var row = [Float](repeating: 0, count: Self.wideWindow)
+        var sums = [Double](repeating: 0, count: Self.wideWindow)
+        row.withUnsafeMutableBufferPointer { row in
+            sums.withUnsafeMutableBufferPointer { sums in
+                guard let values = row.baseAddress, let sum = sums.baseAddress else { return }
+                for start in Swift.stride(from: 0, to: count, by: Self.wideWindow) {
+                    let window = start..<min(start + Self.wideWindow, count)
+                    sums.update(repeating: 0)
+                    for place in counted {
+                        reports[place].copy(window, scale: scale, into: values)
+                        Kernels.addScaled(to: sum, values, factor: weights[place], count: window.count)
+                    }
+                    result.write(sum, times: factor, at: window)
+                }
+            }
+        }
+    }
+
+    /// Coordinates that are summed at once: sums and one row stay in the first-level cache.
+    private static let wideWindow = 2048
+
+    private func order(
+        _ columns: OrderedColumns, mixing: RowMixing?, factor: Double, to result: RingWindows,
+        reduce: (UnsafeMutablePointer<Double>) -> Void
+    ) {
+        let width = Kernels.orderWidth
+        var means = [Double](repeating: 0, count: width)
+        let matrix = mixing?.matrix ?? []
+        var mixed = [Float](repeating: 0, count: (mixing?.outputs ?? 0) * stride)
+        means.withUnsafeMutableBufferPointer { means in
+            mixed.withUnsafeMutableBufferPointer { mixed in
+                guard let means = means.baseAddress else { return }
+                forEachBlock { block, filled, start in
+                    var source = UnsafePointer(block)
+                    if let mixing, let target = mixed.baseAddress {
+                        mix(block, by: matrix, mixing, into: target)
+                        source = UnsafePointer(target)
+                    }
+                    for first in Swift.stride(from: 0, to: filled, by: width) {
+                        columns.take(source + first, row: stride)
+                        reduce(means)
+                        let end = min(first + width, filled)
+                        result.write(means, times: factor, at: start + first..<start + end)
+                    }
+                }
+            }
+        }
+    }
+
+    private func mix(
+        _ block: UnsafeMutablePointer<Float>, by matrix: [Float], _ mixing: RowMixing,
+        into target: UnsafeMutablePointer<Float>
+    ) {
+        // What is not finite would reach every row.
+        for place in 0..<reports.count * stride where !block[place].isFinite { block[place] = 0 }
+        matrix.withUnsafeBufferPointer { matrix in
+            guard let weights = matrix.baseAddress else { return }
+            BLAS.multiply(
+                weights, block, bRow: stride, into: target, cRow: stride, rows: mixing.outputs,
+                columns: window, inner: mixing.inputs)
+        }
+        for row in 0..<mixing.outputs where !mixing.isUsable[row] {
+            (target + row * stride).update(repeating: .nan, count: window)
+        }
+    }
+
+    /// Calls `body` with the rows of each block, ``stride`` apart, the number of coordinates filled in it and the first of
+    /// them; what lies behind those is 0.
+    private func forEachBlock(_ body: (UnsafeMutablePointer<Float>, Int, Int) -> Void) {
+        var block = [Float](repeating: 0, count: max(1, reports.count) * stride)
+        block.withUnsafeMutableBufferPointer { block in
+            guard let place = block.baseAddress else { return }
+            for start in Swift.stride(from: 0, to: count, by: window) {
+                let part = start..<min(start + window, count)
+                for (row, report) in reports.enumerated() {
+                    let values = place + row * stride
+                    report.copy(part, scale: scale, into: values)
+                    if part.count < window {
+                        (values + part.count).update(repeating: 0, count: window - part.count)
+                    }
+                }
+                body(place, part.count, start)
+            }
+        }
+    }
+}

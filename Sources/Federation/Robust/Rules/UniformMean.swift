@@ -1,0 +1,15 @@
+package import Configuration
+
+/// The mean, every client alike: no defence, and what the others are held against.
+package struct UniformMean: IndividualRule {
+    package init(_ section: Section) {}
+
+    package var measures: UpdateMeasurement { .nothing }
+    package var heedsHostile: Bool { false }
+
+    package func fewestUpdates(hostile: Int) -> Int { 1 }
+
+    package func combine(_ updates: UpdateGeometry, hostile: Int) -> UpdateCombination {
+        .trimmed(Array(0..<updates.count), cut: 0)
+    }
+}

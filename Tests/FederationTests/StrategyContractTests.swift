@@ -13,7 +13,15 @@ import Testing
         /// Whether clients train as configured, with FedProx's term, or send one gradient.
         var proximalMu = 0.0
         var localWork = LocalWork.training
+        /// What clients send beside the change in each round, in the mean: numbers, and a vector.
+        var scalars: [[Float]] = [[], [], []]
+        var controlVariates: [[Float]] = [[], [], []]
+        /// What the rule remembers after the last round.
+        var state: [Float]?
     }
+
+    /// Share of the clients that are in each round.
+    static let participation = 0.5
 
     static let start: [Float] = [1, -2, 0.5]
     static let updates: [[Float]] = [[0.5, 1, -1], [0.25, -0.5, 0], [0, 0, 2]]
@@ -54,6 +62,67 @@ import Testing
                     [1.55751885, -1.68548014, 0.341197069],
                 ]),
         ],
+        "fedavgm": [
+            Example(
+                text: "{ name: 'fedavgm' }",
+                after: [[1.5, -1, -0.5], [2.2, -0.6, -1.4], [2.83, -0.24, -0.21]]),
+            Example(
+                text: "{ name: 'fedavgm', server_learning_rate: 2, server_momentum: 0.5 }",
+                after: [[2, 0, -1.5], [3, 0, -2.5], [3.5, 0, 1]]),
+        ],
+        "fedyogi": [
+            Example(
+                text: "{ name: 'fedyogi' }",
+                after: [
+                    [1.098019998, -1.900995, 0.400995], [1.221019838, -1.865536481, 0.3118905],
+                    [1.331719695, -1.833623815, 0.36487145],
+                ]),
+            Example(
+                text: "{ name: 'fedyogi', server_learning_rate: 0.5, beta1: 0.5, beta2: 0.75, tau: 0.25 }",
+                after: [
+                    [1.207106781, -1.690983006, 0.190983006], [1.422357218, -1.690983006, 0.036474508],
+                    [1.529982437, -1.690983006, 0.349949882],
+                ]),
+        ],
+        "fedadagrad": [
+            Example(
+                text: "{ name: 'fedadagrad' }",
+                after: [
+                    [1.0998002, -1.90009995, 0.40009995], [1.144441631, -1.944781327, 0.40009995],
+                    [1.144441631, -1.944781327, 0.489502678],
+                ]),
+            Example(
+                text: "{ name: 'fedadagrad', server_learning_rate: 0.5, beta1: 0.5, tau: 0.25 }",
+                after: [
+                    [1.154508497, -1.804805898, 0.304805898], [1.299457471, -1.804805898, 0.207208848],
+                    [1.371931959, -1.804805898, 0.382208848],
+                ]),
+        ],
+        // Means of 3, 2 and 1/2 steps, at half the rate.
+        "fednova": [
+            Example(
+                text: "{ name: 'fednova', server_learning_rate: 0.5 }",
+                after: [[1.75, -0.5, -1], [2, -1, -1], [2, -1, -0.5]], scalars: [[3], [2], [0.5]])
+        ],
+        // Steps of 18/(2 · 2.5), of 1 where less came of it, and of 16/(2 · 4.25).
+        "fedexp": [
+            Example(
+                text: "{ name: 'fedexp', epsilon: 0.25 }",
+                after: [[2.8, 1.6, -3.1], [3.05, 1.1, -3.1], [3.05, 1.1, 0.6647058824]],
+                scalars: [[18], [1], [16]])
+        ],
+        "scaffold": [
+            Example(
+                text: "{ name: 'scaffold', server_learning_rate: 0.5 }",
+                after: [[1.25, -1.5, 0], [1.375, -1.75, 0], [1.375, -1.75, 1]],
+                controlVariates: [[1, 2, 3], [0, -1, 1], [2, 0, -2]], state: [1.5, 0.5, 1])
+        ],
+        "feddyn": [
+            Example(
+                text: "{ name: 'feddyn', alpha: 0.25 }",
+                after: [[1.75, -0.5, -1], [2.375, -0.75, -1.5], [2.75, -0.5, 1]], proximalMu: 0.25,
+                state: [0.375, 0.25, 0.5])
+        ],
     ]
 
     @Test func everyStrategyHasAnExample() {
@@ -66,44 +135,60 @@ import Testing
             Section(JSONValue(json5: text.utf8, source: "test"), path: "task.strategy"))
     }
 
-    /// The parameters after each step of the rule with these mean updates, moved in pieces of so many.
-    private func moved(_ rule: any ServerRule, _ updates: [[Float]], piece: Int) -> [[Float]] {
+    /// The parameters after each step of the rule with these mean updates, moved in pieces of so many, and what it remembers
+    /// then.
+    private func moved(
+        _ example: Example, _ updates: [[Float]], piece: Int
+    ) throws -> (steps: [[Float]], state: [Float]) {
+        let rule = try strategy(example.text).server
         var parameters = Self.start
         let (count, width) = (parameters.count, rule.stateNames.count)
         var state = [Float](repeating: 0, count: width * count)
-        return updates.enumerated().map { place, update in
-            update.withUnsafeBufferPointer { update in
-                state.withUnsafeMutableBufferPointer { state in
-                    parameters.withUnsafeMutableBufferPointer { parameters in
-                        for start in stride(from: 0, to: count, by: piece) {
-                            let range = start..<min(start + piece, count)
-                            rule.update(
-                                ServerPass(
-                                    step: place + 1, meanUpdate: .init(rebasing: update[range]),
-                                    state: OptimizerStatePiece(state, width: width, count: count)[range],
-                                    parameters: .init(rebasing: parameters[range])))
+        let steps = updates.enumerated().map { place, update -> [Float] in
+            let factor = rule.factor(
+                RoundMeans(scalars: example.scalars[place]) {
+                    update.reduce(0) { $0 + Double($1) * Double($1) }
+                })
+            let control = example.controlVariates[place]
+            control.withUnsafeBufferPointer { control in
+                update.withUnsafeBufferPointer { update in
+                    state.withUnsafeMutableBufferPointer { state in
+                        parameters.withUnsafeMutableBufferPointer { parameters in
+                            for start in stride(from: 0, to: count, by: piece) {
+                                let range = start..<min(start + piece, count)
+                                rule.update(
+                                    ServerPass(
+                                        step: place + 1, meanUpdate: .init(rebasing: update[range]),
+                                        meanControlVariate: .init(
+                                            rebasing: control[control.isEmpty ? 0..<0 : range]),
+                                        factor: factor, participation: Self.participation,
+                                        state: OptimizerStatePiece(state, width: width, count: count)[range],
+                                        parameters: .init(rebasing: parameters[range])))
+                            }
                         }
                     }
                 }
             }
             return parameters
         }
+        return (steps, state)
     }
 
     @Test(arguments: examples.keys.sorted(), [1, 2, 3])
     func stepsAreWhatTheFormulaSaysInPiecesToo(name: String, piece: Int) throws {
         for example in try #require(Self.examples[name]) {
-            let steps = moved(try strategy(example.text).server, Self.updates, piece: piece)
+            let (steps, state) = try moved(example, Self.updates, piece: piece)
             for (found, wanted) in zip(steps.joined(), example.after.joined()) {
                 #expect(abs(found - wanted) < 1e-6, "\(example.text)")
             }
+            if let wanted = example.state { #expect(state == wanted, "\(example.text)") }
         }
     }
 
     /// A first round in which no client moved leaves the model where it is.
     @Test(arguments: examples.keys.sorted()) func nothingComesOfNothing(name: String) throws {
         for example in try #require(Self.examples[name]) {
-            #expect(moved(try strategy(example.text).server, [[0, 0, 0]], piece: 3) == [Self.start])
+            #expect(try moved(example, [[0, 0, 0]], piece: 3).steps == [Self.start])
         }
     }
 

@@ -15,6 +15,10 @@ package final class ClientTraining {
     private let rounds: Int
     /// FedSGD's gradient; empty for strategies that train.
     private let gradient: UnsafeMutableBufferPointer<Float>
+    private let rule: any ClientRule
+    private let layout: ReportLayout
+    /// The change and what the client rule sends beside it; empty where it sends the change alone.
+    private let report: UnsafeMutableBufferPointer<Float>
 
     /// Allocates what the plan's clients need.
     package init(plan: TaskPlan) {
@@ -25,9 +29,15 @@ package final class ClientTraining {
         trainer.takesEveryStep = plan.hidesFailures
         gradient = .allocate(capacity: isGradient ? plan.dimension : 0)
         gradient.initialize(repeating: 0)
+        (rule, layout) = (plan.configuration.strategy.client, plan.report)
+        report = .allocate(capacity: rule.companion == nil ? 0 : layout.trained.count)
+        report.initialize(repeating: 0)
     }
 
-    deinit { gradient.deallocate() }
+    deinit {
+        gradient.deallocate()
+        report.deallocate()
+    }
 
     /// Asked between steps of training; ``LocalTrainer/isInterrupted``.
     package var isInterrupted: (() -> Bool)? {
@@ -38,15 +48,19 @@ package final class ClientTraining {
     /// Passes over a client's examples in one round.
     package var epochs: Int { isGradient ? 1 : trainer.options.localEpochs }
 
-    /// The change that the examples at `indices` make to `model`, in the order of its layout.
+    /// The change that the examples at `indices` make to `model`, in the order of its layout, with what the strategy's
+    /// client rule sends beside it (``ReportLayout/trained``).
     ///
+    /// `context` is what the client has beside the model. Its memory, where the plan has one, is loaded, and holds afterwards
+    /// what the client's next round is to find; where this throws it is of no use.
     /// `stream` names seed, client and round; `source` makes the secret randomness of per-example privacy and is
     /// called only where the plan has it (the loss is then not told). The change is valid until the next call.
     /// Throws ``TrainingError``, `ConfigurationError` where model, loss and targets do not fit together, or the
     /// source's error.
     package func update(
         of model: UnsafeBufferPointer<Float>, on examples: Examples, indices: UnsafeBufferPointer<Int32>,
-        stream: TrainingStream, source: () throws -> some NoiseSource
+        stream: TrainingStream, context: ClientContext = ClientContext(),
+        source: () throws -> some NoiseSource
     ) throws -> (delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome) {
         // A learning-rate schedule runs over the rounds of the federation.
         let rateFactor = trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds)
@@ -62,9 +76,12 @@ package final class ClientTraining {
             )
         }
         guard isGradient else {
+            if trainer.options.correctsGradient { rule.correct(trainer.correction, context) }
             let (delta, outcome) = try trainer.delta(
                 from: model, on: examples, indices: indices, stream: stream, rateFactor: rateFactor)
-            return (UnsafeBufferPointer(delta), outcome)
+            guard !report.isEmpty else { return (UnsafeBufferPointer(delta), outcome) }
+            complete(UnsafeBufferPointer(delta), outcome, rateFactor: rateFactor, context)
+            return (UnsafeBufferPointer(report), outcome)
         }
         let outcome = try trainer.gradient(
             of: UnsafeMutableBufferPointer(mutating: model),  // It is only read.
@@ -73,6 +90,22 @@ package final class ClientTraining {
         let rate = -Float(trainer.options.learningRate * rateFactor)
         for index in gradient.indices { gradient[index] *= rate }
         return (UnsafeBufferPointer(gradient), outcome)
+    }
+
+    /// Makes the report of a change: the client rule adds what goes beside it.
+    private func complete(
+        _ delta: UnsafeBufferPointer<Float>, _ outcome: TrainingOutcome, rateFactor: Double,
+        _ context: ClientContext
+    ) {
+        let change = UnsafeMutableBufferPointer(rebasing: report[layout[.update]])
+        _ = change.update(fromContentsOf: delta)
+        rule.complete(
+            ClientPass(
+                context: context, change: change,
+                controlVariate: UnsafeMutableBufferPointer(rebasing: report[layout[.controlVariate]]),
+                scalars: UnsafeMutableBufferPointer(rebasing: report[layout[.scalars]]),
+                steps: outcome.steps, rate: trainer.options.learningRate * rateFactor,
+                options: trainer.options))
     }
 
     /// What is reported where local work failed and nobody may see that it did: the change that a client without

@@ -7,6 +7,10 @@ package struct ReportLayout: Equatable, Sendable {
     package enum Segment: String, CaseIterable, Sendable {
         /// The change of the model's parameters, in the order of its layout.
         case update
+        /// A vector as long as the update that the strategy's client rule sends beside it; where nothing is private.
+        case controlVariate
+        /// Numbers that the strategy's client rule sends beside it; where nothing is private.
+        case scalars
         /// What a client says of the model that it was given (``MetricsPlan``), within the update's clipping norm.
         case metrics
         /// Whether the update was clipped: -1 or 1, where the clipping norm adapts. Its noise is its own.
@@ -16,23 +20,33 @@ package struct ReportLayout: Equatable, Sendable {
     private let ends: [Int]
 
     /// The layout of a model of so many parameters; a segment that the plan has no use for is empty.
-    init(parameters: Int, hasMetrics: Bool, hasClippingIndicator: Bool) {
-        let vector = parameters + (hasMetrics ? MetricsPlan.count : 0)
-        ends = [parameters, vector, vector + (hasClippingIndicator ? 1 : 0)]
+    init(
+        parameters: Int, companion: ClientCompanion?, hasMetrics: Bool, hasClippingIndicator: Bool
+    ) {
+        let lengths = [
+            parameters, companion?.sendsControlVariate == true ? parameters : 0,
+            companion?.scalars.count ?? 0, hasMetrics ? MetricsPlan.count : 0, hasClippingIndicator ? 1 : 0,
+        ]
+        ends = lengths.reduce(into: []) { $0.append(($0.last ?? 0) + $1) }
     }
 
     /// The coordinates of a segment; empty where reports have none.
     package subscript(_ segment: Segment) -> Range<Int> {
         switch segment {
         case .update: 0..<ends[0]
-        case .metrics: ends[0]..<ends[1]
-        case .clippingIndicator: ends[1]..<ends[2]
+        case .controlVariate: ends[0]..<ends[1]
+        case .scalars: ends[1]..<ends[2]
+        case .metrics: ends[2]..<ends[3]
+        case .clippingIndicator: ends[3]..<ends[4]
         }
     }
 
+    /// The coordinates that local work yields: the update and what the strategy's client rule sends beside it.
+    package var trained: Range<Int> { 0..<ends[2] }
+
     /// The coordinates that are clipped and noised together.
-    package var vector: Range<Int> { 0..<ends[1] }
+    package var vector: Range<Int> { 0..<ends[3] }
 
     /// Coordinates of a whole report.
-    package var count: Int { ends[2] }
+    package var count: Int { ends[4] }
 }

@@ -23,7 +23,7 @@ package enum UpdateRefusal: Error, Equatable, CustomStringConvertible {
 
 /// What is known at the client of one encoded update; none of it may leave the host.
 package struct UpdateDiagnostics: Equatable, Sendable {
-    /// L2 norm of the update before clipping.
+    /// L2 norm of the change of the model before clipping.
     package var norm: Double
     package var wasClipped: Bool
 }
@@ -34,7 +34,8 @@ package struct UpdateDiagnostics: Equatable, Sendable {
 /// yields depends on the arguments alone.
 package final class UpdatePipeline {
     private let stages: [any UpdateStage]
-    private let parameters: Int
+    /// Coordinates that local work yields, and the parameters among them.
+    private let trained: (count: Int, parameters: Int)
     private let privacy: PrivacyPlan?
     private let hasMetrics: Bool
     /// The encoded report, by the plan's ``ReportLayout``; empty without privacy.
@@ -46,7 +47,7 @@ package final class UpdatePipeline {
     /// Allocates the buffers for reports of the plan. `onlyAdds` says that reports will be added here, to a sum in
     /// memory, and no ``report(bits:)`` asked for: then a plain clipped update needs one pass less.
     package init(plan: TaskPlan, onlyAdds: Bool = false) {
-        parameters = plan.dimension
+        trained = (plan.report.trained.count, plan.dimension)
         privacy = plan.privacy
         hasMetrics = plan.metrics != nil
         encoded = .allocate(capacity: plan.privacy == nil ? 0 : plan.report.count)
@@ -77,7 +78,8 @@ package final class UpdatePipeline {
 
     deinit { encoded.deallocate() }
 
-    /// Encodes the change that training made. With privacy it is clipped to `clippingNorm` and every client
+    /// Encodes the change that training made, with what the strategy's client rule sends beside it
+    /// (``ReportLayout/trained``). With privacy it is clipped to `clippingNorm` and every client
     /// weighs 1; without, it is weighted by `examples`, unless single records are protected.
     ///
     /// `share` is the noise to add where that follows the round's members (``PrivacyPlan/clientNoise(members:)``).
@@ -90,7 +92,7 @@ package final class UpdatePipeline {
         metrics: ClientMetrics? = nil, rounding: inout SeededGenerator,
         noise source: inout some NoiseSource
     ) throws -> (weight: Int, diagnostics: UpdateDiagnostics) {
-        precondition(delta.count == parameters, "an update of another layout")
+        precondition(delta.count == trained.count, "an update of another layout")
         let norm = try StageBuffer.norm(delta)
         var update = UpdateInWork(values: delta, norm: norm, encoded: encoded)
         let terms = EncodingTerms(
@@ -98,7 +100,10 @@ package final class UpdatePipeline {
         )
         for stage in stages { try stage.apply(to: &update, terms, rounding: &rounding, noise: &source) }
         last = (update.weight, update.factor)
-        return (update.weight, UpdateDiagnostics(norm: norm, wasClipped: update.wasClipped))
+        let isUpdate = trained.count == trained.parameters
+        let ownNorm =
+            isUpdate ? norm : try StageBuffer.norm(.init(rebasing: delta[..<trained.parameters]))
+        return (update.weight, UpdateDiagnostics(norm: ownNorm, wasClipped: update.wasClipped))
     }
 
     /// The update of a client whose local work failed where nobody may see that it did: no change, and metrics of a

@@ -21,6 +21,9 @@ package struct GlobalModel: Sendable {
         precondition(self.optimizerState.names == serverUpdate.stateNames, "the state of another rule")
     }
 
+    /// What of the optimiser state clients are given with the model; empty where they are given none, and before the first
+    /// step, when it is zero.
+    package var publishedState: [Float] { serverUpdate.publishesState ? optimizerState.values : [] }
     /// L2 bound of the coming round's updates, in model units; of no meaning without privacy.
     package var clippingNorm: Double { serverUpdate.clippingNorm }
     /// What clients said of the model that the last round started from; nil where they say nothing.
@@ -34,7 +37,8 @@ package struct GlobalModel: Sendable {
         let serverUpdate = serverUpdate
         parameters.values.withUnsafeMutableBufferPointer { values in
             optimizerState.withPiece(count: values.count) { state in
-                withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.windowCount) { scratch in
+                let room = serverUpdate.scratchWidth * Self.windowCount
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: room) { scratch in
                     for start in stride(from: 0, to: values.count, by: Self.windowCount) {
                         let window = start..<min(start + Self.windowCount, values.count)
                         serverUpdate.apply(

@@ -1,3 +1,4 @@
+internal import Compute
 package import Encoding
 internal import Privacy
 
@@ -9,6 +10,9 @@ package struct ServerUpdate: Sendable {
     private var adaptiveClipping: AdaptiveClipping?
     /// Models published so far, that of the last ``advance(noisySum:weight:rotation:)`` included.
     private var steps: Int
+    /// What the present step has in common for all parameters (``ServerRule/factor(_:)``, ``ServerPass/participation``).
+    private var factor = 1.0
+    private var participation = 1.0
     private let plan: TaskPlan
 
     /// Before the first round, or where a checkpoint kept the clipping norm after so many published models.
@@ -28,6 +32,9 @@ package struct ServerUpdate: Sendable {
 
     /// Names of the values that are remembered of every parameter: the optimiser state.
     package var stateNames: [String] { plan.configuration.strategy.server.stateNames }
+
+    /// Whether clients are given the optimiser state with the model.
+    package var publishesState: Bool { plan.configuration.strategy.server.publishesState }
 
     /// Begins the next step with a round's noisy sum: adapts the clipping norm, releases the clients' metrics, and gives the mean update.
     ///
@@ -61,22 +68,35 @@ package struct ServerUpdate: Sendable {
             let means = mean.values(plan.report[.metrics]).map { $0 * correction }
             return metrics.released(means, clippingNorm: clippingNorm, classifies: plan.classifies)
         }
+        // Of uniform weights the sum is their number.
+        participation = min(1, Double(weight) / Double(plan.population))
+        let update = plan.report[.update]
+        factor = plan.configuration.strategy.server.factor(
+            RoundMeans(scalars: mean.values(plan.report[.scalars])) { mean.squareNorm(update) })
         return mean
     }
 
     /// Moves the parameters from `start` on by their mean update, and their optimiser state, `state`, with them.
-    /// `scratch` has room for as many values as there are parameters.
+    /// `scratch` has room for ``scratchWidth`` values a parameter.
     package func apply(
         _ mean: MeanUpdate, from start: Int, state: OptimizerStatePiece,
         to parameters: UnsafeMutableBufferPointer<Float>, scratch: UnsafeMutableBufferPointer<Float>
     ) {
-        precondition(scratch.count >= parameters.count, "no room for the mean update")
-        let piece = UnsafeMutableBufferPointer(rebasing: scratch[..<parameters.count])
+        let count = parameters.count
+        precondition(scratch.count >= scratchWidth * count, "no room for the mean update")
+        let piece = UnsafeMutableBufferPointer(rebasing: scratch[..<count])
         mean.copy(from: start, into: piece)
+        let beside = UnsafeMutableBufferPointer(rebasing: scratch[count..<scratchWidth * count])
+        if !beside.isEmpty { mean.copy(from: plan.report[.controlVariate].lowerBound + start, into: beside) }
         plan.configuration.strategy.server.update(
             ServerPass(
-                step: steps, meanUpdate: UnsafeBufferPointer(piece), state: state, parameters: parameters))
+                step: steps, meanUpdate: UnsafeBufferPointer(piece),
+                meanControlVariate: UnsafeBufferPointer(beside), factor: factor,
+                participation: participation, state: state, parameters: parameters))
     }
+
+    /// Values that ``apply(_:from:state:to:scratch:)`` needs room for, a parameter.
+    package var scratchWidth: Int { plan.report[.controlVariate].isEmpty ? 1 : 2 }
 }
 
 /// The mean update of a round, decoded from its noisy sum piece by piece. Only a rotated one is ever in memory whole:
@@ -106,6 +126,22 @@ package struct MeanUpdate: Sendable {
         guard let rotated else { return codec.decode(sum, from: start, dividedBy: divisor, into: values) }
         _ = values.update(fromContentsOf: rotated[start..<start + values.count])
     }
+
+    /// The sum of squares of some coordinates: the same bits wherever and however often it is asked for.
+    func squareNorm(_ range: Range<Int>) -> Double {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.windowCount) { window in
+            var sum = 0.0
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.windowCount) {
+                let piece = window[..<min(Self.windowCount, range.upperBound - start)]
+                copy(from: start, into: UnsafeMutableBufferPointer(rebasing: piece))
+                sum += window.baseAddress.map { Kernels.squareNorm($0, count: piece.count) } ?? 0
+            }
+            return sum
+        }
+    }
+
+    /// Coordinates that are looked at at once: they stay in a core's cache.
+    private static let windowCount = 1 << 14
 
     /// Some coordinates, in model units.
     func values(_ range: Range<Int>) -> [Float] {

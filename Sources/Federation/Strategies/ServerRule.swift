@@ -11,6 +11,11 @@ package protocol ServerRule: Sendable {
     var settings: [String: JSONValue] { get }
     /// Names of the values that it remembers of every parameter, such as `["velocity"]`. Files keep them in this order.
     var stateNames: [String] { get }
+    /// Whether clients are given these values with the model.
+    var publishesState: Bool { get }
+    /// A number that one step has in common for all parameters, from a look at the whole mean; called once a step, before
+    /// any piece is moved.
+    func factor(_ means: RoundMeans) -> Double
     /// Moves a piece of the model, and its optimiser state with it.
     ///
     /// A parameter depends on its own past and its own mean update only, so that a model may be moved piece by piece.
@@ -20,6 +25,23 @@ package protocol ServerRule: Sendable {
 
 extension ServerRule {
     package var stateNames: [String] { [] }
+    package var publishesState: Bool { false }
+    package func factor(_ means: RoundMeans) -> Double { 1 }
+}
+
+/// What a round's clients sent, as a whole.
+package struct RoundMeans {
+    /// The mean of each number that the client rule sends beside the change, in the order of its names.
+    package let scalars: [Float]
+    private let squareNorm: () -> Double
+
+    /// Means of which the squared length is computed where it is asked for.
+    package init(scalars: [Float], squareNorm: @escaping () -> Double) {
+        (self.scalars, self.squareNorm) = (scalars, squareNorm)
+    }
+
+    /// ‖mean update‖². Every call reads the whole mean.
+    package func meanSquareNorm() -> Double { squareNorm() }
 }
 
 /// One step of a server rule on a piece of the model.
@@ -28,6 +50,12 @@ package struct ServerPass {
     package let step: Int
     /// The mean update of these parameters, in model units.
     package let meanUpdate: UnsafeBufferPointer<Float>
+    /// The mean of what clients sent beside the change of these parameters; empty where their rule sends none.
+    package let meanControlVariate: UnsafeBufferPointer<Float>
+    /// What ``ServerRule/factor(_:)`` gave for this step.
+    package let factor: Double
+    /// Clients in the mean over clients of the federation, where all weigh the same.
+    package let participation: Double
     /// The optimiser state of these parameters; zeros before the first step.
     package let state: OptimizerStatePiece
     /// As many parameters as there are mean updates.
@@ -35,12 +63,23 @@ package struct ServerPass {
 
     /// A pass over buffers of one length.
     package init(
-        step: Int, meanUpdate: UnsafeBufferPointer<Float>, state: OptimizerStatePiece,
+        step: Int, meanUpdate: UnsafeBufferPointer<Float>,
+        meanControlVariate: UnsafeBufferPointer<Float> = .init(start: nil, count: 0), factor: Double = 1,
+        participation: Double = 1, state: OptimizerStatePiece,
         parameters: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(
-            meanUpdate.count == parameters.count && state.count == parameters.count,
+            meanUpdate.count == parameters.count && state.count == parameters.count
+                && (meanControlVariate.isEmpty || meanControlVariate.count == parameters.count),
             "pieces of different lengths")
         (self.step, self.meanUpdate, self.state, self.parameters) = (step, meanUpdate, state, parameters)
+        (self.meanControlVariate, self.factor) = (meanControlVariate, factor)
+        self.participation = participation
+    }
+
+    /// Moves the parameters by the mean update times ``factor``.
+    func addScaledMean() {
+        let factor = Float(factor)
+        for index in parameters.indices { parameters[index] += factor * meanUpdate[index] }
     }
 }

@@ -27,9 +27,16 @@ package enum StrategyCatalog {
     /// One line a strategy: its name and its two rules.
     package static let all: [(name: String, server: any ServerRule.Type, client: any ClientRule.Type)] = [
         ("fedavg", ServerSGD.self, LocalTraining.self),
+        ("fedavgm", ServerMomentum.self, LocalTraining.self),
         ("fedprox", ServerSGD.self, ProximalTraining.self),
         ("fedsgd", ServerSGD.self, SingleGradient.self),
         ("fedadam", ServerAdam.self, LocalTraining.self),
+        ("fedyogi", ServerYogi.self, LocalTraining.self),
+        ("fedadagrad", ServerAdagrad.self, LocalTraining.self),
+        ("fednova", ServerNormalization.self, NormalizedTraining.self),
+        ("fedexp", ServerExtrapolation.self, MeasuredTraining.self),
+        ("scaffold", ServerControlVariate.self, ControlledTraining.self),
+        ("feddyn", ServerDynamicRegularization.self, DynamicTraining.self),
     ]
 
     /// Reads `task.strategy`; absent means plain federated averaging. Throws ``ConfigurationError`` for a name that is

@@ -54,11 +54,23 @@ package struct TaskPlan: Sendable {
     /// Whether reports travel as floating-point numbers, to be rounded where they are added: nothing is clipped,
     /// hidden or masked.
     package var sendsFloats: Bool { privacy == nil }
-    /// Whether every client weighs the same: a weight by examples tells how many there are, which privacy of clients or
-    /// of single records forbids, and a hostile client would claim a great one.
-    package var weighsUniformly: Bool { privacy != nil || example != nil || robust != nil }
-    /// Bytes of one published model, its header apart.
-    package var modelBytes: Int { dimension * 4 }
+    /// Whether every client weighs the same: as the strategy wants it, and where a weight by examples would tell how many
+    /// there are, which privacy of clients or of single records forbids, or a hostile client would claim a great one.
+    package var weighsUniformly: Bool {
+        privacy != nil || example != nil || robust != nil
+            || configuration.strategy.client.companion?.weighsUniformly == true
+    }
+    /// What a client keeps from round to round; empty where it keeps nothing.
+    package var clientMemory: [ClientMemoryVector] {
+        (configuration.strategy.client.companion?.memory ?? []).map {
+            ClientMemoryVector(name: $0, count: dimension)
+        }
+    }
+    /// Bytes of one published model, headers apart, with what the strategy publishes beside it.
+    package var modelBytes: Int {
+        let rule = configuration.strategy.server
+        return dimension * 4 * (1 + (rule.publishesState ? rule.stateNames.count : 0))
+    }
 
     /// The plan with values for the parameters that nobody trains, which must be of the model's ``Model/frozenLayout``.
     package func with(frozen: FrozenParameters) -> TaskPlan {
@@ -75,6 +87,7 @@ package struct TaskPlan: Sendable {
         self.population = population
         training = configuration.strategy.client.localTraining(configuration.training)
         try training.augment?.check(model)
+        try configuration.checkStrategy()
         guard configuration.cohortSize <= population else {
             throw ConfigurationError(
                 path: "task.cohort_size",
@@ -91,7 +104,8 @@ package struct TaskPlan: Sendable {
         }
         let isPrivate = configuration.privacy.mode != .none
         report = ReportLayout(
-            parameters: model.layout.count, hasMetrics: isPrivate && configuration.metrics != nil,
+            parameters: model.layout.count, companion: configuration.strategy.client.companion,
+            hasMetrics: isPrivate && configuration.metrics != nil,
             hasClippingIndicator: isPrivate && configuration.privacy.adaptiveClipping != nil)
         let cohort = try CohortPlan(configuration, population: population)
         if configuration.privacy.mode == .none {

@@ -10,6 +10,9 @@ final class Descent {
     let gradient: UnsafeMutablePointer<Float>
     /// Room for a copy of the parameters.
     let local: UnsafeMutablePointer<Float>
+    /// What is added to the gradient of every step, behind regularisation and clipping; of no use unless the options
+    /// correct gradients.
+    let correction: UnsafeMutablePointer<Float>
     private let state: UnsafeMutablePointer<Float>
     private let anchor: UnsafeMutablePointer<Float>
     private var optimizerSteps = 0
@@ -37,10 +40,12 @@ final class Descent {
                 count * options.optimizer.statePerParameter,
                 options.proximalMu > 0 ? count : 0,
                 count,
+                options.correctsGradient ? count : 0,
             ])
         workspace.augmentation = options.augment?.augmentation(for: model, capacity: capacity)
         (gradient, state) = (workspace.extra[0], workspace.extra[1])
         (anchor, local) = (workspace.extra[2], workspace.extra[3])
+        correction = workspace.extra[4]
     }
 
     // Poisson batches vary: six standard deviations above the mean they still fit, where that room is small. Larger models
@@ -73,6 +78,7 @@ final class Descent {
                 loss, count: batch.count, depth: depth, scale: 1 / Float(batch.count))
             workspace.backward(
                 weights, count: batch.count, depth: depth, into: weights, scale: -Float(rate), keep: 1)
+            correct(weights, factor: -Float(rate))
             return sum
         }
         let sum = accumulate(
@@ -94,10 +100,11 @@ final class Descent {
         return sum
     }
 
-    /// Changes the parameters by ``gradient``: regularisation, clipping of the batch's norm, then the optimiser.
+    /// Changes the parameters by ``gradient``: regularisation, clipping of the batch's norm, correction, then the optimiser.
     func applyGradient(_ weights: UnsafeMutablePointer<Float>, rate: Double) {
         regularise(weights, gradient)
         clipGradient()
+        correct(gradient, factor: 1)
         optimizerSteps += 1
         options.optimizer.update(
             OptimizerPass(
@@ -138,6 +145,11 @@ final class Descent {
                 target + range.lowerBound, weights + range.lowerBound, anchor: nil, l2: Float(options.l2),
                 l1: Float(options.l1), proximal: 0, count: range.count)
         }
+    }
+
+    private func correct(_ target: UnsafeMutablePointer<Float>, factor: Float) {
+        guard options.correctsGradient else { return }
+        Kernels.addScaled(to: target, correction, factor: factor, count: model.layout.count)
     }
 
     private func clipGradient() {

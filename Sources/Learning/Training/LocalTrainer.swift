@@ -76,6 +76,12 @@ package final class LocalTrainer {
     /// Values of the next batch that are prefetched during a step: more would push the weights out.
     private static let prefetchLimit = 1 << 17
 
+    /// What is added to the gradient of every step until it is changed; empty unless the options correct gradients.
+    package var correction: UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(
+            start: descent.correction, count: options.correctsGradient ? model.layout.count : 0)
+    }
+
     /// Allocates the arena: activations, deltas and, unless steps are plain descent, gradient and state.
     /// `privately` prepares for ``trainPrivately(_:on:indices:stream:plan:rateFactor:privatizer:)``.
     package init(model: Model, options: TrainingOptions, privately: Bool = false) {

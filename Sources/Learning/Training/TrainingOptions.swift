@@ -20,6 +20,9 @@ package struct TrainingOptions: Sendable {
     package var gradientClipNorm: Double?
     /// µ of FedProx (Li et al. 2020): adds µ/2 · ‖w − w₀‖², w₀ the parameters before training.
     package var proximalMu: Double
+    /// Whether a vector is added to the gradient of every step (``LocalTrainer/correction``): a strategy asks for it, no key
+    /// does.
+    package var correctsGradient = false
     /// Random changes of the images that train; nil where they train as they are.
     package var augment: AugmentationOptions?
 

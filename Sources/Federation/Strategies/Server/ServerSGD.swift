@@ -6,13 +6,15 @@ package struct ServerSGD: ServerRule {
     private let learningRate: Float
     private let momentum: Float
 
-    package init(_ section: Section) throws {
+    package init(_ section: Section) throws { try self.init(section, momentum: 0) }
+
+    /// Reads the keys, with this momentum where none is given.
+    init(_ section: Section, momentum standard: Double) throws {
         learningRate = Float(try section.positive("server_learning_rate") ?? 1)
         momentum = Float(
             try section.number("server_momentum", expected: "a number from 0 to below 1") {
                 $0 >= 0 && $0 < 1
-            }
-                ?? 0)
+            } ?? standard)
     }
 
     package var settings: [String: JSONValue] {

@@ -1,0 +1,22 @@
+internal import Configuration
+
+extension TaskConfiguration {
+    /// Throws ``ConfigurationError`` where the strategy does not go with the training or the privacy that are configured.
+    func checkStrategy() throws {
+        let rule = strategy.client
+        try rule.check(training)
+        guard rule.companion != nil else { return }
+        let what =
+            "strategy \"\(strategy.name)\" has clients send or keep more than a change that is clipped and noised"
+        if privacy.mode != .none {
+            throw ConfigurationError(
+                path: "task.privacy.mode",
+                problem: "is \"\(privacy.mode.rawValue)\", but \(what): it goes with mode \"none\" only")
+        }
+        if privacy.example != nil {
+            throw ConfigurationError(
+                path: "task.privacy.example",
+                problem: "does not cover all that leaves a client: \(what); remove one of the two")
+        }
+    }
+}

@@ -13,6 +13,8 @@ final class ClientWorker {
     private let pipeline: UpdatePipeline
     /// Measures the round's model on clients' data; nil where their metrics do not ride along.
     private let evaluator: ClientEvaluator?
+    /// What the client at hand keeps; nil where the plan has clients keep nothing.
+    private let memory: ClientMemory?
     /// Whether a failure of local work may not be seen.
     private let hidesFailures: Bool
     /// The update that was encoded last.
@@ -24,6 +26,7 @@ final class ClientWorker {
         pipeline = UpdatePipeline(plan: plan, onlyAdds: !masks)
         hidesFailures = plan.hidesFailures
         evaluator = plan.metrics.map { _ in ClientEvaluator(plan) }
+        memory = plan.clientMemory.isEmpty ? nil : ClientMemory(plan.clientMemory)
         partial = Aggregation(count: plan.report.count, bits: plan.codec.bits)
     }
 
@@ -89,6 +92,7 @@ final class ClientWorker {
                     rotation: job.rotation, share: job.share, metrics: metrics, rounding: &rounding,
                     noise: &source)
             }
+            if let memory { try job.memory?.stage(job.client, memory) }
             self.delta = delta
             return ClientResult(
                 failure: nil, hiddenFailure: outcome.diverged ? "training diverged in its noise" : nil,
@@ -131,9 +135,13 @@ final class ClientWorker {
         delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome
     ) {
         let stream = TrainingStream(seed: job.seed, client: job.client, round: job.round)
+        if let memory { try job.memory?.load(job.client, into: memory) }
+        let context = ClientContext(serverState: job.serverState, memory: memory)
         return try job.indices.withUnsafeBufferPointer { indices in
             try job.model.withUnsafeBufferPointer { model in
-                try work.update(of: model, on: job.examples, indices: indices, stream: stream) {
+                try work.update(
+                    of: model, on: job.examples, indices: indices, stream: stream, context: context
+                ) {
                     try job.noise.source(client: Self.exampleStreams + job.client, round: job.round)
                 }
             }
@@ -161,4 +169,8 @@ struct ClientJob {
     /// The client's examples.
     let indices: ArraySlice<Int32>
     let noise: NoiseOrigin
+    /// What the server's rule remembers, where it publishes that; empty: zeros.
+    var serverState: [Float] = []
+    /// Where clients keep what they do between rounds; nil where they keep nothing.
+    var memory: ClientMemoryFile?
 }

@@ -84,6 +84,8 @@ package final class Simulator {
     private let pool: WorkerPool<ClientWorker>
     private let evaluator: HoldoutEvaluator?
     private let journal: any SimulationJournal
+    /// What clients keep between rounds; nil where they keep nothing.
+    private let memory: ClientMemoryFile?
     /// Those of the newest model, where it was the last thing to be evaluated.
     private var lastMetrics: EvaluationMetrics?
 
@@ -96,6 +98,7 @@ package final class Simulator {
         targetScale = setup.targetScale
         watch = DivergenceWatch(setup)
         self.journal = journal
+        memory = try journal.clientMemory(setup.plan)
         let progress = progress ?? Progress(parameters: plan.model.initialParameters(seed: setup.seed))
         self.progress = progress
         engine = RoundEngine(
@@ -153,6 +156,7 @@ package final class Simulator {
             share: plan.privacy?.clientNoise(members: invited.count), members: invited.count,
             noise: NoiseAhead(plan: plan, origin: setup.noise, round: number))
         let outcome = collect(invitation, actions, shared)
+        try memory?.accept(outcome.results.map(\.client))
         engine = outcome.engine
         // On a schedule nothing of the round shows before, nor after.
         progress.virtualTime = invitation.publication ?? outcome.closedAt
@@ -212,12 +216,12 @@ package final class Simulator {
             return left == right ? $0 < $1 : left > right
         }
         let slots = Slots<ClientResult>(count: clients.count)
-        let parameters = model.parameters.values
+        let (parameters, serverState) = (model.parameters.values, model.publishedState)
         let clippingNorm = model.clippingNorm
         // The noise is one more job, and the first: it is long.
         let noise = shared.noise?.isDue == true ? shared.noise : nil
         let before = noise == nil ? 0 : 1
-        pool.run(count: order.count + before) { [setup] worker, place in
+        pool.run(count: order.count + before) { [setup, memory] worker, place in
             if place < before {
                 noise?.draw()
                 return
@@ -230,7 +234,8 @@ package final class Simulator {
                     model: parameters,
                     clippingNorm: clippingNorm, rotation: shared.rotation,
                     masking: shared.masking, share: shared.share,
-                    examples: setup.training, indices: setup.partition[client], noise: setup.noise))
+                    examples: setup.training, indices: setup.partition[client], noise: setup.noise,
+                    serverState: serverState, memory: memory))
         }
         // Every slot is filled: the pool returns when all jobs are done.
         return slots.values.compactMap(\.self)

@@ -7,9 +7,14 @@ internal import Messages
 
 /// A run's state between rounds, as one safetensors file: the model, its optimiser state, and counters.
 struct Checkpoint {
-    /// The file. `scenarioDigest` ties it to the scenario that it belongs to, `ledger` to what was spent.
+    /// Key of what clients keep between rounds.
+    private static let memoryKey = "client_memory"
+
+    /// The file. `scenarioDigest` ties it to the scenario that it belongs to, `ledger` to what was spent, `memory` to what
+    /// clients keep.
     static func file(
-        _ progress: Simulator.Progress, scenarioDigest: String, ledger: LedgerBinding? = nil
+        _ progress: Simulator.Progress, scenarioDigest: String, ledger: LedgerBinding? = nil,
+        memory: ClientMemoryFile.Binding? = nil
     ) -> TensorFile {
         var tensors = progress.parameters.layout.entries.map { ($0.name, $0.shape) }
         var values = [progress.parameters.values]
@@ -36,12 +41,28 @@ struct Checkpoint {
             "participants": bits(progress.participants),
         ]
         metadata.merge(OptimizerState.metadata(names: progress.optimizerState.names)) { $1 }
+        if let memory {
+            metadata[memoryKey] = "\(memory.digest) \(Data(memory.places).base64EncodedString())"
+        }
         if let ledger { metadata["ledger"] = "\(ledger.lines) \(ledger.rounds) \(ledger.head)" }
         return TensorFile(head: SafeTensors.head(tensors, metadata: metadata), values: values)
     }
 
     /// The tensor of how many rounds each client was in: whole numbers, exact below 2^24.
     private static let participationKey = "clients.participation"
+
+    /// What the checkpoint says of what clients keep. Throws ``ConfigurationError`` where it says nothing that can be read.
+    static func clientMemory(_ data: Data, path: String) throws -> ClientMemoryFile.Binding {
+        let file = try? data.withUnsafeBytes { try SafeTensors(decoding: $0) }
+        let words = (file?.metadata[memoryKey] ?? "").split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 2, let digest = UInt64(words[0]),
+            let places = Data(base64Encoded: String(words[1]))
+        else {
+            throw ConfigurationError(
+                path: path, problem: "damaged checkpoint (\(memoryKey)); run without --resume")
+        }
+        return ClientMemoryFile.Binding(places: [UInt8](places), digest: digest)
+    }
 
     /// What the checkpoint says of the ledger; nil in one of 0.1.0, or of a run without a ledger.
     static func ledger(_ data: Data, path: String) throws -> LedgerBinding? {

@@ -37,10 +37,13 @@ package final class RunJournal: SimulationJournal {
     /// What the last checkpoint of this process holds.
     private var checkpointed: (records: Int, finished: FinishReason?)?
     private var runKey: SharedSecret?
+    /// What clients keep between rounds; nil where they keep nothing.
+    private let memory: ClientMemoryFile?
 
+    private static let memoryFile = "clients.memory"
     private static let files = [
         "rounds.jsonl", "diagnostics.jsonl", "ledger.jsonl", "ledger.jsonl.key",
-        "checkpoint.safetensors", "noisy-sum.bin", "cohort.key",
+        "checkpoint.safetensors", memoryFile, "noisy-sum.bin", "cohort.key",
         DataBinding.fileName, "summary.json", "model.safetensors", FrozenModelFile.name, "report.html",
         "scenario.resolved.json",
     ]
@@ -91,6 +94,12 @@ package final class RunJournal: SimulationJournal {
         }
         rounds = try LineFile(folder.file("rounds.jsonl"))
         diagnosticLines = try LineFile(folder.file("diagnostics.jsonl"))
+        memory =
+            setup.plan.clientMemory.isEmpty
+            ? nil
+            : try ClientMemoryFile(
+                path: folder.file(Self.memoryFile), vectors: setup.plan.clientMemory,
+                clients: setup.plan.population)
         let spending = Spending(setup.plan)
         self.spending = spending
         guard setup.plan.privacy != nil || setup.plan.example != nil else {
@@ -144,6 +153,10 @@ package final class RunJournal: SimulationJournal {
             throw ConfigurationError(
                 path: path, problem: "damaged checkpoint (participation); run without --resume")
         }
+        // A run that is over needs none of it.
+        if let memory, progress.finished == nil {
+            try memory.restore(try Checkpoint.clientMemory(data, path: path))
+        }
         records = progress.records
         try rounds.keep(records.count)
         let published = Set(records.map(\.round))
@@ -155,6 +168,8 @@ package final class RunJournal: SimulationJournal {
     }
 
     // MARK: The steps of a release
+
+    package func clientMemory(_ plan: TaskPlan) -> ClientMemoryFile? { memory }
 
     package func cohortGenerator(round: Int) throws -> CohortGenerator<KeyedNoise> {
         try CohortGenerator<KeyedNoise>(key: secret().bytes, round: round)
@@ -258,8 +273,10 @@ package final class RunJournal: SimulationJournal {
         try rounds.synchronise()
         try diagnosticLines.synchronise()
         try ledger?.synchronise()
-        try Checkpoint.file(progress, scenarioDigest: scenarioDigest, ledger: ledger?.binding)
-            .write(to: folder.file("checkpoint.safetensors"))
+        try Checkpoint.file(
+            progress, scenarioDigest: scenarioDigest, ledger: ledger?.binding, memory: try memory?.bind()
+        ).write(to: folder.file("checkpoint.safetensors"))
+        memory?.checkpointed()
         checkpointed = (progress.records.count, progress.finished)
         lastCheckpoint = ContinuousClock.now
         checkpointSeconds = began.secondsToNow

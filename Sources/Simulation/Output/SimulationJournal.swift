@@ -1,6 +1,6 @@
 package import Custody
 package import Encoding
-internal import Federation
+package import Federation
 package import Privacy
 
 /// What a simulation writes down while it runs: the privacy ledger, the round records, the checkpoints.
@@ -8,6 +8,8 @@ package import Privacy
 /// Every step of a release goes through here in the engine's order; a step that throws ends the run before the
 /// next one can happen.
 package protocol SimulationJournal: AnyObject {
+    /// Where clients keep what they do from round to round; nil where the plan has them keep nothing. Asked for once a run.
+    func clientMemory(_ plan: TaskPlan) throws -> ClientMemoryFile?
     /// Draws a round's cohort where the noise is secure: the same draw for the same round of one run.
     func cohortGenerator(round: Int) throws -> CohortGenerator<KeyedNoise>
     /// The noise stream of a node of a tree over rounds, where the noise is secure: the same for the same step of
@@ -38,4 +40,11 @@ package protocol SimulationJournal: AnyObject {
     func record(_ record: RoundRecord, _ progress: Simulator.Progress) throws
     /// Appends a round's diagnostics, which are not releasable.
     func diagnose(_ diagnostics: RoundDiagnostics)
+}
+
+extension SimulationJournal {
+    package func clientMemory(_ plan: TaskPlan) throws -> ClientMemoryFile? {
+        guard !plan.clientMemory.isEmpty else { return nil }
+        return try ClientMemoryFile(path: nil, vectors: plan.clientMemory, clients: plan.population)
+    }
 }

@@ -19,6 +19,8 @@ final class TestFederation: HTTPHandler, Sendable {
     struct State {
         var plans: [RoundOffer] = []
         var models: [Int: [UInt8]] = [:]
+        /// What the strategy remembers with a model, as the file that is sent.
+        var modelStates: [Int: [UInt8]] = [:]
         /// The file of frozen parameters; nil: the task's model has none.
         var frozen: [UInt8]?
         /// How often it was asked for.
@@ -93,7 +95,11 @@ final class TestFederation: HTTPHandler, Sendable {
                 }
                 return .respond(representation(bytes, range: range))
             }
-            guard let round = Int(path.split(separator: "/").last ?? "") else {
+            let parts = path.split(separator: "/")
+            if parts.last == "state", parts.count == 4, let round = Int(parts[2]) {
+                return .respond(representation(state.withLock { $0.modelStates[round] }, range: range))
+            }
+            guard let round = Int(parts.last ?? "") else {
                 return .respond(.text(405, "not here"))
             }
             return .respond(representation(state.withLock { $0.models[round] }, range: range))

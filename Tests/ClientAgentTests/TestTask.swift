@@ -96,6 +96,17 @@ struct TestTask {
                 loss: .object(["loss": .string("softmax_cross_entropy")]), data: dataset.preprocessing.json))
     }
 
+    /// What the strategy remembers with the model, as its file; nil where agents are not given it.
+    var state: [UInt8]? {
+        guard plan.configuration.strategy.server.publishesState else { return nil }
+        let tensor = SafeTensors.Tensor(
+            name: "strategy.state", shape: [remembered.count], values: remembered)
+        return SafeTensors(tensors: [tensor]).encoded()
+    }
+
+    /// The values of ``state``; empty: zeros, as before the first round.
+    var remembered: [Float] = []
+
     /// What a server says of its task.
     func offer() throws -> TaskOffer {
         TaskOffer(
@@ -113,7 +124,8 @@ struct TestTask {
         return RoundOffer(
             run: run, round: round, client: client, seed: seed, population: population, task: text,
             taskSHA256: try SHA256.text(of: Array(text.utf8)),
-            model: .init(round: 0, sha256: digest, bytes: bytes.count), privacy: nil,
+            model: .init(round: 0, sha256: digest, bytes: bytes.count),
+            state: try state.map { .init(sha256: try SHA256.text(of: $0), bytes: $0.count) }, privacy: nil,
             report: ReportShape(count: plan.report.count, bits: plan.codec.bits, scale: scale),
             deadlineSeconds: 600)
     }

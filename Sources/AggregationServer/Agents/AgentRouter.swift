@@ -62,6 +62,8 @@ final class AgentRouter: HTTPHandler {
         case (1, "renew", _): return only(.post, request) { renew(agent, responder) }
         case (2, "models", nil) where route[1] == "frozen": return only(.get, request) { frozen(request) }
         case (2, "models", let round?): return only(.get, request) { model(round, request) }
+        case (3, "models", let round?) where route[2] == "state":
+            return only(.get, request) { modelState(round, request) }
         case (3, "rounds", let round?) where route[2] == "update":
             return only(.put, request) { update(agent, round, request, responder) }
         case (4, "rounds", let round?) where route[2] == "secagg":
@@ -137,6 +139,18 @@ final class AgentRouter: HTTPHandler {
         return .respond(
             .representation(
                 model.buffer, tag: model.digest, contentType: "application/octet-stream",
+                request: request.head.headers))
+    }
+
+    /// What the strategy remembers with a model that is offered, where agents are given that.
+    private func modelState(_ round: Int, _ request: HTTPRequest) -> RequestDecision {
+        guard let state = board.read({ $0.models[round]?.state }) else {
+            return .respond(
+                .refusal(404, "no_such_model", "nothing beside this model is offered to agents"))
+        }
+        return .respond(
+            .representation(
+                state.buffer, tag: state.digest, contentType: "application/octet-stream",
                 request: request.head.headers))
     }
 

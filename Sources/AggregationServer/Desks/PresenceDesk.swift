@@ -14,6 +14,8 @@ final class PresenceDesk {
         let bytes: Int
         /// L2 bound of its update, in model units.
         let clippingNorm: Double
+        /// What the strategy remembers with it, where agents are given that.
+        var state: RoundOffer.StateReference?
     }
 
     /// A check-in that waits for an assignment.
@@ -232,7 +234,7 @@ final class PresenceDesk {
             run: run.run, round: file.round, client: client, seed: run.seed, population: run.population,
             task: setup.taskText, taskSHA256: setup.taskDigest, schemaSHA256: setup.schemaDigest,
             model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: start.bytes),
-            privacy: facts(clippingNorm: start.clippingNorm),
+            state: start.state, privacy: facts(clippingNorm: start.clippingNorm),
             report: ReportShape(
                 count: plan.report.count, bits: plan.codec.bits, scale: plan.codec.scale),
             deadlineSeconds: max(0, file.deadline - context.now))
@@ -259,7 +261,7 @@ final class PresenceDesk {
             response.headers[AgentProtocol.runStateHeader] = runStateWord
             if responder.respond(response) {
                 context.metrics.assignments.increment()
-                rounds.noteBytes(down: plan.model.bytes)
+                rounds.noteBytes(down: plan.model.bytes + (plan.state?.bytes ?? 0))
             }
         } catch {
             context.log.error("an assignment cannot be written", ["error": .text("\(error)")])

@@ -3,8 +3,10 @@ internal import Custody
 internal import Encoding
 internal import Federation
 internal import Learning
+internal import Messages
 internal import Operations
 internal import Privacy
+internal import Transport
 
 /// A model that is on disk, and shown to nobody before its instant.
 struct PreparedModel {
@@ -56,6 +58,13 @@ final class ReleaseDesk: RoundCompletionPort {
 
     /// L2 bound of the coming round's updates, in model units.
     var clippingNorm: Double { serverUpdate.clippingNorm }
+
+    /// What an agent that is invited now starts from.
+    var start: PresenceDesk.Start {
+        .init(
+            bytes: model.buffer.count, clippingNorm: clippingNorm,
+            state: model.state.map { .init(sha256: $0.digest, bytes: $0.buffer.count) })
+    }
 
     /// Lets agents download the newest model; the one before stays for those who are still at it.
     func offerModel() {
@@ -173,9 +182,11 @@ final class ReleaseDesk: RoundCompletionPort {
             rotation: try plan.rotation(seed: books.run.seed, round: number))
         let stateHash = try RunningHash()
         let digest = try writeNextModel(number, mean, next, stateHash)
+        let stateDigest = try stateHash.text()
+        var stored = try StoredModel(number, digest: digest, in: state, layout: plan.model.layout)
+        if next.publishesState { stored = try stored.publishing(stateDigest: stateDigest, from: state) }
         return PreparedModel(
-            model: try StoredModel(number, digest: digest, in: state, layout: plan.model.layout),
-            serverUpdate: next, shownAt: schedule.showing(file), stateDigest: try stateHash.text())
+            model: stored, serverUpdate: next, shownAt: schedule.showing(file), stateDigest: stateDigest)
     }
 
     /// Writes the model of a round from the one before, piece by piece, and returns its digest.
@@ -196,7 +207,9 @@ final class ReleaseDesk: RoundCompletionPort {
             model.copy(from: start, into: parameters)
             before?.copy(from: start, into: piece)
             // The first window is the longest.
-            if scratch.isEmpty { scratch = [Float](repeating: 0, count: parameters.count) }
+            if scratch.isEmpty {
+                scratch = [Float](repeating: 0, count: serverUpdate.scratchWidth * parameters.count)
+            }
             scratch.withUnsafeMutableBufferPointer { scratch in
                 serverUpdate.apply(mean, from: start, state: piece, to: parameters, scratch: scratch)
             }

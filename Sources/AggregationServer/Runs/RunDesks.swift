@@ -70,7 +70,7 @@ struct RunDesks {
             context, rounds: rounds, masked: masked, schedule: schedule, release: release)
         let presence = try PresenceDesk(
             context, rounds: rounds, books: books, roster: roster,
-            start: { .init(bytes: release.model.buffer.count, clippingNorm: release.clippingNorm) },
+            start: { release.start },
             admits: { !plan.masksReports || masked.takesKeys }, gone: { mailbox.post(.checkInGone($0)) })
         let evaluator = try setup.holdout.map {
             try EvaluationThread(setup, holdout: $0, mailbox: mailbox)

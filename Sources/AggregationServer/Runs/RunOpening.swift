@@ -34,12 +34,13 @@ struct RunOpening {
                         + "state_directory")
             }
             frozen = try state.frozenModel(of: plan.model)
-            model = try Self.model(run, state, plan)
+            let newest = try Self.model(run, state, plan)
             serverUpdate = try ServerUpdate(
                 clippingNorm: state.optimizerState(
                     run.modelRound, names: plan.configuration.strategy.server.stateNames,
                     count: plan.dimension, digest: run.optimizerStateSHA256
                 ).clippingNorm, published: run.published, plan: plan)
+            model = try Self.published(newest, serverUpdate, run.optimizerStateSHA256, state)
             try state.mendLatest(run.modelRound, digest: run.modelSHA256, next: run.round + 1)
             self.run = run
             return
@@ -50,15 +51,25 @@ struct RunOpening {
         let stateHash = try RunningHash()
         let digest = try Self.writeInitialModel(setup, state, serverUpdate, stateHash)
         try state.writeLatest(0)
-        model = try StoredModel(0, digest: digest, in: state, layout: plan.model.layout)
+        let initial = try StoredModel(0, digest: digest, in: state, layout: plan.model.layout)
         var run = RunState(
             run: Hexadecimal.text(of: try SecureRandom.bytes(count: AgentProtocol.runBytes)),
             taskSHA256: setup.taskDigest, seed: setup.configuration.seed,
             population: setup.configuration.population, created: now, modelSHA256: digest)
         (run.ledger, run.optimizerStateSHA256) = (.nothing, try stateHash.text())
         run.startSHA256 = setup.startDigest
+        model = try Self.published(initial, serverUpdate, run.optimizerStateSHA256, state)
         try state.write(run)
         self.run = run
+    }
+
+    /// The model with what agents are given beside it.
+    private static func published(
+        _ model: StoredModel, _ update: ServerUpdate, _ stateDigest: String?, _ state: StateDirectory
+    ) throws -> StoredModel {
+        guard update.publishesState else { return model }
+        guard let stateDigest else { throw StateDirectory.missing(state.runPath) }
+        return try model.publishing(stateDigest: stateDigest, from: state)
     }
 
     /// The newest model, its file read once. Throws a storage `Failure` where it is not the one that was published.

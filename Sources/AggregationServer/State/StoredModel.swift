@@ -15,6 +15,8 @@ struct StoredModel: Sendable {
     let digest: String
     /// The file.
     let buffer: SharedBuffer
+    /// What the strategy remembers with the model, where agents are given that.
+    private(set) var state: PublishedState?
     private let values: StoredValues
 
     /// Opens the model of a round whose file is known to have this digest. Throws a storage `Failure` where there is
@@ -29,6 +31,16 @@ struct StoredModel: Sendable {
         self.buffer = buffer
         values = StoredValues(
             file: buffer, bytes: try ModelFile.values(in: buffer.bytes, layout: layout, path: path))
+    }
+
+    /// The model with what the strategy remembers beside it, whose file is known to have this digest. Throws a storage
+    /// `Failure` where there is none.
+    func publishing(stateDigest: String, from state: StateDirectory) throws -> StoredModel {
+        let path = state.optimizerStatePath(round)
+        guard let buffer = try state.map(path) else { throw StateDirectory.missing(path) }
+        var model = self
+        model.state = PublishedState(digest: stateDigest, buffer: buffer)
+        return model
     }
 
     /// Reads the whole file once. Throws a storage `Failure` where it has not the digest, a ``ConfigurationError``
@@ -54,6 +66,14 @@ struct StoredModel: Sendable {
             initialized = values.count
         }
     }
+}
+
+/// What a strategy remembers with a model, as the file that agents are sent, mapped.
+struct PublishedState: Sendable {
+    /// SHA-256 of the file.
+    let digest: String
+    /// The file.
+    let buffer: SharedBuffer
 }
 
 /// The optimiser state and the clipping norm, which the server remembers between rounds besides the model, as their

@@ -36,6 +36,7 @@ package final class RoundRunner {
     private let masking: MaskingSettings
     private let ledgers: AgentLedgers
     private let outbox: Outbox
+    private var memory: RoundMemory
     private let trainer: any RoundTrainer
     private let link: ServerLink
     private let stop: StopSignal
@@ -76,6 +77,7 @@ package final class RoundRunner {
         self.log = log
         ledgers = try AgentLedgers(state: state)
         outbox = Outbox(folder: state.file("outbox"))
+        memory = RoundMemory(state)
         models = ModelFolder(state.file("models"))
         frozen = FrozenModels(folder: state.file(FrozenModels.folderName), log: log)
         tasks = TaskCache(frozenLimit: frozenLimit)
@@ -239,7 +241,10 @@ package final class RoundRunner {
         let target = try models.target(
             digest: message.model.sha256, count: message.model.bytes, tag: message.model.entityTag)
         let bytes = try link.download(message.model, into: target)
-        return try RoundWork(message, task: task, model: bytes, cache: &tasks)
+        var work = try RoundWork(message, task: task, model: bytes, cache: &tasks)
+        let state = try memory.serverState(message, work.plan, from: link)
+        work.context = try memory.context(run: message.run, work.plan, serverState: state)
+        return work
     }
 
     /// Charges the round before anything private is touched; of a masked round once its members are known, who can
@@ -285,6 +290,7 @@ package final class RoundRunner {
             return try failure(of: error)
         }
         if stop.isRequested { return .failed("the agent was stopped") }
+        if hidden == nil { try memory.make(message, work.context) }
         if let hidden {
             log.error(
                 "local work failed; a report of noise alone takes its place, and only this log tells",
@@ -319,6 +325,7 @@ package final class RoundRunner {
     private func deliver(_ entry: OutboxEntry) throws -> ClientEvent {
         let outcome = try link.deliver(entry)
         try reached(.delivered)
+        try memory.end(run: entry.run, round: entry.round, isAccepted: outcome == .accepted)
         try outbox.remove(run: entry.run, round: entry.round)
         switch outcome {
         case .accepted: return .delivered
@@ -333,9 +340,10 @@ package final class RoundRunner {
     // MARK: Masked rounds
 
     private func deliverMasked() throws -> ClientEvent {
-        guard let exchange, let report else { return .failed("no work") }
+        guard let exchange, let report, let message = work?.message else { return .failed("no work") }
         do {
             try exchange.deliver(report, before: holdBack)
+            try memory.end(run: message.run, round: message.round, isAccepted: true)
             try reached(.delivered)
             return .delivered
         } catch let ended as MaskedExchange.Ended {
@@ -369,7 +377,7 @@ package final class RoundRunner {
         default:
             // Where anything is private nothing of local work comes here, only that no noise could be drawn.
             let isOpen = work.map { !$0.plan.hidesFailures } ?? false
-            givingUp = isOpen ? Self.reason(of: error) : .other
+            givingUp = isOpen ? .init(of: error) : .other
             log.error(
                 isOpen ? "training failed" : "no report could be made", ["error": .text(Self.text(of: error))]
             )
@@ -394,14 +402,6 @@ package final class RoundRunner {
         givingUp = reason
         if let detail { log.warning("refusing the round", ["why": .text(detail)]) }
         return .denied(text)
-    }
-
-    private static func reason(of error: any Error) -> FailureReport.Reason {
-        switch error {
-        case is TrainerFailure, is TrainingError, is UpdateRefusal: .training
-        case is ConfigurationError: .data
-        default: .other
-        }
     }
 
     /// For the agent's own log only: paths and values of the data may stand in it.

@@ -50,6 +50,8 @@ package struct RoundWork {
     package let model: ParameterVector
     /// The parameters that nobody trains; nil where the model has none, and until ``take(_:)``.
     private var frozen: FrozenPart?
+    /// What the agent has beside the model.
+    package var context = ClientContext()
     /// How the published model's inputs are prepared; nil: each agent fits its own.
     package let preprocessing: Preprocessing?
     /// L2 bound of the update, in model units; of no meaning without privacy.
@@ -110,9 +112,11 @@ package struct RoundWork {
 
     /// What the trainer is given; `mustEnd`: when local work must be over.
     package func job(mustEnd: ContinuousClock.Instant? = nil) -> TrainingJob {
-        TrainingJob(
+        var job = TrainingJob(
             plan: plan, task: task.digest, round: message.round, client: message.client, seed: message.seed,
             model: model, preprocessing: preprocessing, mustEnd: mustEnd, frozenFile: frozen?.path)
+        job.context = context
+        return job
     }
 
     /// The report's bytes as they go on the wire where reports are not masked. Throws the source of noise's error, and

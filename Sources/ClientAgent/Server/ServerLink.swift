@@ -75,16 +75,30 @@ package final class ServerLink {
     package func download(
         _ model: RoundOffer.ModelReference, into target: any ModelDownload
     ) throws -> SharedBuffer {
+        try verified(AgentProtocol.modelPath(round: model.round), "model of the round", into: target)
+    }
+
+    /// Downloads what the server's rule remembers with a model, as ``download(_:into:)`` does the model.
+    package func downloadState(
+        of model: RoundOffer.ModelReference, into target: any ModelDownload
+    ) throws -> SharedBuffer {
+        try verified(
+            AgentProtocol.modelStatePath(round: model.round), "state of the strategy", into: target)
+    }
+
+    private func verified(
+        _ path: String, _ what: String, into target: any ModelDownload
+    ) throws -> SharedBuffer {
         for _ in 0..<2 {
             if !target.isComplete {
-                let outcome = try client.download(AgentProtocol.modelPath(round: model.round), into: target)
+                let outcome = try client.download(path, into: target)
                 guard outcome == .complete else {
-                    throw TrainerFailure("the server does not give the model of the round: \(outcome)")
+                    throw TrainerFailure("the server does not give the \(what): \(outcome)")
                 }
             }
             if let bytes = try target.verified() { return bytes }
         }
-        throw TrainerFailure("the model that the server gives has not the announced SHA-256")
+        throw TrainerFailure("the \(what) that the server gives has not the announced SHA-256")
     }
 
     /// Downloads the file of the task's frozen parameters into `target`, on from what is there. Throws ``ClientError``, or

@@ -39,7 +39,7 @@ package final class BuiltInTrainer: RoundTrainer {
             try job.model.values.withUnsafeBufferPointer { model in
                 // Secret batches and noise come from the cryptographic generator, made here.
                 let (delta, outcome) = try work.update(
-                    of: model, on: examples, indices: indices, stream: stream
+                    of: model, on: examples, indices: indices, stream: stream, context: job.context
                 ) { try SecureNoise() }
                 if outcome.diverged {
                     log?.warning(

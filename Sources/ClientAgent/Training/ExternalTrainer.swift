@@ -37,6 +37,11 @@ package final class ExternalTrainer: RoundTrainer {
         guard job.plan.metrics == nil else {
             throw TrainerFailure("the task wants metrics of its model, which only the built-in trainer gives")
         }
+        guard job.plan.configuration.strategy.client.companion == nil else {
+            throw TrainerFailure(
+                "the task's strategy wants more of a client than a trained model, which only the built-in trainer gives"
+            )
+        }
         // What the program's data mean cannot be seen from here: its owner says it, in the schema's own words.
         guard let wanted = job.preprocessing else { throw TaskWithoutSchema() }
         guard let schema = command.schema else {

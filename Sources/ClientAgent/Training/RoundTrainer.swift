@@ -21,6 +21,8 @@ package struct TrainingJob {
     package var mustEnd: ContinuousClock.Instant?
     /// The file of the parameters that nobody trains; nil where the model has none.
     package let frozenFile: String?
+    /// What the client has beside the model; its memory is left as the next round is to find it.
+    package var context = ClientContext()
 
     package init(
         plan: TaskPlan, task: String, round: Int, client: Int, seed: UInt64, model: ParameterVector,

@@ -70,6 +70,16 @@ package struct RoundOffer: ControlMessage {
         }
     }
 
+    /// A file that goes with the model.
+    package struct StateReference: Codable, Equatable, Sendable {
+        /// SHA-256 of the file, lower-case hexadecimal.
+        package var sha256: String
+        /// Length of the file.
+        package var bytes: Int
+
+        package init(sha256: String, bytes: Int) { (self.sha256, self.bytes) = (sha256, bytes) }
+    }
+
     package var protocolVersion: Int
     /// Identity of the run, 32 hexadecimal digits.
     package var run: String
@@ -89,6 +99,9 @@ package struct RoundOffer: ControlMessage {
     /// from servers of version 0.1.0.
     package var schemaSHA256: String?
     package var model: ModelReference
+    /// What the server's rule remembers with that model, under ``AgentProtocol/modelStatePath(round:)`` of the model's
+    /// round; absent where the strategy does not publish it.
+    package var state: StateReference?
     /// What the server says of the privacy of the round; absent under `mode: "none"`.
     package var privacy: PrivacyFacts?
     /// The vector that is to be sent.
@@ -98,7 +111,8 @@ package struct RoundOffer: ControlMessage {
 
     package init(
         run: String, round: Int, client: Int, seed: UInt64, population: Int, task: String,
-        taskSHA256: String, schemaSHA256: String? = nil, model: ModelReference, privacy: PrivacyFacts?,
+        taskSHA256: String, schemaSHA256: String? = nil, model: ModelReference,
+        state: StateReference? = nil, privacy: PrivacyFacts?,
         report: ReportShape, deadlineSeconds: Double
     ) {
         protocolVersion = AgentProtocol.version
@@ -111,6 +125,7 @@ package struct RoundOffer: ControlMessage {
         self.taskSHA256 = taskSHA256
         self.schemaSHA256 = schemaSHA256
         self.model = model
+        self.state = state
         self.privacy = privacy
         self.report = report
         self.deadlineSeconds = deadlineSeconds
@@ -131,13 +146,17 @@ package struct RoundOffer: ControlMessage {
         try require(model.round, in: 0...(round - 1), "model.round")
         try requireLine(model.entityTag, "model.etag", limit: 80)
         try require(model.bytes, in: 8...(1 << 36), "model.bytes")
+        if let state {
+            try requireHexadecimal(state.sha256, "state.sha256", bytes: 32)
+            try require(state.bytes, in: 8...(1 << 36), "state.bytes")
+        }
         try require(deadlineSeconds, in: 0...1e9, "deadline_seconds")
         try report.validate(self)
         try privacy?.validate(self)
     }
 
     private enum CodingKeys: String, CodingKey {
-        case run, round, client, seed, population, task, model, privacy, report
+        case run, round, client, seed, population, task, model, state, privacy, report
         case protocolVersion = "protocol"
         case taskSHA256 = "task_sha256"
         case schemaSHA256 = "schema_sha256"

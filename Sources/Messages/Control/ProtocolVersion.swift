@@ -23,6 +23,9 @@ package enum AgentProtocol {
 
     /// `GET`: the model that `round` published, 0 for the initial one; `ETag` is its SHA-256 in quotes.
     package static func modelPath(round: Int) -> String { "/v1/models/\(round)" }
+    /// `GET`: what the server's rule remembers with that model (safetensors), where the task's strategy publishes it; `ETag`
+    /// is its SHA-256 in quotes. 404 elsewhere.
+    package static func modelStatePath(round: Int) -> String { "\(modelPath(round: round))/state" }
     /// `GET`: the file of the parameters that nobody trains, the same in every round; `ETag` is its SHA-256 in quotes. 404
     /// where the task's model has none.
     package static let frozenModelPath = "/v1/models/frozen"

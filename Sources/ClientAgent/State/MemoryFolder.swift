@@ -1,0 +1,105 @@
+internal import Cryptography
+package import Federation
+internal import Glibc
+internal import Messages
+internal import Notation
+internal import Operations
+
+/// What the agent keeps from round to round, as files of its own: `RUN.kept`, and `RUN-ROUND.made` while the report that
+/// was made with it is not yet accepted.
+///
+/// A made file is durable before the outbox has the report, and takes the place of the kept one once the server has said
+/// that it accepted that report, before the outbox forgets it. Whenever the process is killed, what is kept follows from
+/// exactly the reports that were accepted: a report that is sent again finds its file again, or the file in its place
+/// already. Files of runs that are over are removed.
+package struct MemoryFolder: Sendable {
+    /// The folder's name in the state directory.
+    package static let name = "memory"
+
+    private static let version = 1
+    private let path: String
+
+    /// The folder at `path`; it is made when something is to be kept.
+    package init(_ path: String) { self.path = path }
+
+    /// Loads what is kept of a run; zeros where nothing is. Throws a storage ``Failure`` for a file that is not whole, or
+    /// another task's.
+    package func load(run: String, into memory: ClientMemory) throws {
+        let file = kept(run)
+        let head = Self.head(run: run, memory.vectors)
+        let limit = 256 + head.count + 4 * memory.values.count
+        guard access(file, F_OK) == 0, let bytes = try StateDirectory.contents(of: file, limit: limit) else {
+            return memory.clear()
+        }
+        // The digest's line comes first, then the head with the round at its end.
+        guard bytes.count > 65, bytes[64] == 0x0A,
+            try SHA256.text(of: Array(bytes[65...])).utf8.elementsEqual(bytes[..<64])
+        else { throw Failure(.storage, "\(file): damaged: its bytes do not have its digest; \(Self.wayOn)") }
+        let rest = bytes[65...]
+        guard let end = rest.firstIndex(of: 0x0A) else { throw Self.foreign(file) }
+        let words = String(decoding: rest[..<end], as: UTF8.self).split(separator: " ")
+        guard words.count == 5, words[0] == "sordino-memory", let version = Int(words[1]) else {
+            throw Self.foreign(file)
+        }
+        guard version <= Self.version else {
+            throw Failure(
+                .storage,
+                "\(file): is of version \(version), this program knows up to \(Self.version); use the newer program that wrote it"
+            )
+        }
+        let values = rest[(end + 1)...]
+        guard words[2] == run, words[3] == Self.text(memory.vectors), values.count == 4 * memory.values.count
+        else { throw Self.foreign(file) }
+        values.withUnsafeBytes { UnsafeMutableRawBufferPointer(memory.values).copyMemory(from: $0) }
+        guard memory.values.allSatisfy(\.isFinite) else { throw Self.foreign(file) }
+    }
+
+    /// Writes what is to be kept if the report of this round is accepted, durably. Throws a storage ``Failure``.
+    package func make(run: String, round: Int, _ memory: ClientMemory) throws {
+        _ = try OutputDirectory(path, mode: 0o700)
+        // No report is under way: what others left belongs to rounds that were lost.
+        for name in try StateDirectory.names(in: path) where name.hasSuffix(".made") {
+            try AtomicFile.remove("\(path)/\(name)", durably: false)
+        }
+        var content = Self.head(run: run, memory.vectors) + Array("\(round)\n".utf8)
+        content += UnsafeRawBufferPointer(memory.values)
+        let digest = try SHA256.text(of: content)
+        try AtomicFile.write(Array("\(digest)\n".utf8) + content, to: made(run, round), mode: 0o600)
+    }
+
+    /// The report of this round was accepted: what was made with it is kept from here on, durably. Where nothing is there,
+    /// nothing was made, or it is kept already. Throws a storage ``Failure``.
+    package func keep(run: String, round: Int) throws {
+        let made = made(run, round)
+        guard access(made, F_OK) == 0 else { return }
+        try AtomicFile.publish(made, as: kept(run), mode: 0o600)
+        try AtomicFile.remove(made, durably: false)
+        for name in try StateDirectory.names(in: path) where name.hasSuffix(".kept") && name != "\(run).kept"
+        {
+            try AtomicFile.remove("\(path)/\(name)", durably: false)
+        }
+    }
+
+    /// The report of this round will not be accepted: all stays as it was. Throws a storage ``Failure``.
+    package func drop(run: String, round: Int) throws {
+        let made = made(run, round)
+        if access(made, F_OK) == 0 { try AtomicFile.remove(made, durably: false) }
+    }
+
+    private func kept(_ run: String) -> String { "\(path)/\(run).kept" }
+    private func made(_ run: String, _ round: Int) -> String { "\(path)/\(run)-\(round).made" }
+
+    private static let wayOn = "restore it from a backup, or remove it and this agent starts anew from zeros"
+
+    private static func foreign(_ file: String) -> Failure {
+        Failure(.storage, "\(file): is not what this task has an agent keep; \(wayOn)")
+    }
+
+    private static func head(run: String, _ vectors: [ClientMemoryVector]) -> [UInt8] {
+        Array("sordino-memory \(version) \(run) \(text(vectors)) ".utf8)
+    }
+
+    private static func text(_ vectors: [ClientMemoryVector]) -> String {
+        vectors.map { "\($0.name):\($0.count)" }.joined(separator: ",")
+    }
+}

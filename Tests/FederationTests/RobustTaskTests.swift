@@ -57,6 +57,15 @@ import Testing
         #expect(error.map { !$0.problem.contains("\n") } == true)
     }
 
+    /// A strategy whose clients send more than a change; one that only keeps something goes with a rule.
+    @Test(arguments: [("scaffold", false), ("fednova", false), ("fedexp", false), ("feddyn", true)])
+    func strategiesThatSendMore(name: String, isTaken: Bool) throws {
+        let make = { try plan("{rule: 'median'}", more: "strategy: {name: '\(name)'}") }
+        guard !isTaken else { return _ = try make() }
+        let error = #expect(throws: ConfigurationError.self) { _ = try make() }
+        #expect(error?.path == "task.robust")
+    }
+
     /// What is refused for a few reports is taken for more.
     @Test(arguments: [
         ("{rule: 'trimmed-mean', hostile: 5}", 11), ("{rule: 'krum', hostile: 4}", 11),

@@ -5,7 +5,14 @@ extension TaskConfiguration {
     func checkStrategy() throws {
         let rule = strategy.client
         try rule.check(training)
-        guard rule.companion != nil else { return }
+        guard let companion = rule.companion else { return }
+        if robust != nil, companion.sendsControlVariate || !companion.scalars.isEmpty {
+            throw ConfigurationError(
+                path: "task.robust",
+                problem:
+                    "weighs changes of the model, but strategy \"\(strategy.name)\" has clients send more than that; "
+                    + "remove one of the two")
+        }
         let what =
             "strategy \"\(strategy.name)\" has clients send or keep more than a change that is clipped and noised"
         if privacy.mode != .none {

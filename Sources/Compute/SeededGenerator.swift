@@ -22,6 +22,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         case augmentation = 13
         case bucketing = 20
         case attack = 21
+        case compression = 22
     }
 
     private let key: (UInt32, UInt32)

@@ -89,8 +89,9 @@ final class ClientWorker {
             let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
                 try pipeline.encode(
                     delta, examples: job.indices.count, clippingNorm: job.clippingNorm,
-                    rotation: job.rotation, share: job.share, metrics: metrics, rounding: &rounding,
-                    noise: &source)
+                    rotation: job.rotation, share: job.share, metrics: metrics,
+                    compression: CompressionRound(seed: job.seed, round: job.round), memory: memory,
+                    rounding: &rounding, noise: &source)
             }
             if let memory { try job.memory?.stage(job.client, memory) }
             self.delta = delta

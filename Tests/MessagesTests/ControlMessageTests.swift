@@ -147,18 +147,22 @@ import Testing
         let back = try bytes.withUnsafeBytes { try UpdateHeader(decoding: $0) }
         #expect(back == header)
         #expect(back.runText == Self.run)
-        #expect(back.values == .ring && back.bodyByteCount == (0x0102_0304 * 24 + 7) / 8)
+        #expect(back.values == .ring && back.bodyByteCount(compressed: 7) == (0x0102_0304 * 24 + 7) / 8)
         var floats = header
         floats.values = .floats
         #expect(floats.encoded() == bytes[..<52] + [1, 0, 0, 0])
-        #expect(floats.bodyByteCount == 4 * 0x0102_0304)
+        #expect(floats.bodyByteCount(compressed: 7) == 4 * 0x0102_0304)
+        var compressed = header
+        compressed.values = .compressed
+        #expect(compressed.encoded() == bytes[..<52] + [2, 0, 0, 0])
+        #expect(compressed.bodyByteCount(compressed: 7) == 7)
         for count in 0..<bytes.count {
             #expect(throws: MessageError.self) {
                 try Array(bytes[..<count]).withUnsafeBytes { try UpdateHeader(decoding: $0) }
             }
         }
         for (place, value) in [
-            (0, 0x54), (7, 2), (24, 0), (39, 0x80), (47, 0x80), (48, 65), (52, 2), (55, 1),
+            (0, 0x54), (7, 2), (24, 0), (39, 0x80), (47, 0x80), (48, 65), (52, 3), (55, 1),
         ] {
             var damaged = bytes
             damaged[place] = UInt8(value)

@@ -180,7 +180,8 @@ final class AgentRouter: HTTPHandler {
             isUniform: plan.weighsUniformly,
             squaredNormBound: privacy?.configuration.mode == .central
                 ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil,
-            floatScale: plan.sendsFloats ? plan.codec.scale : nil)
+            floatScale: plan.sendsFloats ? plan.codec.scale : nil,
+            compressor: plan.compression?.compressor)
         let length = if case .fixed(let count) = request.head.bodyLength { count } else { form.bytes }
         let sink = UpdateSink(
             form, length: min(length, form.bytes), path: path, memory: memory,

@@ -20,19 +20,45 @@ struct UpdateForm: Sendable {
     /// are.
     let floatScale: Double?
 
+    /// How updates are compressed; nil where they travel whole.
+    let compressor: (any UpdateCompressor)?
+
     /// Bytes of the longest body.
     var bytes: Int { UpdateHeader.byteCount + RingVector.packedByteCount(count: count, bits: bits) }
+
+    /// Bytes that follow a header.
+    func bodyByteCount(_ header: UpdateHeader) -> Int {
+        header.bodyByteCount(compressed: compressor?.byteCount(count) ?? 0)
+    }
+
+    /// Whether coordinates are wanted in this form: compressed ones where the task compresses, and nothing else then.
+    func wants(_ values: UpdateHeader.Values) -> Bool {
+        switch values {
+        case .ring: compressor == nil
+        case .floats: floatScale != nil && compressor == nil
+        case .compressed: floatScale != nil && compressor != nil
+        }
+    }
 
     /// What is wrong with a vector behind its header, if anything. `consumed` is told which of its bytes are not
     /// needed any more.
     func problem(
         _ header: UpdateHeader, _ vector: UnsafeRawBufferPointer, consumed: (Range<Int>) -> Void = { _ in }
     ) -> (word: String, detail: String)? {
-        guard vector.count == header.bodyByteCount else {
+        guard vector.count == bodyByteCount(header) else {
             return ("shape", "the update has \(vector.count) bytes behind its header")
         }
+        let factor = floatScale.map { $0 * Double(header.weight) } ?? .nan
+        if header.values == .compressed {
+            guard let norm = compressor?.norm(vector, count: count) else {
+                return ("malformed", "the update is not compressed as the task has it")
+            }
+            guard norm * factor < Aggregation.largestUnclipped else {
+                return ("not_finite", "the update is too large for the ring")
+            }
+            return nil
+        }
         if header.values == .floats {
-            let factor = floatScale.map { $0 * Double(header.weight) } ?? .nan
             guard Aggregation.fits(floats: vector, factor: factor, consumed: consumed) else {
                 return ("not_finite", "the update is not finite, or too large for the ring")
             }
@@ -119,7 +145,7 @@ final class UpdateSink: BodySink {
     }
 
     func finish() -> BodyOutcome {
-        let wanted = UpdateHeader.byteCount + (header?.bodyByteCount ?? 0)
+        let wanted = UpdateHeader.byteCount + (header.map { form.bodyByteCount($0) } ?? 0)
         guard let header, let content, received == wanted else {
             discard()
             return .respond(
@@ -156,8 +182,8 @@ final class UpdateSink: BodySink {
                 "\(header.count) coordinates of \(header.bits) bits where \(form.count) of \(form.bits) are wanted"
             )
         }
-        guard header.values == .ring || form.floatScale != nil else {
-            return .refusal(422, "shape", "floating-point numbers where integers of the ring are wanted")
+        guard form.wants(header.values) else {
+            return .refusal(422, "shape", "\(header.values) where the task wants its updates in another form")
         }
         guard form.isUniform ? header.weight == 1 : header.weight > 0 else {
             return .refusal(

@@ -23,6 +23,8 @@ final class ReportDesk {
     private let books: BookDesk
     private let roster: RosterDesk
     private var aggregation: Aggregation
+    /// Nil where updates travel whole.
+    private let expansion: UpdateExpansion?
     /// Answers that wait for the spool's folder to be synced.
     private var pendingReceipts: [(responder: Responder, receipt: UpdateReceipt)] = []
     /// When the first of them came, seconds since 1970.
@@ -42,6 +44,7 @@ final class ReportDesk {
         spool = Spool(state)
         journal = ReportJournal(folder: spool.path)
         aggregation = Aggregation(count: context.plan.report.count, bits: context.plan.codec.bits)
+        expansion = UpdateExpansion(context.plan)
     }
 
     // MARK: The sum
@@ -305,11 +308,17 @@ final class ReportDesk {
         guard let header = try? UpdateHeader(decoding: update) else { throw StateDirectory.damaged(path) }
         let vector = Self.vector(update)
         guard header.count == plan.report.count, header.bits == plan.codec.bits,
-            vector.count == header.bodyByteCount,
-            header.values == .floats
-                ? plan.sendsFloats : RingVector.isWireForm(vector, count: header.count, bits: header.bits)
+            vector.count == header.bodyByteCount(compressed: plan.reportBytes), isForm(vector, of: header)
         else { throw StateDirectory.damaged(path) }
         return header
+    }
+
+    private func isForm(_ vector: UnsafeRawBufferPointer, of header: UpdateHeader) -> Bool {
+        switch header.values {
+        case .floats: context.plan.sendsFloats && context.plan.compression == nil
+        case .compressed: context.plan.compression?.compressor.norm(vector, count: header.count) != nil
+        case .ring: RingVector.isWireForm(vector, count: header.count, bits: header.bits)
+        }
     }
 
     private static func vector(_ update: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
@@ -329,10 +338,14 @@ final class ReportDesk {
         _ update: UnsafeRawBufferPointer, _ header: UpdateHeader, consumed: (Range<Int>) -> Void = { _ in }
     ) {
         let (vector, weight) = (Self.vector(update), header.weight)
+        let factor = context.plan.codec.scale * Double(weight)
+        if let expansion, header.values == .compressed {
+            let round = CompressionRound(seed: context.setup.configuration.seed, round: header.round)
+            aggregation.add(rounding: expansion.values(of: vector, round), factor: factor, weight: weight)
+            return
+        }
         if header.values == .floats {
-            aggregation.add(
-                floats: vector, factor: context.plan.codec.scale * Double(weight), weight: weight,
-                consumed: consumed)
+            aggregation.add(floats: vector, factor: factor, weight: weight, consumed: consumed)
             return
         }
         let isAdded = aggregation.add(packed: vector, weight: weight, consumed: consumed)

@@ -77,7 +77,7 @@ extension AgentRouter {
     ) -> RequestDecision {
         let form = UpdateForm(
             key: key, count: plan.report.count, bits: plan.codec.bits, isUniform: true,
-            squaredNormBound: nil, floatScale: nil)
+            squaredNormBound: nil, floatScale: nil, compressor: nil)
         let sink = CollectingSink { [reader] bytes in
             reader.take(.init(form: form, body: bytes, agent: agent, responder: responder))
             return .later

@@ -147,17 +147,20 @@ package struct RoundWork {
     /// Without privacy the change itself goes on the wire, checked as it would be for the ring.
     private func plainReport(of delta: UnsafeBufferPointer<Float>, examples: Int) throws -> [UInt8] {
         let pipeline = UpdatePipeline(plan: plan, onlyAdds: true)
-        var rounding = SeededGenerator(seed: message.seed, purpose: .stochasticRounding)
+        var rounding = SeededGenerator(
+            seed: message.seed, purpose: .stochasticRounding, client: message.client, round: message.round)
         var noise = try SecureNoise()
         let (weight, _) = try pipeline.encode(
-            delta, examples: examples, clippingNorm: clippingNorm, rounding: &rounding, noise: &noise)
-        let header = try header(weight: weight, .floats).encoded()
-        return [UInt8](unsafeUninitializedCapacity: header.count + 4 * delta.count) { bytes, count in
+            delta, examples: examples, clippingNorm: clippingNorm,
+            compression: CompressionRound(seed: message.seed, round: message.round), memory: context.memory,
+            rounding: &rounding, noise: &noise)
+        let header = try header(weight: weight, plan.compression == nil ? .floats : .compressed).encoded()
+        let body = pipeline.plainBytes(delta)
+        return [UInt8](unsafeUninitializedCapacity: header.count + body.count) { bytes, count in
             let raw = UnsafeMutableRawBufferPointer(bytes)
             raw.copyBytes(from: header)
-            UnsafeMutableRawBufferPointer(rebasing: raw[header.count...]).copyMemory(
-                from: UnsafeRawBufferPointer(delta))
-            count = header.count + 4 * delta.count
+            UnsafeMutableRawBufferPointer(rebasing: raw[header.count...]).copyMemory(from: body)
+            count = header.count + body.count
         }
     }
 

@@ -37,6 +37,11 @@ package final class ClientMemory {
         preconditionFailure("the client keeps no vector \(name)")
     }
 
+    /// What was kept back of earlier updates; nil where nothing is.
+    var residual: UnsafeMutableBufferPointer<Float>? {
+        vectors.contains { $0.name == Compression.residual } ? self[Compression.residual] : nil
+    }
+
     /// Makes all values zero, as they are before a client's first round.
     package func clear() { values.update(repeating: 0) }
 

@@ -38,6 +38,8 @@ package final class UpdatePipeline {
     private let trained: (count: Int, parameters: Int)
     private let privacy: PrivacyPlan?
     private let hasMetrics: Bool
+    /// Nil where updates travel whole.
+    private let compression: CompressionStage?
     /// The encoded report, by the plan's ``ReportLayout``; empty without privacy.
     private let encoded: UnsafeMutableBufferPointer<Int32>
     /// Weight and factor of the update that was encoded last: all that is kept where it is rounded as it is added.
@@ -53,10 +55,16 @@ package final class UpdatePipeline {
         encoded = .allocate(capacity: plan.privacy == nil ? 0 : plan.report.count)
         encoded.initialize(repeating: 0)
         guard let privacy = plan.privacy else {
-            stages = [WeightStage(isUniform: plan.weighsUniformly, scale: plan.codec.scale)]
+            let compression = plan.compression.map {
+                CompressionStage($0.compressor, count: plan.report.count)
+            }
+            self.compression = compression
+            let weight = WeightStage(isUniform: plan.weighsUniformly, scale: plan.codec.scale)
+            stages = (compression.map { [$0] } ?? []) + [weight]
             roundsWhenAdded = true
             return
         }
+        compression = nil
         var stages: [any UpdateStage] = []
         if let layers = plan.layerClipping {
             stages.append(LayerClippingStage(layers, parameters: plan.dimension))
@@ -83,21 +91,23 @@ package final class UpdatePipeline {
     /// weighs 1; without, it is weighted by `examples`, unless single records are protected.
     ///
     /// `share` is the noise to add where that follows the round's members (``PrivacyPlan/clientNoise(members:)``).
-    /// `metrics` are what the client says, where the plan has that ride along.
+    /// `metrics` are what the client says, where the plan has that ride along. `compression` is the round, where the plan
+    /// compresses, and `memory` what the client keeps: what this update leaves out takes the place of what was kept back.
     /// Returns the weight and what the client may know of its update. Draws the local noise from `source` where
     /// the plan says so. Throws ``UpdateRefusal``, or the source's error; the client then reports nothing.
     package func encode(
         _ delta: UnsafeBufferPointer<Float>, examples: Int, clippingNorm: Double,
         rotation: RandomRotation? = nil, share: (any PrivacyMechanism)? = nil,
-        metrics: ClientMetrics? = nil, rounding: inout SeededGenerator,
-        noise source: inout some NoiseSource
+        metrics: ClientMetrics? = nil, compression: CompressionRound? = nil, memory: ClientMemory? = nil,
+        rounding: inout SeededGenerator, noise source: inout some NoiseSource
     ) throws -> (weight: Int, diagnostics: UpdateDiagnostics) {
         precondition(delta.count == trained.count, "an update of another layout")
         let norm = try StageBuffer.norm(delta)
         var update = UpdateInWork(values: delta, norm: norm, encoded: encoded)
         let terms = EncodingTerms(
-            examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share, metrics: metrics
-        )
+            examples: examples, clippingNorm: clippingNorm, rotation: rotation, share: share,
+            metrics: metrics,
+            compression: compression, residual: self.compression == nil ? nil : memory?.residual)
         for stage in stages { try stage.apply(to: &update, terms, rounding: &rounding, noise: &source) }
         last = (update.weight, update.factor)
         let isUpdate = trained.count == trained.parameters
@@ -132,11 +142,17 @@ package final class UpdatePipeline {
         privacy == nil ? UnsafeRawBufferPointer(delta) : UnsafeRawBufferPointer(encoded)
     }
 
+    /// The update that was encoded last as it travels where nothing is private: compressed, or `delta` itself.
+    package func plainBytes(_ delta: UnsafeBufferPointer<Float>) -> UnsafeRawBufferPointer {
+        compression?.bytes ?? UnsafeRawBufferPointer(delta)
+    }
+
     /// Adds the update that was encoded last, `delta` still being the same, to a sum. Throws ``UpdateRefusal``, and
     /// nothing is added, where its integers are longer than the norm bound.
     package func add(_ delta: UnsafeBufferPointer<Float>, to aggregation: inout Aggregation) throws {
         guard let privacy else {
-            aggregation.add(rounding: delta, factor: last.factor, weight: last.weight)
+            aggregation.add(
+                rounding: compression?.values ?? delta, factor: last.factor, weight: last.weight)
             return
         }
         guard roundsWhenAdded else {

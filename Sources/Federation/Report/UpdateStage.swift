@@ -27,6 +27,10 @@ struct EncodingTerms {
     /// Noise to add in place of the plan's, where that follows the round's members.
     let share: (any PrivacyMechanism)?
     let metrics: ClientMetrics?
+    /// Where updates are compressed, the round that they are of.
+    var compression: CompressionRound?
+    /// What the client kept back of earlier updates, where it does; then what it keeps back of this one.
+    var residual: UnsafeMutableBufferPointer<Float>?
 }
 
 /// One step from a trained update to the integers of a report. It belongs to one pipeline and owns the buffers that it

@@ -12,6 +12,8 @@ package struct TaskConfiguration: Sendable {
     package var strategy: Strategy
     /// The rule that takes the place of the mean; nil: the mean.
     package var robust: RobustAggregation?
+    /// How updates travel in fewer bytes; nil: whole.
+    package var compression: Compression?
     /// Rounds to publish.
     package var rounds: Int
     /// Reports wanted a round.
@@ -62,6 +64,7 @@ package struct TaskConfiguration: Sendable {
         self.training = try TrainingOptions(training)
         strategy = try StrategyCatalog.make(section.section("strategy"))
         robust = try section.section("robust").map { try RobustAggregation($0) }
+        compression = try section.section("compression").map { try Compression($0) }
         guard let rounds = try section.integer("rounds", in: 1...10_000_000) else {
             throw section.error("rounds", "is missing: how many global models to publish")
         }

@@ -48,12 +48,15 @@ package struct TaskPlan: Sendable {
     }
     /// Bytes of one report on the wire.
     package var reportBytes: Int {
-        sendsFloats
+        if let compression { return compression.compressor.byteCount(report.count) }
+        return sendsFloats
             ? 4 * report.count : RingVector.packedByteCount(count: report.count, bits: codec.bits)
     }
     /// Whether reports travel as floating-point numbers, to be rounded where they are added: nothing is clipped,
     /// hidden or masked.
     package var sendsFloats: Bool { privacy == nil }
+    /// How updates are compressed; nil where they travel whole.
+    package var compression: Compression? { configuration.compression }
     /// Whether every client weighs the same: as the strategy wants it, and where a weight by examples would tell how many
     /// there are, which privacy of clients or of single records forbids, or a hostile client would claim a great one.
     package var weighsUniformly: Bool {
@@ -62,9 +65,11 @@ package struct TaskPlan: Sendable {
     }
     /// What a client keeps from round to round; empty where it keeps nothing.
     package var clientMemory: [ClientMemoryVector] {
-        (configuration.strategy.client.companion?.memory ?? []).map {
-            ClientMemoryVector(name: $0, count: dimension)
-        }
+        let feedsBack = compression?.compressor.feedsBack == true
+        let names =
+            (configuration.strategy.client.companion?.memory ?? [])
+            + (feedsBack ? [Compression.residual] : [])
+        return names.map { ClientMemoryVector(name: $0, count: dimension) }
     }
     /// Bytes of one published model, headers apart, with what the strategy publishes beside it.
     package var modelBytes: Int {
@@ -88,6 +93,7 @@ package struct TaskPlan: Sendable {
         training = configuration.strategy.client.localTraining(configuration.training)
         try training.augment?.check(model)
         try configuration.checkStrategy()
+        try configuration.compression?.check(configuration)
         guard configuration.cohortSize <= population else {
             throw ConfigurationError(
                 path: "task.cohort_size",

@@ -24,20 +24,23 @@ package struct UpdateHeader: Equatable, Sendable {
     /// What follows the header.
     package var values: Values
 
-    /// The two forms of an update's coordinates.
+    /// The forms of an update's coordinates.
     package enum Values: UInt32, Sendable {
         /// Integers of the ring, packed.
         case ring = 0
         /// The change of each parameter as IEEE 754 binary32, little-endian: only where nothing is clipped, hidden or
         /// masked, in half the bytes. The server brings them to the ring as the client would.
         case floats = 1
+        /// What the task's compression makes of the change, likewise.
+        case compressed = 2
     }
 
-    /// Bytes behind the header.
-    package var bodyByteCount: Int {
+    /// Bytes behind the header, where the task's compressed updates have `compressed`.
+    package func bodyByteCount(compressed: Int) -> Int {
         switch values {
         case .ring: (count * bits + 7) / 8
         case .floats: 4 * count
+        case .compressed: compressed
         }
     }
 

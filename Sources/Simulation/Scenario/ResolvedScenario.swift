@@ -17,6 +17,8 @@ enum ResolvedScenario {
         task["model"] = scenario.task.model.json
         task["training"] = setup.plan.training.json
         task["strategy"] = scenario.task.strategy.json
+        if let compression = scenario.task.compression { task["compression"] = compression.json }
+        if let robust = scenario.task.robust { task["robust"] = robust.json }
         task["rounds"] = .integer(scenario.task.rounds)
         task["cohort_size"] = .integer(scenario.task.cohortSize)
         task["over_selection"] = .number(scenario.task.overSelection)

@@ -10,6 +10,8 @@ enum ReportSamples: String, CaseIterable {
     case still
     /// Values in the unit of the data.
     case errors
+    /// What the run was for each client.
+    case fair
 
     var report: SimulationReport {
         switch self {
@@ -22,6 +24,7 @@ enum ReportSamples: String, CaseIterable {
         case .nothing: Self.emptyReport()
         case .still: Self.stillReport()
         case .errors: Self.errorReport()
+        case .fair: Self.fairReport()
         }
     }
 
@@ -153,6 +156,16 @@ enum ReportSamples: String, CaseIterable {
             population: 4, clientSizes: [46, 200, 130, 303], classNames: [], sampledClients: [],
             classCounts: [])
         report.targetEpsilon = 10
+        return report
+    }
+
+    static func fairReport() -> SimulationReport {
+        var report = stillReport()
+        let accuracies = (0..<200).map { $0 % 7 == 0 ? nil : Double($0 % 11) / 10 }
+        report.shares = ClientShares(
+            accuracies: accuracies, participation: (0..<200).map { $0 % 6 }, bytesUp: 27_312,
+            bytesDown: 38_416)
+        report.summary.clientAccuracy = ClientAccuracy(accuracies.compactMap(\.self), examples: 400)
         return report
     }
 

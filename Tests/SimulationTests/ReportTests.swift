@@ -79,13 +79,13 @@ struct ReportPageTests {
                 ReportSamples.privateRun,
                 [
                     "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped",
-                    "virtual-time", "seconds", "classes", "sizes",
+                    "clock", "virtual-time", "seconds", "classes", "sizes",
                 ]
             ),
             (
                 .withoutPrivacy,
                 [
-                    "accuracy", "traffic", "loss", "clients", "norms", "virtual-time", "seconds",
+                    "accuracy", "traffic", "loss", "clients", "norms", "clock", "virtual-time", "seconds",
                     "classes", "sizes",
                 ]
             ),
@@ -94,7 +94,14 @@ struct ReportPageTests {
                 .errors,
                 [
                     "rmse", "traffic", "loss", "r2", "epsilon", "clients", "norms", "clipped",
-                    "virtual-time", "seconds", "sizes",
+                    "clock", "virtual-time", "seconds", "sizes",
+                ]
+            ),
+            (
+                .fair,
+                [
+                    "accuracy", "traffic", "loss", "clients", "norms", "seconds", "client-accuracy",
+                    "participation", "classes", "sizes",
                 ]
             ),
             (.nothing, []),
@@ -168,7 +175,7 @@ struct ReportPageTests {
 
     @Test("A long run stays a page that a browser likes")
     func size() {
-        #expect(ReportSamples.tenThousandRounds.report.html().utf8.count < 450_000)
+        #expect(ReportSamples.tenThousandRounds.report.html().utf8.count < 500_000)
         #expect(ReportSamples.privateReport(rounds: 1000).html().utf8.count < 700_000)
     }
 }

@@ -37,16 +37,17 @@ import Testing
                 [],
                 [
                     "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "seconds",
-                    "classes", "sizes",
+                    "participation", "classes", "sizes",
                 ],
                 "the exact composition of all rounds until then"
             ),
             (
                 ["task.privacy.sampling=poisson", "task.cohort_size=50", "task.min_reports=null"],
                 [
-                    "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "virtual-time",
+                    "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "clock",
+                    "virtual-time",
                     "seconds",
-                    "classes", "sizes",
+                    "participation", "classes", "sizes",
                 ],
                 "Upper bounds of what was spent so far"
             ),
@@ -56,9 +57,10 @@ import Testing
                     "task.privacy.accountant=rdp",
                 ],
                 [
-                    "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "virtual-time",
+                    "accuracy", "traffic", "loss", "epsilon", "clients", "norms", "clipped", "clock",
+                    "virtual-time",
                     "seconds",
-                    "classes", "sizes",
+                    "participation", "classes", "sizes",
                 ], "composed by Rényi accounting"
             ),
         ] as [([String], [String], String)])

@@ -48,13 +48,22 @@ package struct ConfigurationDocument: Sendable {
         let path = assignment[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(
             String.init)
         let text = String(assignment[assignment.index(after: equals)...])
-        let value = try Self.value(text, of: String(assignment[..<equals]))
-        root = try Self.replacing(root, path: path[...], with: value, assignment: assignment)
+        let value = try Self.value(text, source: "--set \(assignment[..<equals])")
+        root = try Self.replacing(root, path: path[...], with: value, assignment: "--set \(assignment)")
     }
 
-    private static func value(_ text: String, of path: String) throws -> JSONValue {
+    /// Puts a value at a path of keys and of places in lists, such as `task.rounds`. Throws ``ConfigurationError`` where
+    /// the path leads through what is neither.
+    package mutating func set(_ path: String, to value: JSONValue) throws {
+        let keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        root = try Self.replacing(root, path: keys[...], with: value, assignment: path)
+    }
+
+    /// The value that a word of the command line means: JSON5, or a plain string where it is not. What is in braces or in
+    /// brackets is no plain string: its errors are thrown, with `source` as their place.
+    package static func value(_ text: String, source: String) throws -> JSONValue {
         do {
-            return try JSONValue(json5: text.utf8, source: "--set \(path)")
+            return try JSONValue(json5: text.utf8, source: source)
         } catch {
             // A pattern of file names may begin with a bracket; none ends with one.
             guard text.hasPrefix("{") || text.hasPrefix("[") && text.hasSuffix("]") else {
@@ -77,7 +86,7 @@ package struct ConfigurationDocument: Sendable {
         case .array(var items):
             guard let index = Int(key), items.indices.contains(index) else {
                 throw ConfigurationError(
-                    path: "--set \(assignment)",
+                    path: assignment,
                     problem: "\"\(key)\" is not an index of a list of \(items.count)")
             }
             items[index] = try replacing(items[index], path: rest, with: value, assignment: assignment)
@@ -88,7 +97,7 @@ package struct ConfigurationDocument: Sendable {
             ])
         default:
             throw ConfigurationError(
-                path: "--set \(assignment)",
+                path: assignment,
                 problem: "\"\(key)\" lies below \(node.kind), not below an object")
         }
     }

@@ -59,10 +59,7 @@ enum SimulateCommand: Subcommand {
 
     /// The command as typed, for the report's "how to reproduce".
     private static func commandLine() -> String {
-        (["sordino"] + CommandLine.arguments.dropFirst()).map { word in
-            let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,".contains($0) }
-            return isPlain && !word.isEmpty ? word : "'\(word.replacingOccurrences(of: "'", with: "'\\''"))'"
-        }.joined(separator: " ")
+        ShellWords.text(["sordino"] + CommandLine.arguments.dropFirst())
     }
 }
 

@@ -16,6 +16,8 @@ enum SordinoMain {
     /// One line a subcommand: its words and its type.
     static let subcommands: [(words: [String], type: any Subcommand.Type)] = [
         (["simulate"], SimulateCommand.self),
+        (["sweep"], SweepCommand.self),
+        (["compare"], CompareCommand.self),
         (["train"], TrainCommand.self),
         (["evaluate"], EvaluateCommand.self),
         (["predict"], PredictCommand.self),

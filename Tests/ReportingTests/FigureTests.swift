@@ -164,4 +164,51 @@ import Testing
         #expect(axis.lower < axis.upper && (1...9).contains(axis.ticks.count), "\(axis.ticks)")
         #expect(Set(axis.ticks.map(axis.label)).count == axis.ticks.count)
     }
+
+    @Test("A band goes from least to greatest, and its curve through the means")
+    func spreads() throws {
+        func curve(_ style: Int, _ places: [Int]) -> SpreadChart.Curve {
+            SpreadChart.Curve(
+                "curve \(style)", style: style,
+                points: places.compactMap {
+                    .init(place: $0, mean: Double($0), low: Double($0) - 0.5, high: Double($0) + 1)
+                })
+        }
+        func chart(_ curves: [SpreadChart.Curve], _ abscissa: Abscissa = .rounds(1...3)) -> HTML? {
+            SpreadChart(
+                id: "s", title: "S.", note: "", verticalTitle: "v", over: abscissa, curves: curves,
+                bandName: "range"
+            ).html
+        }
+        #expect(chart([]) == nil && chart([curve(1, [])]) == nil)
+        let two = chart([curve(1, [3, 1, 2]), curve(2, [2])])
+        #expect(
+            try data(two)
+                == "curve,round,mean,low,high\ncurve 1,1,1.0,0.5,2.0\ncurve 1,2,2.0,1.5,3.0\n"
+                + "curve 1,3,3.0,2.5,4.0\ncurve 2,2,2.0,1.5,3.0\n")
+        #expect(
+            count("<title>round 2: curve 1 2.00 (1.50 to 3.00), curve 2 2.00 (1.50 to 3.00)", in: two) == 1)
+        #expect(count("class=\"hit\"", in: two) == 3 && count("range", in: two) >= 1)
+        // What cannot be drawn, or lies outside its own band, is left out; more curves than colours are too.
+        #expect(SpreadChart.Point(place: 1, mean: .nan, low: 0, high: 1) == nil)
+        #expect(SpreadChart.Point(place: 1, mean: 2, low: 0, high: 1) == nil)
+        #expect(count("class=\"c5\"", in: chart((1...5).map { curve($0, [1, 2]) })) == 0)
+        let long = chart([curve(1, Array(1...5000))], .time(5000))
+        #expect(count("class=\"hit\"", in: long) == LineChart.mostTips)
+        #expect(count("time so far, seconds", in: long) == 1)
+        #expect(try data(long).split(separator: "\n").count == ChartData.mostRows + 1)
+    }
+
+    @Test(
+        "Times have units that can be read",
+        arguments: [
+            (0.0, 0, "milliseconds"), (0.5, 500, "milliseconds"), (2, 2000, "seconds"),
+            (7200, 7_200_000, "hours"),
+            (-1, 0, "milliseconds"), (.infinity, 0, "milliseconds"),
+        ] as [(Double, Int, String)])
+    func times(_ seconds: Double, _ place: Int, _ unit: String) {
+        #expect(Abscissa.milliseconds(seconds) == place)
+        #expect(Abscissa.time(place).title == "time so far, \(unit)")
+        #expect(Abscissa.time(place).axis.ticks.count >= 1)
+    }
 }

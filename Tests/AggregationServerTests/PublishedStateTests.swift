@@ -30,9 +30,9 @@ import Transport
 
     @Test func agentsAreGivenWhatTheStrategyRemembers() throws {
         let fixture = try ServerFixture(Self.scaffold)
-        let agents = try [0, 1].map { try TestAgent($0, fixture) }
         var expected: [Float] = []
         for round in 1...3 {
+            let agents = try [0, 1].map { try TestAgent($0, fixture) }
             for agent in agents { _ = try agent.checkIn() }
             let plans = try agents.map { try $0.plan() }
             #expect(plans[0].round == round && plans[0].state == plans[1].state)

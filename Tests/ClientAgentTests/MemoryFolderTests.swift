@@ -1,5 +1,6 @@
 import Compute
 import Cryptography
+import Datasets
 import Federation
 import Foundation
 import Learning

@@ -16,7 +16,6 @@ package final class ClientMemoryFile: Sendable {
     private struct Places {
         var current: UInt8 = 0
         var checkpointed: UInt8 = 0
-        var staged: UInt8 = 0
         /// The beginnings of the digests of what the places hold.
         var digests: (UInt64, UInt64, UInt64) = (0, 0, 0)
 
@@ -37,6 +36,8 @@ package final class ClientMemoryFile: Sendable {
 
     private struct State {
         var places: [Int: Places] = [:]
+        /// Where clients of the round at hand wrote.
+        var staged: [Int: UInt8] = [:]
         /// Why the file could not be read or written.
         var failure: Failure?
     }
@@ -101,7 +102,7 @@ package final class ClientMemoryFile: Sendable {
         }
         let digest = try Self.digest(values, client)
         state.withLock {
-            $0.places[client, default: Places()].staged = place
+            $0.staged[client] = place
             $0.places[client, default: Places()][place] = digest
         }
     }
@@ -112,10 +113,10 @@ package final class ClientMemoryFile: Sendable {
         try state.withLock { state in
             if let failure = state.failure { throw failure }
             for client in accepted {
-                guard let staged = state.places[client]?.staged, staged > 0 else { continue }
-                state.places[client]?.current = staged
+                guard let place = state.staged[client] else { continue }
+                state.places[client]?.current = place
             }
-            for client in state.places.keys { state.places[client]?.staged = 0 }
+            state.staged = [:]
         }
     }
 
@@ -127,8 +128,7 @@ package final class ClientMemoryFile: Sendable {
         return state.withLock { state in
             var binding = Binding(places: [], digest: 0)
             let kept = state.places.filter { $0.value.current > 0 }
-            binding.places = [UInt8](repeating: 0, count: (kept.keys.max() ?? -1) / 4 + 1)
-            if kept.isEmpty { binding.places = [] }
+            binding.places = [UInt8](repeating: 0, count: kept.keys.max().map { $0 / 4 + 1 } ?? 0)
             for (client, places) in kept {
                 binding.places[client / 4] |= places.current << UInt8(2 * (client % 4))
                 binding.digest ^= places[places.current]
@@ -140,8 +140,10 @@ package final class ClientMemoryFile: Sendable {
     /// The last ``bind()`` stands in a checkpoint: from here on that is what a resumed run finds.
     func checkpointed() {
         state.withLock { state in
-            for client in state.places.keys {
-                state.places[client]?.checkpointed = state.places[client]?.current ?? 0
+            state.places = state.places.mapValues { places in
+                var places = places
+                places.checkpointed = places.current
+                return places
             }
         }
     }

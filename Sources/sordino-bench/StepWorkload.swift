@@ -70,7 +70,7 @@ struct StepWorkload: Sendable {
             }
         let json = try JSONValue(json5: Foundation.Data(model.utf8), source: name)
         let model = try Model(ModelSpec(json, path: "model"), inputShape: shape)
-        let (trained, frozen) = model.initial(seed: 1)
+        let (trained, frozen, _) = model.initial(seed: 1)
         let whole = frozen.values.isEmpty ? model : model.with(frozen: FrozenParameters(frozen))
         return (whole, trained.values)
     }

@@ -96,7 +96,7 @@ import Testing
         (taskPage, "`task.strategy`", "`name`", "task.strategy", ["name"]),
         (
             taskPage, "`task.model`", "`preset`", "task.model",
-            ["preset", "layers", "from", "freeze", "adapters", "frozen"]
+            ["preset", "layers", "from", "freeze", "local", "adapters", "frozen"]
         ),
         (
             "Sources/Simulation/README.md", "`simulation.partition`", "`scheme`", "simulation.partition",

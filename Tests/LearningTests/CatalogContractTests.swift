@@ -32,6 +32,9 @@ import Testing
         "resnet": (
             "{preset: 'resnet', classes: 3, activation: 'gelu'}", [1, 4, 4], 77_850 - 2 * 144 - 7 * 65, 3
         ),
+        "matrix-factorization": (
+            "{preset: 'matrix-factorization', items: 6, factors: 3, local: []}", [1], 18 + 3 + 1 + 6, 1
+        ),
         "sensor-cnn": (
             "{preset: 'sensor-cnn', channels: [4, 3], kernel: 3, classes: 2, activation: 'gelu'}", [7, 2],
             28 + 39 + 8, 2

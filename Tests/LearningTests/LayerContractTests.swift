@@ -155,7 +155,8 @@ final class LayerBench {
             places.initializeElement(
                 at: index,
                 to: ParameterPlace(
-                    count: tensor.count, offset: offset, frozenOffset: 0, isSharedAbove: false))
+                    count: tensor.count, role: .shared, offset: offset, frozenOffset: 0, isSharedAbove: false)
+            )
             offset += tensor.count
         }
         pass = LayerPass(

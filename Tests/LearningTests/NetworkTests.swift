@@ -128,7 +128,7 @@ import Testing
             some.frozenLayout.entries.allSatisfy { $0.name.hasPrefix("0.") || $0.name.hasSuffix(".bias") })
         #expect(some.layout.entries.allSatisfy { $0.name.hasSuffix(".weight") && $0.name != "0.weight" })
         // The same draw, whoever is frozen.
-        let (trained, frozen) = some.initial(seed: 4)
+        let (trained, frozen, _) = some.initial(seed: 4)
         let whole = all.initialParameters(seed: 4)
         for (vector, entries) in [(trained, some.layout.entries), (frozen, some.frozenLayout.entries)] {
             for entry in entries {
@@ -164,7 +164,7 @@ import Testing
     @Test func anAdaptedModelIsTheMergedOne() throws {
         let plain = try model(Self.adapted, [4, 3])
         let adapted = try model(Self.adapted, [4, 3], Self.adapters)
-        let (start, frozen) = adapted.initial(seed: 7)
+        let (start, frozen, _) = adapted.initial(seed: 7)
         let values = perturbed(start.values, seed: 3)
         let merged = adapted.merged(ParameterVector(layout: adapted.layout, values: values), frozen: frozen)
         let data = randomExamples(count: 7, shape: [4, 3], classes: 3, seed: 3)

@@ -149,7 +149,7 @@ private final class Listener: GradientPrivatizer {
 
     private func model(_ text: String, _ data: Examples) throws -> (model: Model, parameters: [Float]) {
         let bare = try Model(ModelSpec(json5("{\(text)}"), path: "m"), inputShape: data.featureShape)
-        let (trained, frozen) = bare.initial(seed: 1)
+        let (trained, frozen, _) = bare.initial(seed: 1)
         let model = bare.frozenLayout.count == 0 ? bare : bare.with(frozen: FrozenParameters(frozen))
         return (model, perturbed(trained.values, seed: 2))
     }

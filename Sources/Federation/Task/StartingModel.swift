@@ -24,8 +24,16 @@ package struct StartingModel: Sendable {
             throw ConfigurationError(
                 path: "\(spec.path).frozen", problem: "is what the server tells agents; a task says from")
         }
-        var (trained, frozen) = model.initial(seed: seed)
+        var (trained, frozen, _) = model.initial(seed: seed)
         if let from = spec.from {
+            // Agents draw them from the seed: no file of the server's reaches them.
+            if let own = model.localLayout.entries.first(where: { !from.startsFresh($0.name) }) {
+                throw ConfigurationError(
+                    path: "\(spec.path).from",
+                    problem:
+                        "\(own.name) is local and starts at each client from the seed: name it in from.fresh, "
+                        + "and in from.ignore where the file has it")
+            }
             let path = Self.resolve(from.file, folder)
             let checkpoint = try Checkpoint(path, from, path: "\(spec.path).from")
             try checkpoint.fill(&trained, &frozen)

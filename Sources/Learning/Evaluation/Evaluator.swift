@@ -49,7 +49,8 @@ package final class Evaluator {
         return stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
     }
 
-    /// Evaluates the examples in `range` (all where nil) and returns what adds up over examples.
+    /// Evaluates the examples in `range` (all where nil) and returns what adds up over examples. `parameters` are all that
+    /// are trained: of a model with local ones, a client's lie behind the shared ones.
     package func sums(
         _ parameters: [Float], on examples: Examples, range: Range<Int>? = nil
     ) -> EvaluationSums {
@@ -101,7 +102,7 @@ package final class Evaluator {
         _ parameters: [Float], _ examples: Examples, _ range: Range<Int>, withTargets: Bool = true,
         _ body: (Range<Int>) -> Void
     ) {
-        precondition(parameters.count == model.layout.count, "parameters do not fill the model's layout")
+        precondition(parameters.count == model.trainedCount, "parameters do not fill the model's layout")
         precondition(examples.featureCount == model.inputShape.reduce(1, *), "examples do not fit the model")
         precondition(range.lowerBound >= 0 && range.upperBound <= examples.count, "no such examples")
         parameters.withUnsafeBufferPointer { parameters in

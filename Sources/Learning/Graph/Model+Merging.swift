@@ -7,6 +7,7 @@ extension Model {
     /// layout. Both vectors must be this model's.
     package func merged(_ trained: ParameterVector, frozen: ParameterVector) -> ParameterVector {
         precondition(trained.layout == layout && frozen.layout == frozenLayout, "parameters of another model")
+        precondition(localLayout.count == 0, "the local parameters of no client")
         var tensors: [(name: String, shape: [Int])] = []
         var parts: [ArraySlice<Float>] = []
         var seen: Set<String> = []

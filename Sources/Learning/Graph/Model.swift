@@ -8,9 +8,11 @@ package struct Model: Sendable {
     package let inputShape: [Int]
     /// The operations in their order; a node reads what earlier ones yield.
     package let nodes: [Node]
-    /// The parameters that are trained, and so clipped, noised, masked, sent and stored. Names as PyTorch's `Sequential`
-    /// gives them unless the model names its layers: `"0.weight"`, [units, inputs], row-major.
+    /// The parameters that all clients train together, and so clipped, noised, masked, sent and stored. Names as PyTorch's
+    /// `Sequential` gives them unless the model names its layers: `"0.weight"`, [units, inputs], row-major.
     package let layout: ParameterLayout
+    /// The parameters that each client trains for itself and nobody sends; empty in most models.
+    package let localLayout: ParameterLayout
     /// The parameters that stay as they are; empty in most models.
     package let frozenLayout: ParameterLayout
     /// The trained parameters that L1 and L2 regularisation apply to: weights, not biases and gains.
@@ -26,6 +28,8 @@ package struct Model: Sendable {
 
     /// Shape of one example's output.
     package var outputShape: ActivationShape { valueShapes[valueShapes.count - 1] }
+    /// Number of values that training changes: those of ``layout``, and behind them those of ``localLayout``.
+    package var trainedCount: Int { layout.count + localLayout.count }
     /// Values of one example at the output.
     package var outputCount: Int { outputShape.count }
     /// Kind of the last layer, such as `"softmax"`.
@@ -42,8 +46,9 @@ package struct Model: Sendable {
         try builder.build()
         nodes = builder.nodes
         valueShapes = builder.shapes
-        layout = ParameterLayout(builder.trained)
-        frozenLayout = ParameterLayout(builder.frozen)
+        layout = ParameterLayout(builder.parameters.shared.entries)
+        localLayout = ParameterLayout(builder.parameters.local.entries)
+        frozenLayout = ParameterLayout(builder.parameters.frozen.entries)
         regularisedRanges = builder.regularised
         starts = builder.starts
         vocabulary = nodes.first?.layer?.vocabulary
@@ -70,18 +75,43 @@ package struct Model: Sendable {
     /// Glorot's elsewhere unless a layer says otherwise, biases 0, gains 1.
     package func initialParameters(seed: UInt64) -> ParameterVector { start ?? initial(seed: seed).trained }
 
-    /// Fresh values of all parameters, trained and frozen, as a function of the seed.
-    package func initial(seed: UInt64) -> (trained: ParameterVector, frozen: ParameterVector) {
+    /// What every client's local parameters start from: fresh values, a function of the seed, the same everywhere.
+    package func initialLocalParameters(seed: UInt64) -> ParameterVector { initial(seed: seed).local }
+
+    /// Fresh values of all parameters, shared, frozen and local ones, as a function of the seed. What a parameter's role
+    /// is changes no value.
+    package func initial(seed: UInt64) -> (
+        trained: ParameterVector, frozen: ParameterVector, local: ParameterVector
+    ) {
         var (trained, frozen) = (ParameterVector(zeros: layout), ParameterVector(zeros: frozenLayout))
+        var local = ParameterVector(zeros: localLayout)
         var random = SeededGenerator(seed: seed, purpose: .initialWeights)
         for start in starts {
-            if start.isFrozen {
-                draw(start, into: &frozen.values, &random)
-            } else {
-                draw(start, into: &trained.values, &random)
+            switch start.role {
+            case .shared: draw(start, into: &trained.values, &random)
+            case .local: draw(start, into: &local.values, &random)
+            case .frozen: draw(start, into: &frozen.values, &random)
             }
         }
-        return (trained, frozen)
+        return (trained, frozen, local)
+    }
+
+    /// The same model without local parameters: one value for all clients of each, as when all data lie in one place.
+    /// It starts as this one does. Throws ``ConfigurationError`` where that is no model.
+    package func pooled(seed: UInt64) throws -> Model {
+        guard localLayout.count > 0 else { return self }
+        var model = try Model(spec.withoutLocal(), inputShape: inputShape)
+        var values = model.initial(seed: seed).trained
+        if let start {
+            for entry in layout.entries {
+                guard let target = values.layout.entries.first(where: { $0.name == entry.name }) else {
+                    continue
+                }
+                values.values.replaceSubrange(target.range, with: start.values[entry.range])
+            }
+        }
+        model = model.with(start: values, spec: model.spec)
+        return frozen.map { model.with(frozen: $0) } ?? model
     }
 
     private func draw(_ placed: PlacedStart, into values: inout [Float], _ random: inout SeededGenerator) {

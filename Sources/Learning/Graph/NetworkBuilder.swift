@@ -6,12 +6,9 @@ struct NetworkBuilder {
     private let spec: ModelSpec
     private(set) var nodes: [Node] = []
     private(set) var shapes: [ActivationShape]
-    private(set) var trained: [(name: String, shape: [Int])] = []
-    private(set) var frozen: [(name: String, shape: [Int])] = []
+    private(set) var parameters = ParametersByRole()
     private(set) var starts: [PlacedStart] = []
-    private(set) var regularised: [Range<Int>] = []
-    private var trainedCount = 0
-    private var frozenCount = 0
+    private var regularisedTensors: [ParameterPlace] = []
     private var names: Set<String> = []
     private var shared: [String: (place: ParameterPlace, shape: [Int])] = [:]
     private var adapted = 0
@@ -28,7 +25,19 @@ struct NetworkBuilder {
         if spec.adapters != nil, adapted == 0 {
             throw fail("adapters.targets fits no layer that can be adapted: \(layerNames())")
         }
+        try checkLocal()
+        placeLocalBehindShared()
         markSharing()
+    }
+
+    /// The trained values that regularisation applies to.
+    var regularised: [Range<Int>] {
+        regularisedTensors.compactMap { place in
+            place.offset.map { offset in
+                let start = offset + (place.role == .local ? parameters.shared.count : 0)
+                return start..<(start + place.count)
+            }
+        }
     }
 
     private mutating func chain(_ elements: [ModelElement], from value: Int, prefix: String) throws -> Int {
@@ -59,8 +68,10 @@ struct NetworkBuilder {
                 switch try composite.parts(for: shapes[value]) {
                 case .chain(let elements): return try chain(elements, from: value, prefix: name)
                 case .sum(let body, let skip):
-                    let skipped = skip.isEmpty ? value : try chain(skip, from: value, prefix: "\(name).skip")
-                    let made = try chain(body, from: value, prefix: skip.isEmpty ? name : "\(name).body")
+                    // Parts of one that adds nothing to names have the names of their own.
+                    func prefix(_ part: String) -> String { name.isEmpty ? "" : "\(name).\(part)" }
+                    let skipped = skip.isEmpty ? value : try chain(skip, from: value, prefix: prefix("skip"))
+                    let made = try chain(body, from: value, prefix: skip.isEmpty ? name : prefix("body"))
                     return try add(sumOf: made, skipped, name: name)
                 }
             }
@@ -92,9 +103,11 @@ struct NetworkBuilder {
             adapted += 1
         }
         let places = try layer.tensors.map { try place($0, of: name) }
-        let mixes = Set(places.map { $0.offset == nil }).count > 1
+        let mixes = Set(places.map(\.role)).count > 1
         if layer.joinsTensors, mixes, !(layer is AdaptedDenseLayer) {
-            throw ShapeProblem(message: "its parts are one matrix: freeze all of them or none")
+            throw ShapeProblem(
+                message:
+                    "its parts are one matrix: freeze all of them or none, keep all of them local or none")
         }
         return append(.layer(layer), name, [value], output, places)
     }
@@ -113,6 +126,10 @@ struct NetworkBuilder {
 
     private mutating func place(_ tensor: ParameterTensor, of node: String) throws -> ParameterPlace {
         let name = "\(node).\(tensor.name)"
+        if let key = tensor.sharing, spec.keepsLocal(name) {
+            throw ShapeProblem(
+                message: "\(name) fits model.local, but shares \"\(key)\": tied parameters cannot be local")
+        }
         if let key = tensor.sharing, let known = shared[key] {
             guard known.shape == tensor.shape else {
                 throw ShapeProblem(
@@ -121,22 +138,58 @@ struct NetworkBuilder {
             return known.place
         }
         guard names.insert(name).inserted else { throw ShapeProblem(message: "another layer has this name") }
-        let isFrozen = tensor.isFrozen || spec.freezes(name)
-        let start = isFrozen ? frozenCount : trainedCount
+        let role = try role(of: tensor, name)
+        let start = parameters[role].add(name, tensor.shape)
         let place = ParameterPlace(
-            count: tensor.count, offset: isFrozen ? nil : start, frozenOffset: start, isSharedAbove: false)
-        let range = start..<(start + tensor.count)
-        starts.append(PlacedStart(range: range, isFrozen: isFrozen, start: tensor.start, node: nodes.count))
-        if isFrozen {
-            frozen.append((name, tensor.shape))
-            frozenCount += tensor.count
-        } else {
-            trained.append((name, tensor.shape))
-            trainedCount += tensor.count
-            if tensor.isRegularised { regularised.append(range) }
-        }
+            count: tensor.count, role: role, offset: role == .frozen ? nil : start, frozenOffset: start,
+            isSharedAbove: false)
+        starts.append(
+            PlacedStart(
+                range: start..<(start + tensor.count), role: role, start: tensor.start, node: nodes.count))
+        if tensor.isRegularised, role != .frozen { regularisedTensors.append(place) }
         if let key = tensor.sharing { shared[key] = (place, tensor.shape) }
         return place
+    }
+
+    private func role(of tensor: ParameterTensor, _ name: String) throws -> ParameterRole {
+        switch (tensor.isFrozen || spec.freezes(name), spec.keepsLocal(name)) {
+        case (true, true):
+            throw ShapeProblem(
+                message: "\(name) is frozen and fits model.local: nobody trains it, so it is one of the two")
+        case (true, false): return .frozen
+        case (false, true): return .local
+        case (false, false): return .shared
+        }
+    }
+
+    private func checkLocal() throws {
+        let path = "\(spec.path).local"
+        for pattern in spec.local
+        where !parameters.local.entries.contains(where: { pattern.matches($0.name) }) {
+            let names = (parameters.shared.entries + parameters.local.entries).map(\.name)
+            let shown = names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : "")
+            throw ConfigurationError(
+                path: path, problem: "\"\(pattern.text)\" fits no parameter: there are \(shown)")
+        }
+        guard parameters.local.count == 0 || parameters.shared.count > 0 else {
+            throw ConfigurationError(
+                path: path, problem: "keeps every parameter at the client: nothing is left to learn together")
+        }
+    }
+
+    // Shared and local parameters are trained as one vector; how long the first part is, the last layer decides.
+    private mutating func placeLocalBehindShared() {
+        guard parameters.local.count > 0 else { return }
+        let base = parameters.shared.count
+        nodes = nodes.map { node in
+            node.with(
+                places: node.places.map { place in
+                    ParameterPlace(
+                        count: place.count, role: place.role,
+                        offset: place.offset.map { place.role == .local ? $0 + base : $0 },
+                        frozenOffset: place.frozenOffset, isSharedAbove: place.isSharedAbove)
+                }, sharesParameters: node.sharesParameters)
+        }
     }
 
     // Backward meets the last node first: every earlier one adds to what that left.
@@ -150,15 +203,14 @@ struct NetworkBuilder {
             let node = nodes[index]
             let places = node.places.map { place in
                 ParameterPlace(
-                    count: place.count, offset: place.offset, frozenOffset: place.frozenOffset,
+                    count: place.count, role: place.role, offset: place.offset,
+                    frozenOffset: place.frozenOffset,
                     isSharedAbove: place.offset.map { seen.contains($0) } ?? false)
             }
             let offsets = node.places.compactMap(\.offset)
             seen.formUnion(offsets)
-            nodes[index] = Node(
-                operation: node.operation, name: node.name, inputs: node.inputs, output: node.output,
-                inputShape: node.inputShape, outputShape: node.outputShape, places: places,
-                sharesParameters: offsets.contains { users[$0, default: 0] > 1 })
+            nodes[index] = node.with(
+                places: places, sharesParameters: offsets.contains { users[$0, default: 0] > 1 })
         }
     }
 
@@ -170,14 +222,4 @@ struct NetworkBuilder {
     private func fail(_ problem: String) -> ConfigurationError {
         ConfigurationError(path: spec.path, problem: problem)
     }
-}
-
-/// How one tensor of a model starts.
-struct PlacedStart: Sendable {
-    /// Its values among the trained or the frozen parameters.
-    let range: Range<Int>
-    let isFrozen: Bool
-    let start: ParameterTensor.Start
-    /// The node that has it first.
-    let node: Int
 }

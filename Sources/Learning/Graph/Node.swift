@@ -20,6 +20,13 @@ package struct Node: Sendable {
     /// The layer's parameter tensors.
     package let places: [ParameterPlace]
 
+    /// The node with its parameters elsewhere.
+    func with(places: [ParameterPlace], sharesParameters: Bool) -> Node {
+        Node(
+            operation: operation, name: name, inputs: inputs, output: output, inputShape: inputShape,
+            outputShape: outputShape, places: places, sharesParameters: sharesParameters)
+    }
+
     /// The node's layer; nil for a sum.
     package var layer: (any Layer)? {
         if case .layer(let layer) = operation { layer } else { nil }

@@ -64,16 +64,36 @@ package struct LayerPass {
     }
 }
 
+/// What becomes of a parameter tensor in a federation.
+package enum ParameterRole: Sendable, Equatable {
+    /// Trained everywhere, and sent: one value for all.
+    case shared
+    /// Trained at each client and never sent: every client has values of its own.
+    case local
+    /// Never trained.
+    case frozen
+}
+
 /// Where one parameter tensor lies: in the vector that is trained, or in memory that is never written.
 package struct ParameterPlace: Sendable, Equatable {
     /// Number of values.
     package let count: Int
-    /// Index of the first value among the model's trained parameters; nil where the tensor is frozen.
+    /// What becomes of it.
+    package let role: ParameterRole
+    /// Index of the first value among the model's trained parameters, the shared ones and behind them the local ones;
+    /// nil where the tensor is frozen.
     package let offset: Int?
     /// Index of the first value among the model's frozen parameters, where it is frozen.
     package let frozenOffset: Int
     /// Whether a layer further up has the same tensor, so that its gradient is there when this layer's is added.
     package let isSharedAbove: Bool
+
+    /// The same place where the tensor has this role; elsewhere one that takes no gradient.
+    func only(_ role: ParameterRole) -> ParameterPlace {
+        ParameterPlace(
+            count: count, role: self.role, offset: self.role == role ? offset : nil,
+            frozenOffset: frozenOffset, isSharedAbove: isSharedAbove)
+    }
 }
 
 /// The parameter tensors of one layer.

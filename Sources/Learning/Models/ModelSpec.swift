@@ -13,6 +13,8 @@ package struct ModelSpec: Sendable, Equatable {
     /// The file of frozen parameters that whoever trains the model must have; nil where the model is only described.
     package let frozenFile: FrozenDigest?
     private let frozen: [NamePattern]
+    /// Patterns of the parameters that stay at each client.
+    let local: [NamePattern]
     /// The specification in full, every default filled in; reading it again gives an equal one.
     package let json: JSONValue
     /// Where it stood in the configuration, for messages.
@@ -25,6 +27,7 @@ package struct ModelSpec: Sendable, Equatable {
         let section = try Section(value, path: path)
         self.path = path
         var members: [String: JSONValue]
+        var standardLocal: [String] = []
         switch (try section.string("preset"), try section.list("layers")) {
         case (let name?, nil):
             guard let preset = PresetCatalog.all.first(where: { $0.name == name }) else {
@@ -32,6 +35,7 @@ package struct ModelSpec: Sendable, Equatable {
                     "preset", Section.unknownName(name, known: PresetCatalog.all.map(\.name)))
             }
             let (expanded, arguments) = try preset.expand(section, outputs)
+            standardLocal = preset.local
             elements = try ModelElement.list(expanded, path: path)
             members = arguments.merging(["preset": .string(name)]) { $1 }
         case (nil, let items?):
@@ -51,6 +55,12 @@ package struct ModelSpec: Sendable, Equatable {
         }
         if !frozen.isEmpty { members["freeze"] = .array(frozen.map { .string($0.text) }) }
         if let adapters { members["adapters"] = adapters.json }
+        local =
+            section.value("local") == nil
+            ? standardLocal.map { NamePattern(text: $0) } : try AdapterOptions.patterns(section, "local")
+        if !(local.isEmpty && standardLocal.isEmpty) {
+            members["local"] = .array(local.map { .string($0.text) })
+        }
         from = try section.value("from").map { try StartOptions($0, path: "\(path).from") }
         if let from { members["from"] = from.json }
         frozenFile = try section.section("frozen").map { try FrozenDigest($0) }
@@ -68,9 +78,16 @@ package struct ModelSpec: Sendable, Equatable {
     }
 
     /// The specification of the model all of whose parameters are trained: the one that ``Model/merged(_:frozen:)`` yields.
-    package func merged() throws -> ModelSpec {
+    package func merged() throws -> ModelSpec { try without(["from", "frozen", "freeze", "adapters"]) }
+
+    /// The specification of the model that has one value for all of each parameter that stays at the clients.
+    func withoutLocal() throws -> ModelSpec { try without([]) }
+
+    // Without the keys, and with no parameter that stays at clients, whatever the preset has by itself.
+    private func without(_ keys: [String]) throws -> ModelSpec {
         guard case .object(var members) = json else { return self }
-        for key in ["from", "frozen", "freeze", "adapters"] { members[key] = nil }
+        for key in keys { members[key] = nil }
+        if !local.isEmpty { members["local"] = .array([]) }
         return try ModelSpec(.object(members), path: path)
     }
 
@@ -80,6 +97,11 @@ package struct ModelSpec: Sendable, Equatable {
         return !AdaptedDenseLayer.adapterTensors.contains { name.hasSuffix("." + $0) }
             && !adapters.alsoTrained.contains { $0.matches(name) }
     }
+
+    /// Whether some parameters are trained at each client and never sent.
+    package var keepsLocalParameters: Bool { !local.isEmpty }
+    /// Whether a parameter of this name is.
+    func keepsLocal(_ name: String) -> Bool { local.contains { $0.matches(name) } }
 
     package static func == (left: ModelSpec, right: ModelSpec) -> Bool { left.json == right.json }
 }

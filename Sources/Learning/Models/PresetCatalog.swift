@@ -5,6 +5,8 @@ package struct ModelPreset: Sendable {
     package let name: String
     /// The key of the number of outputs, where the data can say it: classes, or tokens of the vocabulary.
     package let outputsKey: String?
+    /// Patterns of the parameters that stay at each client where a model does not say it under `local`.
+    package var local: [String] = []
     /// Reads the preset's keys and returns the layers and all keys with their values. `outputs` stands in for
     /// a missing number of outputs.
     package let expand:
@@ -29,6 +31,9 @@ package enum PresetCatalog {
         ModelPreset(name: "vit", outputsKey: "classes", expand: TransformerPresets.visionTransformer),
         ModelPreset(name: "cnn", outputsKey: "classes", expand: ImagePresets.cnn),
         ModelPreset(name: "resnet", outputsKey: "classes", expand: ImagePresets.resnet),
+        ModelPreset(
+            name: "matrix-factorization", outputsKey: nil, local: FactorPresets.matrixFactorizationLocal,
+            expand: FactorPresets.matrixFactorization),
         ModelPreset(name: "sensor-cnn", outputsKey: "classes", expand: ImagePresets.sensorCNN),
     ]
 

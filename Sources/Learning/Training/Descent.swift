@@ -1,5 +1,14 @@
 internal import Compute
 
+/// Which of the trained parameters steps change.
+enum TrainedPart {
+    case all
+    /// Those that all clients train together.
+    case shared
+    /// Those that stay at the client.
+    case local
+}
+
 /// Steps of an optimiser against the gradient of a batch's mean loss, with the options' regularisation and clipping.
 /// Owned by one thread; nothing is allocated after `init`.
 final class Descent {
@@ -16,6 +25,8 @@ final class Descent {
     private let state: UnsafeMutablePointer<Float>
     private let anchor: UnsafeMutablePointer<Float>
     private var optimizerSteps = 0
+    /// Where the parameters lie that steps change.
+    private var changed: Range<Int>
     /// Whether a step of one chunk goes straight to the parameters.
     private let stepsInPlace: Bool
 
@@ -27,7 +38,8 @@ final class Descent {
     init(model: Model, options: TrainingOptions, privately: Bool) {
         self.model = model
         self.options = options
-        let count = model.layout.count
+        let count = model.trainedCount
+        changed = 0..<count
         let capacity = Workspace.chunk(
             of: model, wanted: options.batchSize + (privately ? Self.spread(model, options.batchSize) : 0))
         // A tensor that two layers share cannot change between their backward passes.
@@ -58,12 +70,23 @@ final class Descent {
     /// Forgets the optimiser's state.
     func reset() {
         optimizerSteps = 0
-        state.update(repeating: 0, count: model.layout.count * options.optimizer.statePerParameter)
+        state.update(repeating: 0, count: model.trainedCount * options.optimizer.statePerParameter)
     }
 
-    /// Makes `weights` what the proximal term holds the parameters near.
+    /// Makes `weights` what the proximal term holds the shared parameters near.
     func holdNear(_ weights: UnsafePointer<Float>) {
         if options.proximalMu > 0 { anchor.update(from: weights, count: model.layout.count) }
+    }
+
+    /// Says which parameters the coming steps change; the others are held. Moving to another part asks for ``reset()``.
+    func changes(_ part: TrainedPart) {
+        workspace.targets.changes(part)
+        changed =
+            switch part {
+            case .all: 0..<model.trainedCount
+            case .shared: 0..<model.layout.count
+            case .local: model.layout.count..<model.trainedCount
+            }
     }
 
     /// Changes the parameters by one step on a batch. Returns the sum of the batch's losses.
@@ -106,10 +129,11 @@ final class Descent {
         clipGradient()
         correct(gradient, factor: 1)
         optimizerSteps += 1
+        let (start, states) = (changed.lowerBound, options.optimizer.statePerParameter)
         options.optimizer.update(
             OptimizerPass(
-                count: model.layout.count, parameters: weights, gradient: gradient, state: state, rate: rate,
-                step: optimizerSteps))
+                count: changed.count, parameters: weights + start, gradient: gradient + start,
+                state: state + start * states, rate: rate, step: optimizerSteps))
     }
 
     // target = mean gradient over the batch, in chunks of the arena's capacity.
@@ -134,13 +158,13 @@ final class Descent {
     }
 
     private func regularise(_ weights: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
-        if options.proximalMu > 0 {
+        if options.proximalMu > 0, changed.lowerBound == 0 {
             OptimizerKernels.regularise(
                 target, weights, anchor: anchor, l2: 0, l1: 0, proximal: Float(options.proximalMu),
                 count: model.layout.count)
         }
         guard options.l1 > 0 || options.l2 > 0 else { return }
-        for range in model.regularisedRanges {
+        for range in model.regularisedRanges where changed.contains(range.lowerBound) {
             OptimizerKernels.regularise(
                 target + range.lowerBound, weights + range.lowerBound, anchor: nil, l2: Float(options.l2),
                 l1: Float(options.l1), proximal: 0, count: range.count)
@@ -154,7 +178,8 @@ final class Descent {
 
     private func clipGradient() {
         guard let limit = options.gradientClipNorm else { return }
-        let norm = Kernels.squareNorm(gradient, count: model.layout.count).squareRoot()
-        if norm > limit { Kernels.scale(gradient, by: Float(limit / norm), count: model.layout.count) }
+        let gradient = gradient + changed.lowerBound
+        let norm = Kernels.squareNorm(gradient, count: changed.count).squareRoot()
+        if norm > limit { Kernels.scale(gradient, by: Float(limit / norm), count: changed.count) }
     }
 }

@@ -30,7 +30,8 @@ final class DirectGradients {
                             end += place.count
                         }
                         return ParameterPlace(
-                            count: place.count, offset: start, frozenOffset: place.frozenOffset,
+                            count: place.count, role: place.role, offset: start,
+                            frozenOffset: place.frozenOffset,
                             isSharedAbove: place.isSharedAbove)
                     })
                 sizes.append(end)

@@ -82,7 +82,9 @@ extension LocalTrainer {
     }
 
     private func finite(_ delta: UnsafeMutableBufferPointer<Float>) -> UnsafeMutableBufferPointer<Float> {
-        lastDiverged = delta.baseAddress.map { !Kernels.squareNorm($0, count: delta.count).isFinite } ?? false
+        // A client's own parameters lie behind the change.
+        lastDiverged =
+            delta.baseAddress.map { !Kernels.squareNorm($0, count: model.trainedCount).isFinite } ?? false
         return lastDiverged ? noDelta() : delta
     }
 }

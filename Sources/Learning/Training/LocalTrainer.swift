@@ -92,19 +92,28 @@ package final class LocalTrainer {
         local = descent.local
     }
 
+    /// A client's local parameters, in the order of ``Model/localLayout``: who trains a client's copy puts its own here
+    /// before, and finds the trained ones here afterwards, until the trainer's next call. Empty for most models.
+    package var ownParameters: UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(start: local + model.layout.count, count: model.localLayout.count)
+    }
+
     /// Trains on the examples at `indices` for `epochs` passes (the options' where nil), in an order drawn from
-    /// `stream`, with the options' learning rate times `rateFactor`.
+    /// `stream`, with the options' learning rate times `rateFactor`. Where the options have
+    /// ``TrainingOptions/headEpochs``, as many passes change local parameters alone, and those behind them shared ones.
     ///
+    /// `parameters` are all that are trained, the local ones behind the others. The options' proximal term holds the shared
+    /// ones near `anchor`, or where that is nil near what they are at first.
     /// `continuing` keeps the optimiser's state of the previous call, for central training epoch by epoch.
     /// Throws ``TrainingError``, or `ConfigurationError` where model, loss and targets do not fit together.
     package func train(
         _ parameters: UnsafeMutableBufferPointer<Float>, on examples: Examples,
         indices: UnsafeBufferPointer<Int32>, stream: TrainingStream, epochs: Int? = nil,
-        rateFactor: Double = 1, continuing: Bool = false
+        rateFactor: Double = 1, continuing: Bool = false, heldNear anchor: UnsafePointer<Float>? = nil
     ) throws -> TrainingOutcome {
         let (weights, loss) = try prepare(parameters, examples, indices)
         if !continuing { descent.reset() }
-        descent.holdNear(weights)
+        descent.holdNear(anchor ?? UnsafePointer(weights))
         order.removeAll(keepingCapacity: true)
         order.append(contentsOf: indices)
         var dataOrder = stream.generator(.dataOrder)
@@ -112,11 +121,14 @@ package final class LocalTrainer {
         descent.workspace.augmentation?.begin(stream.generator(.augmentation))
         let rate = options.learningRate * rateFactor
         let depth = descent.workspace.depth(under: loss)
+        let epochs = epochs ?? options.epochs
+        defer { descent.changes(.all) }
         let prefetchedRows = min(options.batchSize, Self.prefetchLimit / max(1, examples.featureCount))
         var (steps, lossSum) = (0, 0.0)
         var divergedAt: Int?
         try order.withUnsafeMutableBufferPointer { order in
-            for _ in 0..<(epochs ?? options.localEpochs) {
+            for epoch in 0..<epochs {
+                if options.headEpochs > 0 { beginEpoch(epoch, continuing: continuing) }
                 dataOrder.shuffle(order)
                 var start = 0
                 while start < order.count {
@@ -140,11 +152,20 @@ package final class LocalTrainer {
         guard divergedAt == nil, Kernels.squareNorm(weights, count: parameters.count).isFinite else {
             throw TrainingError.diverged(step: divergedAt ?? steps)
         }
-        let seen = Double(indices.count * (epochs ?? options.localEpochs))
+        let seen = Double(indices.count * epochs)
         return TrainingOutcome(steps: steps, examples: indices.count, meanLoss: seen > 0 ? lossSum / seen : 0)
     }
 
-    /// A client's half of a round: trains a copy of `parameters` and returns the change, trained minus given.
+    /// Alternates between the parts of a model (FedRep; Collins et al. 2021, algorithm 1): each starts its optimiser
+    /// afresh.
+    private func beginEpoch(_ epoch: Int, continuing: Bool) {
+        guard epoch == 0 || epoch == options.headEpochs else { return }
+        descent.changes(epoch < options.headEpochs ? .local : .shared)
+        if !continuing { descent.reset() }
+    }
+
+    /// A client's half of a round: trains a copy of `parameters`, the shared ones, and returns the change, trained minus
+    /// given. Its local ones are trained in ``ownParameters``.
     ///
     /// The change lies in the trainer's arena, free for the caller to alter, until the trainer's next call.
     /// The copy is also the faster place to train in: the arena's memory is aligned to cache lines.
@@ -158,6 +179,24 @@ package final class LocalTrainer {
                 copy, on: examples, indices: indices, stream: stream, epochs: epochs, rateFactor: rateFactor)
         }
         return (delta, outcome)
+    }
+
+    /// A model of the client's own after training (Ditto; Li et al. 2021): it begins at `start`, and the options' proximal
+    /// term holds it near `anchor`. It lies in the arena until the trainer's next call.
+    package func trained(
+        _ start: UnsafeBufferPointer<Float>, heldNear anchor: UnsafeBufferPointer<Float>,
+        on examples: Examples,
+        indices: UnsafeBufferPointer<Int32>, stream: TrainingStream, rateFactor: Double = 1
+    ) throws -> UnsafeMutableBufferPointer<Float> {
+        precondition(
+            start.count == model.trainedCount && anchor.count == model.layout.count,
+            "parameters of another model")
+        let copy = UnsafeMutableBufferPointer(start: local, count: start.count)
+        _ = copy.update(fromContentsOf: start)
+        _ = try train(
+            copy, on: examples, indices: indices, stream: stream, rateFactor: rateFactor,
+            heldNear: anchor.baseAddress)
+        return copy
     }
 
     /// No change at all, where ``delta(from:on:indices:stream:epochs:rateFactor:)`` leaves one: valid until the
@@ -176,10 +215,9 @@ package final class LocalTrainer {
             preconditionFailure("parameters do not fill the model's layout")
         }
         local.update(from: start, count: parameters.count)
-        let copy = UnsafeMutableBufferPointer(start: local, count: parameters.count)
-        let result = try training(copy)
+        let result = try training(UnsafeMutableBufferPointer(start: local, count: model.trainedCount))
         Kernels.subtract(from: local, start, count: parameters.count)
-        return (copy, result)
+        return (UnsafeMutableBufferPointer(start: local, count: parameters.count), result)
     }
 
     /// ``train(_:on:indices:stream:epochs:rateFactor:continuing:)`` on arrays.
@@ -223,7 +261,7 @@ package final class LocalTrainer {
         _ parameters: UnsafeMutableBufferPointer<Float>, _ examples: Examples,
         _ indices: UnsafeBufferPointer<Int32>
     ) throws -> (UnsafeMutablePointer<Float>, any Loss) {
-        guard let weights = parameters.baseAddress, parameters.count == model.layout.count else {
+        guard let weights = parameters.baseAddress, parameters.count == model.trainedCount else {
             preconditionFailure("parameters do not fill the model's layout")
         }
         precondition(examples.featureCount == model.inputShape.reduce(1, *), "examples do not fit the model")

@@ -46,13 +46,13 @@ struct PrivateDescent {
 
     /// Changes the parameters by a step on nobody's examples.
     func emptyStep(_ weights: UnsafeMutablePointer<Float>) throws {
-        descent.gradient.update(repeating: 0, count: descent.model.layout.count)
+        descent.gradient.update(repeating: 0, count: descent.model.trainedCount)
         try applyNoisy(weights)
     }
 
     // Adds noise to the sum in the arena's gradient and makes a step of it.
     private func applyNoisy(_ weights: UnsafeMutablePointer<Float>) throws {
-        let (gradient, count) = (descent.gradient, descent.model.layout.count)
+        let (gradient, count) = (descent.gradient, descent.model.trainedCount)
         try privatizer.privatize(sum: UnsafeMutableBufferPointer(start: gradient, count: count))
         if descent.options.isPlainDescent {
             // The mean's division is part of the rate: one pass less.
@@ -70,7 +70,7 @@ struct PrivateDescent {
     ) {
         let (workspace, gradient) = (descent.workspace, descent.gradient)
         let limit = Float(plan.clippingNorm * (1 - Self.clippingMargin))
-        if batch.isEmpty { gradient.update(repeating: 0, count: descent.model.layout.count) }
+        if batch.isEmpty { gradient.update(repeating: 0, count: descent.model.trainedCount) }
         var start = 0
         while start < batch.count {
             let chunk = UnsafeBufferPointer(

@@ -23,6 +23,9 @@ package struct TrainingOptions: Sendable {
     /// Whether a vector is added to the gradient of every step (``LocalTrainer/correction``): a strategy asks for it, no key
     /// does.
     package var correctsGradient = false
+    /// Passes over the data in which local parameters alone are trained, before ``localEpochs`` that train the shared ones
+    /// alone; 0: all are trained together. No key of the section: a strategy says it.
+    package var headEpochs = 0
     /// Random changes of the images that train; nil where they train as they are.
     package var augment: AugmentationOptions?
 
@@ -64,6 +67,9 @@ package struct TrainingOptions: Sendable {
         if let augment { members["augment"] = augment.json }
         return .object(members)
     }
+
+    /// Passes over the data in one round, of whatever part of the model.
+    package var epochs: Int { headEpochs + localEpochs }
 
     /// Whether the loss reads targets: without it rows need no label.
     package var needsTargets: Bool { loss.map { !type(of: $0).readsInput } ?? true }

@@ -47,7 +47,8 @@ final class Workspace {
     private let temporary: FloatBlock
     private let branch: UnsafeMutablePointer<Float>
     private let frozen: UnsafeMutablePointer<Float>?
-    private let places: UnsafeMutableBufferPointer<ParameterPlace>
+    /// The nodes' tensors, and which of them backward passes write the gradient of.
+    let targets: ParameterTargets
     /// Where private training forms one example's gradient.
     let direct: DirectGradients
     /// [capacity]; per-example numbers of whoever drives the passes.
@@ -102,17 +103,8 @@ final class Workspace {
         self.extra = extraPlaces.map { arena.floats($0) }
         let base = arena.floats(block)
         input = base + plan.values[0]
-        places = Self.placesInMemory(model.nodes)
-        stages = Self.stages(model, plan, base, UnsafeBufferPointer(places))
-    }
-
-    deinit { places.deallocate() }
-
-    private static func placesInMemory(_ nodes: [Node]) -> UnsafeMutableBufferPointer<ParameterPlace> {
-        let all = nodes.flatMap(\.places)
-        let memory = UnsafeMutableBufferPointer<ParameterPlace>.allocate(capacity: max(1, all.count))
-        _ = memory.initialize(from: all)
-        return memory
+        targets = ParameterTargets(model)
+        stages = Self.stages(model, plan, base, targets.places)
     }
 
     private static func stages(
@@ -250,12 +242,13 @@ final class Workspace {
         _ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int,
         into target: UnsafeMutablePointer<Float>, scale: Float, keep: Float
     ) {
-        for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].goesBack {
+        for index in stride(from: depth - 1, through: targets.lowest, by: -1) where stages[index].goesBack {
             goBack(index, parameters, count: count) { layer, pass in
                 guard stages[index].isTrained else { return }
                 layer.accumulateGradient(
                     pass,
-                    into: GradientBlocks(places: stages[index].places, base: target, scale: scale, keep: keep)
+                    into: GradientBlocks(
+                        places: targets.targets(stages[index].places), base: target, scale: scale, keep: keep)
                 )
             }
         }

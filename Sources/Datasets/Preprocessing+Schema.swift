@@ -67,6 +67,9 @@ extension Preprocessing {
         case (.images, .images): return nil
         case (.text(let mine), .text(let theirs)): return mine.difference(from: theirs)
         case (.table(let mine), .table(let theirs)):
+            guard mine.readsTokens == theirs.readsTokens else {
+                return mine.readsTokens ? "its column is of tokens" : "its columns are no tokens"
+            }
             let (names, others) = (mine.columns.map(\.name), theirs.columns.map(\.name))
             guard names == others else { return "its columns are \(list(names)), not \(list(others))" }
             for (column, other) in zip(mine.columns, theirs.columns)

@@ -116,12 +116,15 @@ extension TableOptions {
             switch value {
             case .string("one_hot"): return .oneHot
             case .string("ordinal"): return .ordinal(order: nil)
+            case .string("token"): return .token
             case .array(let items):
                 return .ordinal(order: try items.map { try Self.token($0, path: path) })
             default:
                 throw ConfigurationError(
                     path: path,
-                    problem: "must be \"one_hot\", \"ordinal\" or the list of categories in their order")
+                    problem:
+                        "must be \"one_hot\", \"ordinal\", \"token\" or the list of categories in their order"
+                )
             }
         }
         unknownCategory = try section.choice("unknown_category", of: UnknownCategory.self) ?? .zero

@@ -18,6 +18,8 @@ struct TableOptions: Sendable {
         case oneHot
         /// The category's number; in the given order, or sorted where that is nil.
         case ordinal(order: [String]?)
+        /// The category's number as a token, for a model that begins with an embedding.
+        case token
     }
     /// Lines to pass over at the start of each file of a part.
     struct SkippedLines: Equatable, Sendable {

@@ -24,12 +24,21 @@ extension TablePreprocessing {
                     encoding: categorical(table, slot: slot, rows: rows, wanted: wanted, options: options))
             }
         }
+        let readsTokens = table.columns.contains { setting(options.categorical, $0) == .token }
+        guard !readsTokens || columns.count == 1 else {
+            let others = columns.map(\.name).prefix(6).joined(separator: ", ")
+            throw ConfigurationError(
+                path: options.path,
+                problem:
+                    "a column of tokens must be the only feature, but there are \(others): say features: [\"…\"]"
+            )
+        }
         var classNames: [String] = []
         if case .classes(_, let names) = table.labels { classNames = names }
         return TablePreprocessing(
             columns: columns, unknownCategory: options.unknownCategory, classNames: classNames,
             sourceColumnCount: table.sourceColumnCount, labelPlace: table.labelPlace,
-            target: try TargetScale.fit(table, rows: rows, options: options))
+            target: try TargetScale.fit(table, rows: rows, options: options), readsTokens: readsTokens)
     }
 
     /// The encodings of the numeric columns, in the order of their slots.
@@ -116,6 +125,7 @@ extension TablePreprocessing {
         switch wanted {
         case .oneHot: return .oneHot(categories: seen, imputed: imputed)
         case .ordinal(let order): return .ordinal(categories: order ?? seen, imputed: imputed)
+        case .token: return .ordinal(categories: seen, imputed: imputed)
         }
     }
 }

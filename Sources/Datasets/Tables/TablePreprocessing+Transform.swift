@@ -33,7 +33,15 @@ extension TablePreprocessing {
                     ?? chosen,
                 width: 1)
         }
-        return Examples(count: rows.count, featureShape: shape, features: .floats(features), targets: targets)
+        return Examples(
+            count: rows.count, featureShape: shape, features: featuresOrTokens(features), targets: targets)
+    }
+
+    // Category numbers are whole, and below 2^24 exact.
+    private func featuresOrTokens(_ features: [Float]) -> Examples.Features {
+        guard let vocabulary else { return .floats(features) }
+        return .tokens(
+            features.map { $0 < 0 ? Int32(vocabulary - 1) : Int32($0) }, vocabulary: vocabulary)
     }
 
     private func check(_ table: RawTable, file: String) throws {
@@ -100,45 +108,21 @@ extension TablePreprocessing {
         switch (column.encoding, source.kind) {
         case (.numeric, .numeric): break
         case (.oneHot(let categories, let imputed), .categorical(let slot)):
-            let codes = try Self.codes(
-                table, slot: slot, categories: categories, imputed: imputed, unknown: unknownCategory,
+            let codes = try table.codes(
+                slot: slot, categories: categories, imputed: imputed, unknown: unknownCategory,
                 rows: rows, name: column.name, file: file)
             for (index, code) in codes.enumerated() where code >= 0 {
                 features[index * width + start + code] = 1
             }
         case (.ordinal(let categories, let imputed), .categorical(let slot)):
-            let codes = try Self.codes(
-                table, slot: slot, categories: categories, imputed: imputed, unknown: unknownCategory,
+            let codes = try table.codes(
+                slot: slot, categories: categories, imputed: imputed, unknown: unknownCategory,
                 rows: rows, name: column.name, file: file)
             for (index, code) in codes.enumerated() { features[index * width + start] = Float(code) }
         default:
             throw ConfigurationError(
                 path: file,
                 problem: "column \"\(column.name)\" is not of the kind that the model was trained with")
-        }
-    }
-
-    /// Each row's category by its place in `categories`; -1 for none.
-    private static func codes(
-        _ table: RawTable, slot: Int, categories: [String], imputed: String?, unknown: UnknownCategory,
-        rows: [Int32], name: String, file: String
-    ) throws -> [Int] {
-        let places = Dictionary(zip(categories, categories.indices), uniquingKeysWith: { first, _ in first })
-        let texts = table.vocabularies[slot].texts
-        let known = texts.map { places[$0] ?? -1 }
-        let whenMissing = imputed.flatMap { places[$0] } ?? -1
-        return try rows.map { row in
-            let code = table.categories[slot][Int(row)]
-            guard code >= 0 else { return whenMissing }
-            let place = known[Int(code)]
-            guard place >= 0 || unknown == .zero else {
-                throw ConfigurationError(
-                    path: file,
-                    problem:
-                        "column \"\(name)\" has the category \(BadRows.show(texts[Int(code)])), which training did not know"
-                )
-            }
-            return place
         }
     }
 }
@@ -152,4 +136,30 @@ private struct NumberPlan {
     let imputed: Double
     let allowsMissing: Bool
     let indicator: Bool
+}
+
+extension RawTable {
+    /// Each row's category by its place in `categories`; -1 for none.
+    fileprivate func codes(
+        slot: Int, categories: [String], imputed: String?, unknown: UnknownCategory,
+        rows: [Int32], name: String, file: String
+    ) throws -> [Int] {
+        let places = Dictionary(zip(categories, categories.indices), uniquingKeysWith: { first, _ in first })
+        let texts = vocabularies[slot].texts
+        let known = texts.map { places[$0] ?? -1 }
+        let whenMissing = imputed.flatMap { places[$0] } ?? -1
+        return try rows.map { row in
+            let code = self.categories[slot][Int(row)]
+            guard code >= 0 else { return whenMissing }
+            let place = known[Int(code)]
+            guard place >= 0 || unknown == .zero else {
+                throw ConfigurationError(
+                    path: file,
+                    problem:
+                        "column \"\(name)\" has the category \(BadRows.show(texts[Int(code)])), which training did not know"
+                )
+            }
+            return place
+        }
+    }
 }

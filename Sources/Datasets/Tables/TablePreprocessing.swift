@@ -37,6 +37,14 @@ package struct TablePreprocessing: Equatable, Sendable {
     let labelPlace: Int?
     /// The scale on which values to predict are learnt; nil where they are learnt as they are.
     var target: TargetScale?
+    /// Whether the one column's category numbers are tokens; one behind them stands for a category that is unknown.
+    var readsTokens = false
+
+    /// Tokens that a model of these data must tell apart; nil where features are numbers.
+    package var vocabulary: Int? {
+        guard readsTokens, case .ordinal(let categories, _)? = columns.first?.encoding else { return nil }
+        return categories.count + 1
+    }
 
     /// Names of the features in their order.
     package var featureNames: [String] { columns.flatMap(\.featureNames) }
@@ -48,6 +56,7 @@ package struct TablePreprocessing: Equatable, Sendable {
             "classes": .array(classNames.map { .string($0) }), "source_columns": .integer(sourceColumnCount),
             "label_column": labelPlace.map { .integer($0) } ?? .null, "columns": .array(columns.map(\.json)),
         ]
+        if readsTokens { members["tokens"] = .bool(true) }
         if let target {
             members["target"] = .object(["center": .number(target.center), "scale": .number(target.scale)])
         }
@@ -70,6 +79,10 @@ extension TablePreprocessing {
         }
         columns = try (section.list("columns") ?? []).enumerated().map { index, value in
             try Column(Section(value, path: "\(section.path).columns.\(index)"))
+        }
+        readsTokens = try section.bool("tokens") ?? false
+        guard !readsTokens || (columns.count == 1 && vocabulary.map { $0 <= 1 << 24 } == true) else {
+            throw section.error("tokens", "goes with one ordinal column of at most 2^24 categories")
         }
     }
 }

@@ -15,6 +15,9 @@ final class ClientWorker {
     private let evaluator: ClientEvaluator?
     /// What the client at hand keeps; nil where the plan has clients keep nothing.
     private let memory: ClientMemory?
+    private let plan: TaskPlan
+    /// What local parameters start from, once anyone asked.
+    private var own: OwnModel?
     /// Whether a failure of local work may not be seen.
     private let hidesFailures: Bool
     /// The update that was encoded last.
@@ -22,6 +25,7 @@ final class ClientWorker {
 
     /// `masks` says that reports are masked rather than added here.
     init(plan: TaskPlan, masks: Bool = false) {
+        self.plan = plan
         work = ClientTraining(plan: plan)
         pipeline = UpdatePipeline(plan: plan, onlyAdds: !masks)
         hidesFailures = plan.hidesFailures
@@ -83,7 +87,8 @@ final class ClientWorker {
     /// The client's report as agents make it: where failures are hidden, one of noise alone in the place of none.
     private func report(_ job: ClientJob) throws -> ClientResult {
         do {
-            let metrics = try evaluator?.metrics(job.model, on: job.examples, indices: job.indices)
+            if let memory { try job.memory?.load(job.client, into: memory) }
+            let metrics = try evaluator?.metrics(seen(job), on: job.examples, indices: job.indices)
             let (delta, outcome) = try train(job)
             var rounding = rounding(job)
             let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
@@ -123,6 +128,14 @@ final class ClientWorker {
             examples: job.indices.count * work.epochs)
     }
 
+    /// All parameters of the round's model as the client at hand sees it.
+    private func seen(_ job: ClientJob) -> [Float] {
+        guard plan.ownContent == .localParameters else { return job.model }
+        let own = own ?? OwnModel(plan, seed: job.seed)
+        self.own = own
+        return own?.published(job.model, memory: memory) ?? job.model
+    }
+
     private func rounding(_ job: ClientJob) -> SeededGenerator {
         SeededGenerator(
             seed: job.seed, purpose: .stochasticRounding, client: job.client, round: job.round)
@@ -136,7 +149,6 @@ final class ClientWorker {
         delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome
     ) {
         let stream = TrainingStream(seed: job.seed, client: job.client, round: job.round)
-        if let memory { try job.memory?.load(job.client, into: memory) }
         let context = ClientContext(serverState: job.serverState, memory: memory)
         return try job.indices.withUnsafeBufferPointer { indices in
             try job.model.withUnsafeBufferPointer { model in

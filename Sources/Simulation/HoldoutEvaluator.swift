@@ -14,12 +14,12 @@ final class HoldoutEvaluator {
     /// Examples a part: enough to keep a worker busy, few enough to share out.
     private static let partSize = 1024
 
-    init(plan: TaskPlan, holdout: Examples, workers: Int) throws {
+    init(model: Model, options: TrainingOptions, holdout: Examples, workers: Int) throws {
         self.holdout = holdout
-        let loss = plan.training.loss ?? LossCatalog.standard(for: plan.model, targets: holdout.targets)
-        try plan.model.check(holdout)
-        try LossCatalog.check(loss, model: plan.model, targets: holdout.targets)
-        pool = WorkerPool(workers: workers) { Evaluator(model: plan.model, loss: loss) }
+        let loss = options.loss ?? LossCatalog.standard(for: model, targets: holdout.targets)
+        try model.check(holdout)
+        try LossCatalog.check(loss, model: model, targets: holdout.targets)
+        pool = WorkerPool(workers: workers) { Evaluator(model: model, loss: loss) }
         parts = stride(from: 0, to: holdout.count, by: Self.partSize).map {
             $0..<min($0 + Self.partSize, holdout.count)
         }

@@ -85,7 +85,7 @@ package final class Simulator {
     private let evaluator: HoldoutEvaluator?
     private let journal: any SimulationJournal
     /// What clients keep between rounds; nil where they keep nothing.
-    private let memory: ClientMemoryFile?
+    let memory: ClientMemoryFile?
     /// Those of the newest model, where it was the last thing to be evaluated.
     private var lastMetrics: EvaluationMetrics?
 
@@ -110,7 +110,8 @@ package final class Simulator {
             clippingNorm: progress.clippingNorm, published: progress.published, plan: plan)
         release = SimulatedRelease(setup, model: model, pool: pool, journal: journal)
         evaluator = try setup.holdout.map {
-            try HoldoutEvaluator(plan: setup.plan, holdout: $0, workers: setup.workers)
+            try HoldoutEvaluator(
+                model: setup.plan.model, options: setup.plan.training, holdout: $0, workers: setup.workers)
         }
     }
 
@@ -187,7 +188,9 @@ package final class Simulator {
         let execution = RoundExecution(invitation) { client in
             setup.faults.outcome(
                 seed: setup.seed, client: client, round: invitation.round,
-                work: setup.partition[client].count * plan.training.localEpochs, bytesUp: plan.reportBytes,
+                work: setup.partition[client].count
+                    * (plan.training.epochs + (plan.personalTraining?.epochs ?? 0)),
+                bytesUp: plan.reportBytes,
                 bytesDown: plan.modelBytes)
         }
         return execution.play(engine) { train($0, shared) }

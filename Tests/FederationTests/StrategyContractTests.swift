@@ -47,6 +47,17 @@ import Testing
                 after: [[1.5, -1, -0.5], [1.75, -1.5, -0.5], [1.75, -1.5, 1.5]],
                 localWork: .gradient)
         ],
+        // What is local or a client's own never comes to the server.
+        "fedrep": [
+            Example(
+                text: "{ name: 'fedrep', head_epochs: 2 }",
+                after: [[1.5, -1, -0.5], [1.75, -1.5, -0.5], [1.75, -1.5, 1.5]])
+        ],
+        "ditto": [
+            Example(
+                text: "{ name: 'ditto', lambda: 0.5, personal_epochs: 2 }",
+                after: [[1.5, -1, -0.5], [1.75, -1.5, -0.5], [1.75, -1.5, 1.5]])
+        ],
         // By a program in NumPy, in 64 bits.
         "fedadam": [
             Example(

@@ -1,8 +1,5 @@
-internal import Cryptography
 package import Federation
 internal import Glibc
-internal import Messages
-internal import Notation
 internal import Operations
 
 /// What the agent keeps from round to round, as files of its own: `RUN.kept`, and `RUN-ROUND.made` while the report that
@@ -16,7 +13,6 @@ package struct MemoryFolder: Sendable {
     /// The folder's name in the state directory.
     package static let name = "memory"
 
-    private static let version = 1
     private let path: String
 
     /// The folder at `path`; it is made when something is to be kept.
@@ -26,32 +22,22 @@ package struct MemoryFolder: Sendable {
     /// another task's.
     package func load(run: String, into memory: ClientMemory) throws {
         let file = kept(run)
-        let head = Self.head(run: run, memory.vectors)
-        let limit = 256 + head.count + 4 * memory.values.count
-        guard access(file, F_OK) == 0, let bytes = try StateDirectory.contents(of: file, limit: limit) else {
-            return memory.clear()
-        }
-        // The digest's line comes first, then the head with the round at its end.
-        guard bytes.count > 65, bytes[64] == 0x0A,
-            try SHA256.text(of: Array(bytes[65...])).utf8.elementsEqual(bytes[..<64])
-        else { throw Failure(.storage, "\(file): damaged: its bytes do not have its digest; \(Self.wayOn)") }
-        let rest = bytes[65...]
-        guard let end = rest.firstIndex(of: 0x0A) else { throw Self.foreign(file) }
-        let words = String(decoding: rest[..<end], as: UTF8.self).split(separator: " ")
-        guard words.count == 5, words[0] == "sordino-memory", let version = Int(words[1]) else {
-            throw Self.foreign(file)
-        }
-        guard version <= Self.version else {
+        guard access(file, F_OK) == 0,
+            let bytes = try StateDirectory.contents(of: file, limit: KeptMemory.byteLimit(memory.vectors))
+        else { return memory.clear() }
+        do {
+            let kept = try KeptMemory(bytes)
+            guard kept.run == run, kept.vectors == memory.vectors else { throw Self.foreign(file) }
+            kept.load(into: memory)
+        } catch KeptMemory.Problem.damaged {
+            throw Failure(.storage, "\(file): damaged: its bytes do not have its digest; \(Self.wayOn)")
+        } catch KeptMemory.Problem.newer(let version) {
             throw Failure(
                 .storage,
-                "\(file): is of version \(version), this program knows up to \(Self.version); use the newer program that wrote it"
-            )
+                "\(file): is of version \(version); use the newer program that wrote it")
+        } catch KeptMemory.Problem.foreign {
+            throw Self.foreign(file)
         }
-        let values = rest[(end + 1)...]
-        guard words[2] == run, words[3] == Self.text(memory.vectors), values.count == 4 * memory.values.count
-        else { throw Self.foreign(file) }
-        values.withUnsafeBytes { UnsafeMutableRawBufferPointer(memory.values).copyMemory(from: $0) }
-        guard memory.values.allSatisfy(\.isFinite) else { throw Self.foreign(file) }
     }
 
     /// Writes what is to be kept if the report of this round is accepted, durably. Throws a storage ``Failure``.
@@ -61,10 +47,8 @@ package struct MemoryFolder: Sendable {
         for name in try StateDirectory.names(in: path) where name.hasSuffix(".made") {
             try AtomicFile.remove("\(path)/\(name)", durably: false)
         }
-        var content = Self.head(run: run, memory.vectors) + Array("\(round)\n".utf8)
-        content += UnsafeRawBufferPointer(memory.values)
-        let digest = try SHA256.text(of: content)
-        try AtomicFile.write(Array("\(digest)\n".utf8) + content, to: made(run, round), mode: 0o600)
+        try AtomicFile.write(
+            KeptMemory.encode(run: run, round: round, memory), to: made(run, round), mode: 0o600)
     }
 
     /// The report of this round was accepted: what was made with it is kept from here on, durably. Where nothing is there,
@@ -89,17 +73,9 @@ package struct MemoryFolder: Sendable {
     private func kept(_ run: String) -> String { "\(path)/\(run).kept" }
     private func made(_ run: String, _ round: Int) -> String { "\(path)/\(run)-\(round).made" }
 
-    private static let wayOn = "restore it from a backup, or remove it and this agent starts anew from zeros"
+    private static let wayOn = "restore it from a backup, or remove it and this agent starts anew"
 
     private static func foreign(_ file: String) -> Failure {
         Failure(.storage, "\(file): is not what this task has an agent keep; \(wayOn)")
-    }
-
-    private static func head(run: String, _ vectors: [ClientMemoryVector]) -> [UInt8] {
-        Array("sordino-memory \(version) \(run) \(text(vectors)) ".utf8)
-    }
-
-    private static func text(_ vectors: [ClientMemoryVector]) -> String {
-        vectors.map { "\($0.name):\($0.count)" }.joined(separator: ",")
     }
 }

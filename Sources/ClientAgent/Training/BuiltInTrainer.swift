@@ -59,7 +59,10 @@ package final class BuiltInTrainer: RoundTrainer {
     package func metrics(_ job: TrainingJob) throws -> ClientMetrics {
         let (examples, indices) = try load(job)
         try check(examples, job.plan)
-        return try ClientEvaluator(job.plan).metrics(job.model.values, on: examples, indices: indices)
+        let model =
+            OwnModel(job.plan, seed: job.seed)?.published(job.model.values, memory: job.context.memory)
+            ?? job.model.values
+        return try ClientEvaluator(job.plan).metrics(model, on: examples, indices: indices)
     }
 
     package func rest() {

@@ -42,6 +42,10 @@ package final class ExternalTrainer: RoundTrainer {
                 "the task's strategy wants more of a client than a trained model, which only the built-in trainer gives"
             )
         }
+        guard job.plan.ownContent == nil else {
+            throw TrainerFailure(
+                "the task has each client keep parameters of its own, which only the built-in trainer does")
+        }
         // What the program's data mean cannot be seen from here: its owner says it, in the schema's own words.
         guard let wanted = job.preprocessing else { throw TaskWithoutSchema() }
         guard let schema = command.schema else {

@@ -19,6 +19,8 @@ package final class ClientTraining {
     private let layout: ReportLayout
     /// The change and what the client rule sends beside it; empty where it sends the change alone.
     private let report: UnsafeMutableBufferPointer<Float>
+    /// What clients train for themselves; nil where they keep nothing.
+    private let own: OwnTraining?
 
     /// Allocates what the plan's clients need.
     package init(plan: TaskPlan) {
@@ -32,6 +34,7 @@ package final class ClientTraining {
         (rule, layout) = (plan.configuration.strategy.client, plan.report)
         report = .allocate(capacity: rule.companion == nil ? 0 : layout.trained.count)
         report.initialize(repeating: 0)
+        own = OwnTraining(plan)
     }
 
     deinit {
@@ -46,7 +49,7 @@ package final class ClientTraining {
     }
 
     /// Passes over a client's examples in one round.
-    package var epochs: Int { isGradient ? 1 : trainer.options.localEpochs }
+    package var epochs: Int { (isGradient ? 1 : trainer.options.epochs) + (own?.epochs ?? 0) }
 
     /// The change that the examples at `indices` make to `model`, in the order of its layout, with what the strategy's
     /// client rule sends beside it (``ReportLayout/trained``).
@@ -64,6 +67,25 @@ package final class ClientTraining {
     ) throws -> (delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome) {
         // A learning-rate schedule runs over the rounds of the federation.
         let rateFactor = trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds)
+        own?.begin(trainer, model, context.memory, seed: stream.seed)
+        let (delta, outcome) = try change(
+            of: model, on: examples, indices: indices, stream: stream, rateFactor: rateFactor,
+            context: context, source: source)
+        if let own, !outcome.diverged {
+            own.end(trainer, context.memory, seed: stream.seed)
+            own.trainBeside(
+                model, on: examples, indices: indices, stream: stream, rateFactor: rateFactor,
+                memory: context.memory, isInterrupted: trainer.isInterrupted)
+        }
+        return (delta, outcome)
+    }
+
+    /// The part of the round that is reported.
+    private func change(
+        of model: UnsafeBufferPointer<Float>, on examples: Examples, indices: UnsafeBufferPointer<Int32>,
+        stream: TrainingStream, rateFactor: Double, context: ClientContext,
+        source: () throws -> some NoiseSource
+    ) throws -> (delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome) {
         if let example {
             let (delta, steps) = try trainer.privateDelta(
                 from: model, on: examples, indices: indices, stream: stream,
@@ -115,6 +137,7 @@ package final class ClientTraining {
         of model: UnsafeBufferPointer<Float>, stream: TrainingStream, source: () throws -> some NoiseSource
     ) throws -> UnsafeBufferPointer<Float> {
         guard let example else { return UnsafeBufferPointer(trainer.noDelta()) }
+        own?.begin(trainer, model, nil, seed: stream.seed)
         let delta = try trainer.privateDelta(
             from: model, plan: example.training,
             rateFactor: trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds),

@@ -32,6 +32,11 @@ package protocol ClientRule: Sendable {
     /// Completes the report of a round whose training has ended, and leaves in the memory what the next round finds.
     /// Called where there is a ``companion``. It depends on nothing but the pass.
     func complete(_ pass: ClientPass)
+    /// The training of a whole model of the client's own, beside what it reports of; nil where the rule has none. The
+    /// options' proximal term holds that model near the published one.
+    func personalTraining(_ options: TrainingOptions) -> TrainingOptions?
+    /// Whether the rule is of no use for a model without local parameters.
+    var needsLocalParameters: Bool { get }
 }
 
 extension ClientRule {
@@ -41,6 +46,8 @@ extension ClientRule {
     package func check(_ options: TrainingOptions) throws {}
     package func correct(_ correction: UnsafeMutableBufferPointer<Float>, _ context: ClientContext) {}
     package func complete(_ pass: ClientPass) {}
+    package func personalTraining(_ options: TrainingOptions) -> TrainingOptions? { nil }
+    package var needsLocalParameters: Bool { false }
 }
 
 /// What a client rule has go with a client's training. None of it is clipped or noised, so such a rule is refused where

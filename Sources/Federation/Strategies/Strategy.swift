@@ -37,6 +37,8 @@ package enum StrategyCatalog {
         ("fedexp", ServerExtrapolation.self, MeasuredTraining.self),
         ("scaffold", ServerControlVariate.self, ControlledTraining.self),
         ("feddyn", ServerDynamicRegularization.self, DynamicTraining.self),
+        ("fedrep", ServerSGD.self, AlternatingTraining.self),
+        ("ditto", ServerSGD.self, DittoTraining.self),
     ]
 
     /// Reads `task.strategy`; absent means plain federated averaging. Throws ``ConfigurationError`` for a name that is

@@ -31,6 +31,9 @@ extension TaskPlan {
             "epsilon_server": Self.finite(server?.epsilon),
             "epsilon_members": Self.finite(others?.epsilon),
         ]
+        if model.localLayout.count > 0 {
+            members["local_parameters_per_client"] = .integer(model.localLayout.count)
+        }
         if let frozenFile = model.spec.frozenFile {
             members["frozen_parameters"] = .integer(model.frozenLayout.count)
             members["bytes_down_once_per_client"] = .integer(frozenFile.bytes)

@@ -84,7 +84,9 @@ package struct TaskConfiguration: Sendable {
         privacy = try PrivacyConfiguration(section.section("privacy"))
         let evaluation = try section.section("evaluation")
         evaluateEvery = try evaluation?.integer("every", in: 1...10_000_000) ?? 1
-        holdout = try evaluation?.choice("holdout", of: Holdout.self) ?? .server
+        holdout =
+            try evaluation?.choice("holdout", of: Holdout.self)
+            ?? (self.model.keepsLocalParameters ? Holdout.none : .server)
         targetAccuracy = try evaluation?.number(
             "target_accuracy", expected: "a number above 0 and up to 1"
         ) { $0 > 0 && $0 <= 1 }

@@ -31,7 +31,7 @@ package struct TaskPlan: Sendable {
     package let greatestCohort: Int
     package let divisor: Divisor
 
-    /// Number of model parameters.
+    /// Number of model parameters that are shared: what clients report and the server publishes.
     package var dimension: Int { model.layout.count }
     /// The coordinates of one report.
     package let report: ReportLayout
@@ -69,7 +69,7 @@ package struct TaskPlan: Sendable {
         let names =
             (configuration.strategy.client.companion?.memory ?? [])
             + (feedsBack ? [Compression.residual] : [])
-        return names.map { ClientMemoryVector(name: $0, count: dimension) }
+        return names.map { ClientMemoryVector(name: $0, count: dimension) } + ownVectors
     }
     /// Bytes of one published model, headers apart, with what the strategy publishes beside it.
     package var modelBytes: Int {
@@ -94,13 +94,14 @@ package struct TaskPlan: Sendable {
         try training.augment?.check(model)
         try configuration.checkStrategy()
         try configuration.compression?.check(configuration)
+        try LocalParameterRules.check(configuration, model)
         guard configuration.cohortSize <= population else {
             throw ConfigurationError(
                 path: "task.cohort_size",
                 problem: "is \(configuration.cohortSize), above the \(population) clients")
         }
         example = try configuration.privacy.example.map {
-            try ExamplePlan($0, training: configuration.training, dimension: model.layout.count)
+            try ExamplePlan($0, training: configuration.training, dimension: model.trainedCount)
         }
         if example != nil, configuration.strategy.client.localWork == .gradient {
             throw ConfigurationError(

@@ -149,13 +149,13 @@ package final class RunJournal: SimulationJournal {
         if let binding = try Checkpoint.ledger(data, path: path) {
             try ledger?.check(binding, round: progress.round, path: folder.file("ledger.jsonl"))
         }
+        // A run that is over needs it only to measure what clients have of their own.
+        if let memory, progress.finished == nil || plan.ownContent != nil {
+            try memory.restore(try Checkpoint.clientMemory(data, path: path))
+        }
         guard progress.participation.isEmpty || progress.participation.count == plan.population else {
             throw ConfigurationError(
                 path: path, problem: "damaged checkpoint (participation); run without --resume")
-        }
-        // A run that is over needs none of it.
-        if let memory, progress.finished == nil {
-            try memory.restore(try Checkpoint.clientMemory(data, path: path))
         }
         records = progress.records
         try rounds.keep(records.count)

@@ -26,8 +26,9 @@ enum Baselines {
         let passes = plan.configuration.rounds * plan.training.localEpochs * plan.configuration.cohortSize
         let epochs = min(
             max(passes / setup.partition.clientCount, epochRange.lowerBound), epochRange.upperBound)
+        let model = try plan.model.pooled(seed: setup.seed)
         let trainer = CentralTrainer(
-            model: plan.model, options: plan.configuration.training,
+            model: model, options: plan.configuration.training,
             central: CentralTrainingOptions(epochs: epochs),
             seed: setup.seed)
         let parameters: ParameterVector
@@ -37,7 +38,9 @@ enum Baselines {
             // A baseline that diverges is a poor baseline; the run that it stands beside keeps its results.
             return .init(name: Scenario.Baseline.central.rawValue, accuracy: nil, loss: nil)
         }
-        let metrics = try HoldoutEvaluator(plan: plan, holdout: holdout, workers: setup.workers).evaluate(
+        let metrics = try HoldoutEvaluator(
+            model: model, options: plan.training, holdout: holdout, workers: setup.workers
+        ).evaluate(
             parameters)
         return .init(
             name: Scenario.Baseline.central.rawValue, accuracy: metrics.accuracy, loss: metrics.loss,
@@ -58,7 +61,7 @@ enum Baselines {
         task.privacy.mode = .none
         task.privacy.example = nil
         // Clients' metrics ride in vectors that privacy bounds; here the server looks for itself.
-        task.holdout = .server
+        task.holdout = task.model.keepsLocalParameters ? .none : .server
         task.targetAccuracy = nil
         task.evaluateEvery = task.rounds
         var open = setup

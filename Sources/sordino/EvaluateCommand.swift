@@ -19,7 +19,7 @@ enum EvaluateCommand: Subcommand {
         try published.model.check(examples)
         try LossCatalog.check(published.loss, model: published.model, targets: examples.targets)
         let metrics = Evaluator(model: published.model, loss: published.loss, keepsScores: true)
-            .metrics(published.parameters.values, on: examples)
+            .metrics(published.values, on: examples)
             .inUnit(scale: published.preprocessing?.targetScale?.scale)
         if options.format == .json {
             StandardOutput.write(metrics.json.text(indented: true) + "\n")

@@ -28,7 +28,7 @@ enum ExportCommand: Subcommand {
         let path = options.operands[0]
         let out = try options.required("out")
         let merges = options.flag("merge")
-        let published = try PublishedModel(path, options, needsFrozen: merges)
+        let published = try PublishedModel(path, options, needsFrozen: merges, needsLocal: false)
         let file = merges ? try merged(published, path) : published.encoded()
         try OutputFile.write(file, to: out)
         guard try OutputFile.target(out) != .standardOutput else { return .done }
@@ -51,6 +51,11 @@ enum ExportCommand: Subcommand {
     /// The file of the whole model.
     private static func merged(_ published: PublishedModel, _ path: String) throws -> [UInt8] {
         let model = published.model
+        guard model.localLayout.count == 0 else {
+            throw Failure(
+                .invalidInput,
+                "\(path): has parameters that stay at each client: there is no whole model to write")
+        }
         let frozen = ParameterVector(
             layout: model.frozenLayout, values: model.frozen.map { Array($0.values) } ?? [])
         let whole = model.merged(published.parameters, frozen: frozen)

@@ -41,7 +41,7 @@ enum PredictCommand: Subcommand {
         for start in stride(from: 0, to: examples.count, by: blockSize) {
             let range = start..<min(start + blockSize, examples.count)
             let predictions = evaluator.predict(
-                published.parameters.values, on: examples, range: range, classifies: published.classifies)
+                published.values, on: examples, range: range, classifies: published.classifies)
             for (index, prediction) in zip(range, predictions) {
                 for kept in rows.kept.isEmpty ? [] : rows.kept[index] { text += field(kept) + "," }
                 text += row(prediction, published) + "\n"
@@ -63,7 +63,7 @@ enum PredictCommand: Subcommand {
             (try? LossCatalog.check(published.loss, model: published.model, targets: examples.targets)) != nil
         else { return }
         let metrics = Evaluator(model: published.model, loss: published.loss)
-            .metrics(published.parameters.values, on: examples).inUnit(
+            .metrics(published.values, on: examples).inUnit(
                 scale: published.preprocessing?.targetScale?.scale)
         Console.standardError.writeLine(
             MetricsText.line(metrics, of: published.reconstructs ? "features" : "labels"))

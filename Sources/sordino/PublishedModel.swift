@@ -13,6 +13,8 @@ struct PublishedModel {
     /// With the values of its frozen parameters.
     let model: Model
     let parameters: ParameterVector
+    /// All parameters that it computes with: those of the file, with a client's own behind them or in their place.
+    let values: [Float]
     let loss: any Loss
     /// Nil in models that a server of version 0.1.0 published without data: rows are then taken as they are.
     let preprocessing: Preprocessing?
@@ -29,7 +31,13 @@ struct PublishedModel {
 
     /// Options that `evaluate` and `predict` share.
     static let options: [OptionGrammar.Option] =
-        [.value("model", "FILE", "A published model (safetensors)."), frozenOption] + DataArgument.options + [
+        [
+            .value("model", "FILE", "A published model (safetensors)."), frozenOption,
+            .value(
+                "local", "FILE",
+                "What an agent keeps for itself, local parameters or its own model: memory/RUN.kept of its state directory."
+            ),
+        ] + DataArgument.options + [
             .value(
                 "part", "train|test",
                 "Which part of divided data, or which pair of an IDX folder (default: test where there is one)."
@@ -38,8 +46,8 @@ struct PublishedModel {
         ]
 
     /// Reads a model file, and its frozen parameters from the file that `--frozen` names or that lies beside it; throws for
-    /// anything but a whole, finite model of ours. Without `needsFrozen` it can be written on and not computed with.
-    init(_ path: String, _ options: Options, needsFrozen: Bool = true) throws {
+    /// anything but a whole, finite model of ours. Without `needsFrozen` and `needsLocal` it can be written on and not computed with.
+    init(_ path: String, _ options: Options, needsFrozen: Bool = true, needsLocal: Bool = true) throws {
         let file = try Self.file(path)
         description = try ModelFile.description(file, path: path)
         otherMetadata = file.metadata.filter { !ModelFile.descriptionKeys.contains($0.key) }
@@ -49,6 +57,9 @@ struct PublishedModel {
             needsFrozen ? try Self.withFrozen(model, path, named: options.string("frozen")) : model
         let weights = try ForeignWeights(file, layout: model.layout, path: path)
         parameters = weights.parameters
+        values =
+            needsLocal
+            ? try Self.values(model, parameters, path, local: options.string("local")) : parameters.values
         Self.warnUnused(weights, path)
         let section = try Section(description.loss, path: "\(path): loss")
         guard let loss = try LossCatalog.loss(section) else { throw section.error("loss", "is missing") }
@@ -62,6 +73,28 @@ struct PublishedModel {
                 "warning: \(path) does not say what its columns and classes mean: rows are taken as they are, and classes"
                     + " numbered as they lie in these data")
         }
+    }
+
+    /// The published parameters together with what a client's file holds. Throws where the model asks for one that is not
+    /// named, and for a file of another model.
+    private static func values(
+        _ model: Model, _ parameters: ParameterVector, _ path: String, local: String?
+    ) throws -> [Float] {
+        guard let local else {
+            let own = model.localLayout.entries.map(\.name)
+            guard own.isEmpty else {
+                let names = own.prefix(6).joined(separator: ", ") + (own.count > 6 ? ", …" : "")
+                throw Failure(
+                    .invalidInput,
+                    "\(path): lacks \(names), which stay at each client: --local FILE names a client's (memory/RUN.kept of"
+                        + " an agent's state directory)")
+            }
+            return parameters.values
+        }
+        guard let data = FileManager.default.contents(atPath: local) else {
+            throw Failure(.invalidInput, "\(local): no such file, or it cannot be read")
+        }
+        return try OwnModel.personal(model, published: parameters.values, file: [UInt8](data), path: local)
     }
 
     /// The model with the values of its frozen parameters, where it has any.

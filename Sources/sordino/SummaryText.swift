@@ -23,6 +23,24 @@ enum SummaryText {
             lines.append(
                 ("test RMSE", ([Quantity.decimal(error, places: 4)] + others).joined(separator: ", ")))
         }
+        for (name, model) in summary.personal?.models ?? [] {
+            if let accuracy = model.accuracy {
+                lines.append(
+                    (
+                        name,
+                        "\(percent(accuracy.mean)) in the mean of \(accuracy.clients) clients, "
+                            + "\(percent(accuracy.worstDecile)) of the worst tenth"
+                    ))
+            }
+            if let error = model.error {
+                lines.append(
+                    (
+                        name,
+                        "RMSE \(Quantity.decimal(error.rmse, places: 4)) at \(error.clients) clients, "
+                            + "\(Quantity.decimal(error.worstDecile, places: 4)) of the worst tenth"
+                    ))
+            }
+        }
         for baseline in summary.baselines {
             let figure =
                 baseline.accuracy.map(percent) ?? baseline.rmse.map {

@@ -68,11 +68,13 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
     /// The last model on what clients kept from training; null without `simulation.client_holdout`. From exact values of
     /// the simulated clients: not releasable.
     package var clientAccuracy: ClientAccuracy?
+    /// What clients would use themselves; null where that is the last model and there is no more to tell. Not releasable.
+    package var personal: PersonalFigures?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case task, epsilon, delta, accountant, adjacency, mechanism, sampling, seed, workers, version,
             finished
-        case baselines, warnings
+        case baselines, warnings, personal
         case roundsCompleted = "rounds_completed"
         case roundsAbandoned = "rounds_abandoned"
         case finalAccuracy = "final_accuracy"
@@ -139,5 +141,6 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         try container.encode(warnings, forKey: .warnings)
         try container.encode(baselines, forKey: .baselines)
         try container.encode(clientAccuracy, forKey: .clientAccuracy)
+        try container.encode(personal, forKey: .personal)
     }
 }

@@ -78,7 +78,7 @@ package struct SimulationReport: Sendable {
     private var sections: [any ReportSection] {
         [
             BaselineComparison(self), RoundCurves(self), ClassScores(self),
-            ClientFairness(self), DataSkew(distribution: distribution),
+            ClientFairness(self), PersonalModels(self), DataSkew(distribution: distribution),
             RoundTable(self),
             PrivacyStatement(self), Reproduction(self),
         ]

@@ -25,6 +25,8 @@ package struct Scenario: Sendable {
     package var baselines: [Baseline]
     /// Share of each client's own examples that is kept from training, to measure the model on; 0: none.
     package var clientHoldout: Double
+    /// Passes over its own data after which each client's model is measured again; nil: it is not.
+    package var fineTuneEpochs: Int?
     /// The file, its folder (where relative paths start) and its content with overrides applied.
     package var document: ConfigurationDocument
 
@@ -59,6 +61,12 @@ package struct Scenario: Sendable {
             try simulation.number("client_holdout", expected: "a share from 0 to below 1") {
                 $0 >= 0 && $0 < 1
             } ?? 0
+        fineTuneEpochs = try simulation.integer("fine_tune_epochs", in: 1...1_000_000)
+        if fineTuneEpochs != nil, clientHoldout == 0 {
+            throw simulation.error(
+                "fine_tune_epochs",
+                "needs client_holdout, a share of each client's data to measure on, such as 0.2")
+        }
         try simulation.finish()
         try root.finish()
         if let clients, self.task.cohortSize > clients {

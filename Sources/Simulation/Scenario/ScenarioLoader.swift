@@ -46,11 +46,6 @@ enum ScenarioLoader {
         _ partition: Partition, _ scenario: Scenario, _ dataset: Dataset
     ) throws -> (training: Partition, held: Partition?) {
         guard scenario.clientHoldout > 0 else { return (partition, nil) }
-        if case .values = dataset.train.targets {
-            throw ConfigurationError(
-                path: "simulation.client_holdout",
-                problem: "measures accuracies, which values to predict have none of; leave it out")
-        }
         let (training, held) = try ClientHoldout.divide(
             partition, share: scenario.clientHoldout, seed: scenario.seed)
         return (training, held)

@@ -115,9 +115,8 @@ package final class ScenarioRun {
         summary.finished = reason?.rawValue ?? "interrupted; --resume goes on"
         summary.warnings = simulator.watch.warnings
         summary.baselines = baselines
-        let shares = try shares(of: progress, isMeasured: reason != nil && progress.published > 0)
-        summary.clientAccuracy = ClientAccuracy(
-            shares.accuracies.compactMap(\.self), examples: setup.clientHoldout?.rowCount ?? 0)
+        let shares = try shares(
+            of: simulator, into: &summary, isMeasured: reason != nil && progress.published > 0)
         try journal.writeResults(model: model, frozen: setup.plan.model.frozen, summary: summary)
         try journal.writeReport(
             ReportBuilder.html(
@@ -127,17 +126,42 @@ package final class ScenarioRun {
         return Outcome(summary: summary, ending: ending)
     }
 
-    /// What the run was for its clients; `isMeasured`: its last model too, where they kept examples from training.
-    private func shares(of progress: Simulator.Progress, isMeasured: Bool) throws -> ClientShares {
+    /// What the run was for its clients; `isMeasured`: what each would use too, where they kept examples from training.
+    private func shares(
+        of simulator: Simulator, into summary: inout SimulationSummary, isMeasured: Bool
+    ) throws -> ClientShares {
+        let progress = simulator.progress
         var accuracies: [Double?] = []
         if isMeasured, let held = setup.clientHoldout {
-            let meter = ClientAccuracyMeter(
-                plan: setup.plan, examples: setup.training, held: held, workers: setup.workers)
-            accuracies = try meter.accuracies(of: progress.parameters.values)
+            let meter = try PersonalMeter(setup, held: held, file: simulator.memory)
+            let published = progress.parameters.values
+            let scores = try meter.scores(.published, of: published, after: progress.round)
+            accuracies = scores.map { $0?.accuracy }
+            summary.clientAccuracy = ClientAccuracy(scores)
+            summary.personal = try personal(meter, scores, progress)
         }
         return ClientShares(
             accuracies: accuracies, participation: progress.participation.map(Int.init),
             bytesUp: setup.plan.reportBytes, bytesDown: setup.plan.modelBytes)
+    }
+
+    /// What clients would use themselves, given the published model's scores; nil where that is all there is to tell.
+    private func personal(
+        _ meter: PersonalMeter, _ published: [ClientScore?], _ progress: Simulator.Progress
+    ) throws -> PersonalFigures? {
+        func figures(_ scores: [ClientScore?]) -> PersonalFigures.Model {
+            PersonalFigures.Model(scores, scale: setup.targetScale)
+        }
+        func measure(_ subject: PersonalMeter.Subject) throws -> PersonalFigures.Model {
+            figures(try meter.scores(subject, of: progress.parameters.values, after: progress.round))
+        }
+        let content = setup.plan.ownContent
+        let first = figures(published)
+        guard content != nil || scenario.fineTuneEpochs != nil || first.error != nil else { return nil }
+        return PersonalFigures(
+            localParameters: setup.plan.model.localLayout.count, published: first,
+            ownModel: content == .personalModel ? try measure(.own) : nil,
+            fineTuned: try scenario.fineTuneEpochs.map { try measure(.fineTuned(epochs: $0)) })
     }
 
     private static func ending(

@@ -27,8 +27,11 @@ enum ResultText {
                 row.labels + [runs] + used.map { cell($0, table, row) }
                     + [seconds.map { Quantity.duration(seconds: $0.mean) }])
         }
-        let note =
+        var note =
             "means; ± half of the 95 % confidence interval (Student's t) where there are several runs\n"
+        if table.isPrivate {
+            note += "epsilon is that of one run alone: to choose among runs on the same clients costs more\n"
+        }
         return text.text(empty: "no run is finished", width: Terminal.width()) + note
     }
 

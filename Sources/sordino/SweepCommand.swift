@@ -56,11 +56,12 @@ enum SweepCommand: Subcommand {
         let plan = try SweepPlan(document, request(options, section))
         try SweepRunner.check(plan)
         let target = try self.target(options) ?? section.target ?? section.taskTarget
-        let settings = SweepRunner.Settings(
+        var settings = SweepRunner.Settings(
             workers: try options.integer("workers", in: 1...1024)
                 ?? ProcessInfo.processInfo.activeProcessorCount,
             threads: try options.integer("threads", in: 1...1024) ?? 1,
             keepsModels: options.flag("keep-models"), shard: try shard(options))
+        settings.assignments = options.all("set")
         let out = options.string("out") ?? "sordino-sweep"
         let work = Work(target: target, settings: settings, isQuiet: options.flag("quiet"))
         let (table, isWhole) =

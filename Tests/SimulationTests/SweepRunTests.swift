@@ -69,6 +69,7 @@ import Testing
         #expect(page.problem == nil && !page.elements.contains { $0.name == "script" })
         #expect(page.elements.count { $0.name == "figure" } == 2)
         #expect(page.tips.contains { $0.hasPrefix("round 1: 0.5 ") && $0.contains(", 0.1 ") })
+        #expect(table.isPrivate && page.text.contains("that of one run alone"))
         // The same runs as one by one, whose models are not kept.
         let alone = try TemporaryFolders.make("alone")
         let summary = try ScenarioRun(
@@ -153,6 +154,38 @@ import Testing
         #expect(all.rows.map(\.runs.count) == [2, 2] && warnings.count == 5)
         for none in [try TemporaryFolders.make("none"), path + "/nowhere", path + "/sweep.json"] {
             #expect(throws: (any Error).self) { try RunComparison.table([none], target: nil) }
+        }
+    }
+
+    /// Files that programs did not write: numbers that no run has.
+    @Test func strangeNumbersAreRefusedOrLeftOut() throws {
+        let plan = try plan()
+        let path = try TemporaryFolders.make("sweep")
+        try run(plan, in: path)
+        let sweep = try folder(plan, path)
+        let rounds = URL(fileURLWithPath: sweep.run("0001") + "/rounds.jsonl")
+        let text = try String(contentsOf: rounds, encoding: .utf8)
+        for number in ["9223372036854775807", "0", "-4"] {
+            try text.replacing("\"round\":1,", with: "\"round\":\(number),").write(
+                to: rounds, atomically: true, encoding: .utf8)
+            #expect(throws: ConfigurationError.self) { try RunFolder(sweep.run("0001")) }
+        }
+        try text.replacing(/"bytes_up":\d+/, with: "\"bytes_up\":9223372036854775807").write(
+            to: rounds, atomically: true, encoding: .utf8)
+        let table = try SweepResults.table([sweep])
+        #expect(PageReader(ResultReport(table, title: "t", command: "c").html).problem == nil)
+        // What is no JSON of a sweep, or of the wrong shape, is told in one line.
+        let file = URL(fileURLWithPath: path + "/sweep.json")
+        let whole = try String(contentsOf: file, encoding: .utf8)
+        for damage in [
+            String(whole.prefix(whole.count / 2)), "[]", "{}",
+            whole.replacing("\"point\" : 1", with: "\"point\" : 9"),
+        ] {
+            try damage.write(to: file, atomically: true, encoding: .utf8)
+            let error = #expect(throws: ConfigurationError.self) {
+                try SweepResults.table([SweepFolder(reading: path)])
+            }
+            #expect(error?.description.contains("\n") == false)
         }
     }
 

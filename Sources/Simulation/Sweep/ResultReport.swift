@@ -64,6 +64,7 @@ package struct ResultReport {
         <p class="kicker">Runs compared</p>
         <h1>\(title)</h1>
         <p class="lead">\(lead)</p>
+        \(notice)
         </header>
         <main>
         \(tableSection)
@@ -77,6 +78,16 @@ package struct ResultReport {
         </html>
 
         """
+    }
+
+    /// What choosing among private runs costs (Papernot and Steinke 2022), which no column says.
+    private var notice: HTML {
+        guard table.isPrivate else { return "" }
+        return """
+            <aside class="notice"><p><b>Each ε is that of one run alone.</b> Whoever looks at many runs on the same \
+            clients and publishes the best one spends more than its ε; rehearse on data that need no protection, or add \
+            the runs up.</p></aside>
+            """
     }
 
     private var lead: String {
@@ -167,12 +178,15 @@ package struct ResultReport {
             // Records read back from a file may hold anything.
             sent = sent.addingReportingOverflow(max(0, round.bytesUp)).partialValue
             sent = sent.addingReportingOverflow(max(0, round.bytesDown)).partialValue
-            guard let value = measure.value(round), sent >= 0 else { return nil }
+            guard let value = measure.value(round), (0..<Self.mostBytes).contains(sent) else { return nil }
             return Stop(
                 round: round.round, sent: sent, clock: Abscissa.milliseconds(round.virtualSeconds),
                 value: value)
         }
     }
+
+    /// Bytes beyond which no run can have sent.
+    private static let mostBytes = 1 << 53
 
     /// The mean course of a row's runs: the rounds that all of them evaluated, where they stood on the average.
     private static func course(

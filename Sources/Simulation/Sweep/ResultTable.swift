@@ -85,6 +85,9 @@ package struct ResultTable: Sendable {
         Spread(row.runs.map { column.value(of: $0.folder, target: target) })
     }
 
+    /// Whether any run spent privacy: its ε is then that of this run alone.
+    package var isPrivate: Bool { rows.contains { $0.runs.contains { $0.folder.summary.epsilon != nil } } }
+
     /// Runs of a row that published nothing.
     package static func failures(_ row: Row) -> Int { row.runs.count { !$0.folder.hasModel } }
 
@@ -137,7 +140,7 @@ package struct ResultTable: Sendable {
     }
 
     private func over(_ row: Row) -> JSONValue {
-        .object(Dictionary(uniqueKeysWithValues: zip(paths, row.labels.map { .string($0) })))
+        .object(Dictionary(zip(paths, row.labels.map { .string($0) }), uniquingKeysWith: { $1 }))
     }
 
     private static func number(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }

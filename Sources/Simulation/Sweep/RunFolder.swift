@@ -11,6 +11,8 @@ package struct RunFolder: Sendable {
     /// The scenario as it was resolved.
     package let scenario: JSONValue
 
+    /// Numbers that a round may have.
+    private static let roundNumbers = 1...1_000_000_000
     /// Most bytes of a file that is read.
     private static let limit = 1 << 28
 
@@ -41,6 +43,7 @@ package struct RunFolder: Sendable {
         let known = rounds.compactMap(\.self)
         guard known.count == rounds.count, lines.isEmpty || lines.last == 0x0A,
             known.count == summary.roundsCompleted &+ summary.roundsAbandoned,
+            known.allSatisfy({ Self.roundNumbers.contains($0.round) }),
             zip(known, known.dropFirst()).allSatisfy({ $0.round < $1.round })
         else { throw Self.damage(path, "rounds.jsonl") }
         (self.summary, self.rounds, self.scenario) = (summary, known, scenario)

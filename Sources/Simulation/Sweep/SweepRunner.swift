@@ -23,6 +23,8 @@ package struct SweepRunner: Sendable {
         /// Threads of each run.
         package var threads: Int
         package var keepsModels: Bool
+        /// What the scenario was changed by before, `path=value`, for the commands that make its runs again.
+        package var assignments: [String] = []
         /// Every `of`-th run from the `index`-th on, from 1.
         package var shard: (index: Int, of: Int)?
 
@@ -153,7 +155,9 @@ package struct SweepRunner: Sendable {
     }
 
     private func settings(_ run: SweepPlan.Run, resumes: Bool) -> ScenarioRun.Settings {
-        let words = ["sordino", "simulate", run.document.file] + run.overrides.flatMap { ["--set", $0] }
+        let words =
+            ["sordino", "simulate", run.document.file]
+            + (settings.assignments + run.overrides).flatMap { ["--set", $0] }
         return ScenarioRun.Settings(
             out: folder.run(run.name), workers: settings.threads, secureNoise: false, resumes: resumes,
             overwrites: true, command: ShellWords.text(words))

@@ -95,6 +95,24 @@ import Testing
         }
     }
 
+    /// Where the mean gradient is far longer than what is known of it, or training with the correction diverges, the client
+    /// sends what federated averaging does, and keeps its mean gradient.
+    @Test(arguments: [(3, 0.001, true), (1e6, 0.001, false), (1e6, 1e30, true)] as [(Double, Float, Bool)])
+    func aClientThatIsCarriedAwayTrainsWithoutCorrection(limit: Double, kept: Float, isPlain: Bool) throws {
+        let plan = try plan("{ name: 'scaffold', guard: \(limit) }")
+        let (work, memory) = (ClientTraining(plan: plan), ClientMemory(plan.clientMemory))
+        let model = plan.model.initialParameters(seed: 3).values
+        let open = try self.plan("{ name: 'fedavg' }")
+        let change = try report(open, ClientTraining(plan: open), model, ClientContext())
+        memory.values.update(repeating: kept)
+        let sent = try report(plan, work, model, ClientContext(memory: memory))
+        #expect((Array(sent[..<model.count]) == change) == isPlain)
+        guard isPlain else { return }
+        for (value, change) in zip(memory.values, change) {
+            #expect(abs(value + change / (3 * 0.2)) <= 1e-6 * max(1, kept))
+        }
+    }
+
     /// Acar et al. 2021, algorithm 1, written out.
     @Test func feddynsClientIsItsAlgorithm() throws {
         let plan = try plan("{ name: 'feddyn', alpha: 0.5 }")

@@ -98,11 +98,27 @@ package final class ClientTraining {
             )
         }
         guard isGradient else {
-            if trainer.options.correctsGradient { rule.correct(trainer.correction, context) }
-            let (delta, outcome) = try trainer.delta(
-                from: model, on: examples, indices: indices, stream: stream, rateFactor: rateFactor)
-            guard !report.isEmpty else { return (UnsafeBufferPointer(delta), outcome) }
-            complete(UnsafeBufferPointer(delta), outcome, rateFactor: rateFactor, context)
+            func train() throws -> (UnsafeMutableBufferPointer<Float>, TrainingOutcome) {
+                try trainer.delta(
+                    from: model, on: examples, indices: indices, stream: stream, rateFactor: rateFactor)
+            }
+            guard trainer.options.correctsGradient else {
+                let (delta, outcome) = try train()
+                guard !report.isEmpty else { return (UnsafeBufferPointer(delta), outcome) }
+                rule.complete(pass(delta, outcome, rateFactor, context))
+                return (UnsafeBufferPointer(report), outcome)
+            }
+            rule.correct(trainer.correction, context)
+            if let (delta, outcome) = try Self.unlessDiverged(train) {
+                let pass = pass(delta, outcome, rateFactor, context, isCorrected: true)
+                if rule.holds(pass) {
+                    rule.complete(pass)
+                    return (UnsafeBufferPointer(report), outcome)
+                }
+            }
+            trainer.correction.update(repeating: 0)
+            let (delta, outcome) = try train()
+            rule.complete(pass(delta, outcome, rateFactor, context))
             return (UnsafeBufferPointer(report), outcome)
         }
         let outcome = try trainer.gradient(
@@ -114,20 +130,28 @@ package final class ClientTraining {
         return (UnsafeBufferPointer(gradient), outcome)
     }
 
-    /// Makes the report of a change: the client rule adds what goes beside it.
-    private func complete(
-        _ delta: UnsafeBufferPointer<Float>, _ outcome: TrainingOutcome, rateFactor: Double,
-        _ context: ClientContext
-    ) {
+    /// What `training` yields; nil where it ended in values that are not finite.
+    private static func unlessDiverged<Result>(_ training: () throws -> Result) throws -> Result? {
+        do {
+            return try training()
+        } catch TrainingError.diverged {
+            return nil
+        }
+    }
+
+    /// A report with a change in it, for the client rule to judge and to complete.
+    private func pass(
+        _ delta: UnsafeMutableBufferPointer<Float>, _ outcome: TrainingOutcome, _ rateFactor: Double,
+        _ context: ClientContext, isCorrected: Bool = false
+    ) -> ClientPass {
         let change = UnsafeMutableBufferPointer(rebasing: report[layout[.update]])
         _ = change.update(fromContentsOf: delta)
-        rule.complete(
-            ClientPass(
-                context: context, change: change,
-                controlVariate: UnsafeMutableBufferPointer(rebasing: report[layout[.controlVariate]]),
-                scalars: UnsafeMutableBufferPointer(rebasing: report[layout[.scalars]]),
-                steps: outcome.steps, rate: trainer.options.learningRate * rateFactor,
-                options: trainer.options))
+        return ClientPass(
+            context: context, change: change,
+            controlVariate: UnsafeMutableBufferPointer(rebasing: report[layout[.controlVariate]]),
+            scalars: UnsafeMutableBufferPointer(rebasing: report[layout[.scalars]]),
+            steps: outcome.steps, rate: trainer.options.learningRate * rateFactor,
+            options: trainer.options, isCorrected: isCorrected)
     }
 
     /// What is reported where local work failed and nobody may see that it did: the change that a client without

@@ -29,6 +29,9 @@ package protocol ClientRule: Sendable {
     /// Fills the vector that is added to the gradient of every step of the round; called before training, where
     /// the local training ``TrainingOptions/correctsGradient``.
     func correct(_ correction: UnsafeMutableBufferPointer<Float>, _ context: ClientContext)
+    /// Whether training with the correction came to something that the rule can use; where it did not, the client trains once
+    /// more without one.
+    func holds(_ pass: ClientPass) -> Bool
     /// Completes the report of a round whose training has ended, and leaves in the memory what the next round finds.
     /// Called where there is a ``companion``. It depends on nothing but the pass.
     func complete(_ pass: ClientPass)
@@ -45,6 +48,7 @@ extension ClientRule {
     package var companion: ClientCompanion? { nil }
     package func check(_ options: TrainingOptions) throws {}
     package func correct(_ correction: UnsafeMutableBufferPointer<Float>, _ context: ClientContext) {}
+    package func holds(_ pass: ClientPass) -> Bool { true }
     package func complete(_ pass: ClientPass) {}
     package func personalTraining(_ options: TrainingOptions) -> TrainingOptions? { nil }
     package var needsLocalParameters: Bool { false }
@@ -87,14 +91,16 @@ package struct ClientPass {
     package let rate: Double
     /// Local training as the rule wanted it.
     package let options: TrainingOptions
+    /// Whether the rule's correction was added to each step's gradient.
+    package let isCorrected: Bool
 
     package init(
         context: ClientContext, change: UnsafeMutableBufferPointer<Float>,
         controlVariate: UnsafeMutableBufferPointer<Float>, scalars: UnsafeMutableBufferPointer<Float>,
-        steps: Int, rate: Double, options: TrainingOptions
+        steps: Int, rate: Double, options: TrainingOptions, isCorrected: Bool
     ) {
         (self.context, self.change, self.controlVariate) = (context, change, controlVariate)
         (self.scalars, self.steps, self.rate) = (scalars, steps, rate)
-        self.options = options
+        (self.options, self.isCorrected) = (options, isCorrected)
     }
 }

@@ -126,7 +126,7 @@ import Testing
         #expect(try run(text, out: broken, resumes: true).personal == whole.personal)
         // Nothing that is local is in the published file.
         let file = try Data(contentsOf: URL(fileURLWithPath: "\(straight)/model.safetensors"))
-        let head = String(decoding: file.prefix(4096), as: UTF8.self)
+        let head = String(decoding: file.prefix(1 << 16), as: UTF8.self)
         #expect(head.contains("\"2.weight\"") == !strategy.contains("fedrep"))
     }
 
@@ -143,8 +143,8 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: out) }
         let text = """
             { task: { name: "r", model: { preset: "matrix-factorization", items: 121, factors: 4 },
-                training: { local_epochs: 2, batch_size: 8, learning_rate: 0.1, loss: "mse" },
-                strategy: { name: "fedrep", head_epochs: 2 }, rounds: 15, cohort_size: 150,
+                training: { local_epochs: 1, batch_size: 8, learning_rate: 0.3, loss: "mse" },
+                strategy: { name: "fedrep", head_epochs: 4 }, rounds: 60, cohort_size: 150,
                 privacy: { mode: "none" } },
               simulation: {
                 data: { format: "csv", path: "ratings.csv.gz", label: "rating", task: "regression", group: "user",
@@ -153,6 +153,6 @@ import Testing
             """
         let error = try #require(run(text, out: out).personal?.published.error)
         // The mean rating is off by 1.1, users' and items' biases by 0.97.
-        #expect(error.clients == 300 && error.rmse < 0.9, "\(error)")
+        #expect(error.clients == 300 && error.rmse < 0.6, "\(error)")
     }
 }

@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test(arguments: [1, 3]) func eachClientIsMeasuredOnItsOwn(_ workers: Int) throws {
-        let setup = try SimulatorFixture.setup(clients: 3, cohort: 3)
+        let setup = try SimulatorFixture.setup(workers: workers, clients: 3, cohort: 3)
         guard case .classes(let labels, _) = setup.training.targets else { return }
         // A model that always answers class 0: biases of the last layer alone.
         var constant = [Float](repeating: 0, count: setup.plan.dimension)
@@ -74,16 +74,11 @@ import Testing
         let zeros = labels.indices.filter { labels[$0] == 0 }.map(Int32.init)
         let others = labels.indices.filter { labels[$0] != 0 }.map(Int32.init)
         let held = Partition(clients: [Array(zeros.prefix(4)), [], [zeros[5]] + others.prefix(3)])
-        let meter = ClientAccuracyMeter(
-            plan: setup.plan, examples: setup.training, held: held, workers: workers)
-        #expect(try meter.accuracies(of: constant) == [1, nil, 0.25])
-        // A model of its own for a client: class 1 in the place of class 0.
-        var second = [Float](repeating: 0, count: setup.plan.dimension)
-        second[bias.range.lowerBound + 1] = 1
-        let (first, own) = (constant, second)
-        let personal = try meter.accuracies { $0 == 0 ? own : first }
-        #expect(personal == [0, nil, 0.25])
-        #expect(meter.summary(personal)?.mean == 0.125 && meter.summary(personal)?.examples == 8)
+        let scores = try PersonalMeter(setup, held: held, file: nil)
+            .scores(.published, of: constant, after: 0)
+        #expect(scores.map { $0?.accuracy } == [1, nil, 0.25])
+        let figures = try #require(ClientAccuracy(scores))
+        #expect(figures.mean == 0.625 && figures.examples == 8 && figures.clients == 2)
     }
 
     @Test func participationIsCountedAndSurvivesAnInterruption() throws {

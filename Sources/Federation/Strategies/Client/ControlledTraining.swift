@@ -14,7 +14,7 @@ package struct ControlledTraining: ClientRule {
     private let limit: Double
 
     package init(_ section: Section) throws {
-        limit = try section.number("guard", expected: "a number above 1") { $0 > 1 } ?? 3
+        limit = try section.number("guard", expected: "a number above 1") { $0 > 1 } ?? 2
     }
 
     package var settings: [String: JSONValue] { ["guard": .number(limit)] }

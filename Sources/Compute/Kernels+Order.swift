@@ -12,6 +12,13 @@ extension Kernels {
         sordino_on_grid(output, x, factor, count)
     }
 
+    /// Asks the caches for bytes that will be read soon.
+    package static func prefetch(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        var first: Int32 = 0
+        sordino_prefetch(start, &first, 1, bytes.count)
+    }
+
     /// Rows of keys that ``orderGroups(into:_:row:rows:)`` leaves in order.
     package static let orderGroup = 8
 

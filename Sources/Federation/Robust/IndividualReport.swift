@@ -32,15 +32,18 @@ package struct IndividualReport {
     /// where it is not one; not a number where it is not finite.
     func copy(_ window: Range<Int>, scale: Double, into values: UnsafeMutablePointer<Float>) {
         withExtendedLifetime(owner) {
-            let stride = Self.stride(of: form)
-            let part = UnsafeRawBufferPointer(
-                rebasing: bytes[stride * window.lowerBound..<stride * window.upperBound])
+            let part = self.bytes(of: window)
             switch form {
             case .floats:
                 // Headers may leave the numbers where no float may lie.
-                let raw = UnsafeMutableRawBufferPointer(start: values, count: part.count)
-                raw.copyMemory(from: part)
-                Kernels.onGrid(into: values, values, factor: Float(scale), count: window.count)
+                let isAligned = Int(bitPattern: part.baseAddress) % MemoryLayout<Float>.alignment == 0
+                var source = UnsafePointer(values)
+                if isAligned, let place = part.baseAddress {
+                    source = place.assumingMemoryBound(to: Float.self)
+                } else {
+                    UnsafeMutableRawBufferPointer(start: values, count: part.count).copyMemory(from: part)
+                }
+                Kernels.onGrid(into: values, source, factor: Float(scale), count: window.count)
             case .integers(bits: 32):
                 for place in 0..<window.count {
                     let word = part.loadUnaligned(fromByteOffset: 4 &* place, as: UInt32.self)
@@ -65,5 +68,16 @@ package struct IndividualReport {
                 words[place] = Int32(bitPattern: UInt32(littleEndian: word))
             }
         }
+    }
+
+    /// Asks the caches for a window that will be copied soon; one beyond the end is nothing.
+    func prefetch(_ window: Range<Int>) {
+        withExtendedLifetime(owner) { Kernels.prefetch(bytes(of: window.clamped(to: 0..<count))) }
+    }
+
+    private func bytes(of window: Range<Int>) -> UnsafeRawBufferPointer {
+        let stride = Self.stride(of: form)
+        return UnsafeRawBufferPointer(
+            rebasing: bytes[stride * window.lowerBound..<stride * window.upperBound])
     }
 }

@@ -10,6 +10,6 @@ package struct UniformMean: IndividualRule {
     package func fewestUpdates(hostile: Int) -> Int { 1 }
 
     package func combine(_ updates: UpdateGeometry, hostile: Int) -> UpdateCombination {
-        .trimmed(Array(0..<updates.count), cut: 0)
+        .weighted([Double](repeating: 1, count: updates.count), divisor: Double(updates.count))
     }
 }

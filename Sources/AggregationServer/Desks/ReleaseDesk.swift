@@ -80,6 +80,7 @@ final class ReleaseDesk: RoundCompletionPort {
 
     func fix(survivors: [Int], round number: Int) throws {
         // Of single reports it is enough that the noisy sum says who is in it: before it is durable others may still come.
+        if let problem = plan.robust?.problem(reports: survivors.count) { throw RoundLoss(problem) }
         guard plan.masksReports else { return closeInMemory(survivors) }
         switch masked.outcome {
         case .sum(let sum)?: reports.adopt(sum, weight: survivors.count)
@@ -114,6 +115,11 @@ final class ReleaseDesk: RoundCompletionPort {
         guard let file = rounds.file,
             let members = plan.masksReports ? masked.memberCount : file.invited.count
         else { throw Failure(.internalFault, "round \(number) has no members") }
+        guard plan.robust == nil else {
+            let (vector, weight) = try reports.robustSum(of: file.survivors, round: number)
+            return ExactSum(
+                vector: vector, weight: weight, members: members, survivors: file.survivors.count)
+        }
         return ExactSum(
             vector: reports.sum, weight: reports.weight, members: members, survivors: file.survivors.count)
     }

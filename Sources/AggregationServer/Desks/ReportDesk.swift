@@ -13,6 +13,7 @@ final class ReportDesk {
     private let state: StateDirectory
     private let spool: Spool
     private let journal: ReportJournal
+    private let reader: ReportReader
     /// Reports of the open round that the journal had at the start.
     private var journalled: [Int: [UInt8]] = [:]
     /// Whether names in the spool's folder wait to be synced.
@@ -43,6 +44,7 @@ final class ReportDesk {
         self.roster = roster
         spool = Spool(state)
         journal = ReportJournal(folder: spool.path)
+        reader = ReportReader(plan: context.plan, books: books, state: state, spool: spool, journal: journal)
         aggregation = Aggregation(count: context.plan.report.count, bits: context.plan.codec.bits)
         expansion = UpdateExpansion(context.plan)
     }
@@ -95,15 +97,18 @@ final class ReportDesk {
     /// Adds a kept report to the sum. Throws where it is missing, damaged, or another round's.
     func add(_ client: Int, round: Int) throws {
         if let body = journalled[client] {
-            try body.withUnsafeBytes { addReport($0, try self.header(of: $0, path: journal.path)) }
+            try body.withUnsafeBytes { addReport($0, try reader.header(of: $0, path: journal.path)) }
             return
         }
-        let path = spool.reportPath(round: round, client: client)
-        let (update, header) = try openReport(path)
-        guard header.round == round, header.runText == books.run.run else {
-            throw StateDirectory.damaged(path)
-        }
+        let (update, header) = try reader.report(of: client, round: round)
         addReport(update, header)
+    }
+
+    /// What the plan's robust rule makes of these clients' kept reports, in the place of their sum. Throws where one of
+    /// them is missing, damaged, or another round's, and ``RoundLoss`` where there are too few.
+    func robustSum(of clients: [Int], round: Int) throws -> (vector: RingVector, weight: Int) {
+        let kept = try reader.individualReports(of: clients, round: round)
+        return try context.plan.robustSum(of: kept, seed: books.run.seed, round: round)
     }
 
     /// Reads digest and size of a kept report back into its round's file.
@@ -167,7 +172,7 @@ final class ReportDesk {
     private func accept(_ report: IncomingReport, _ client: Int) throws {
         let round = report.key.round
         // Read before anything is decided: what cannot be added must not count as accepted.
-        let opened = try report.content == nil ? report.path.map { try openReport($0) } : nil
+        let opened = try report.content == nil ? report.path.map { try reader.report(at: $0) } : nil
         if let path = report.path {
             try spool.accept(path, round: round, client: client)
             hasNewNames = true
@@ -295,36 +300,6 @@ final class ReportDesk {
 
     // MARK: Adding
 
-    /// A report's file, mapped, and its header; throws where it holds no vector of this task. Adding it copies
-    /// nothing: a model may have a gigabyte.
-    private func openReport(_ path: String) throws -> (update: SharedBuffer, header: UpdateHeader) {
-        guard let file = try state.map(path) else { throw StateDirectory.missing(path) }
-        return (file, try header(of: file.bytes, path: path))
-    }
-
-    /// The header of a report of this task; throws where the bytes of `path` are none.
-    private func header(of update: UnsafeRawBufferPointer, path: String) throws -> UpdateHeader {
-        let plan = context.plan
-        guard let header = try? UpdateHeader(decoding: update) else { throw StateDirectory.damaged(path) }
-        let vector = Self.vector(update)
-        guard header.count == plan.report.count, header.bits == plan.codec.bits,
-            vector.count == header.bodyByteCount(compressed: plan.reportBytes), isForm(vector, of: header)
-        else { throw StateDirectory.damaged(path) }
-        return header
-    }
-
-    private func isForm(_ vector: UnsafeRawBufferPointer, of header: UpdateHeader) -> Bool {
-        switch header.values {
-        case .floats: context.plan.sendsFloats && context.plan.compression == nil
-        case .compressed: context.plan.compression?.compressor.norm(vector, count: header.count) != nil
-        case .ring: RingVector.isWireForm(vector, count: header.count, bits: header.bits)
-        }
-    }
-
-    private static func vector(_ update: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: update[UpdateHeader.byteCount...])
-    }
-
     /// Adds an opened report to the running sum; its file leaves memory as it is added.
     private func addReport(_ file: SharedBuffer, _ header: UpdateHeader) {
         addReport(file.bytes, header) { range in
@@ -333,11 +308,13 @@ final class ReportDesk {
         }
     }
 
-    /// Adds a report to the running sum. `consumed` is told which bytes of its vector are not needed any more.
+    /// Adds a report to the running sum, or leaves it where it is kept for a robust rule. `consumed` is told which bytes of
+    /// its vector are not needed any more.
     private func addReport(
         _ update: UnsafeRawBufferPointer, _ header: UpdateHeader, consumed: (Range<Int>) -> Void = { _ in }
     ) {
-        let (vector, weight) = (Self.vector(update), header.weight)
+        guard context.plan.robust == nil else { return }
+        let (vector, weight) = (ReportReader.vector(update), header.weight)
         let factor = context.plan.codec.scale * Double(weight)
         if let expansion, header.values == .compressed {
             let round = CompressionRound(seed: context.setup.configuration.seed, round: header.round)

@@ -18,14 +18,18 @@ final class ClientWorker {
     private let plan: TaskPlan
     /// What local parameters start from, once anyone asked.
     private var own: OwnModel?
+    /// What a hostile client sends, on its way; empty where there is none.
+    private let scratch: UnsafeMutableBufferPointer<Float>
     /// Whether a failure of local work may not be seen.
     private let hidesFailures: Bool
     /// The update that was encoded last.
     private var delta = UnsafeBufferPointer<Float>(start: nil, count: 0)
 
-    /// `masks` says that reports are masked rather than added here.
-    init(plan: TaskPlan, masks: Bool = false) {
+    /// `masks` says that reports are masked rather than added here, `isAttacked` that some clients are hostile.
+    init(plan: TaskPlan, masks: Bool = false, isAttacked: Bool = false) {
         self.plan = plan
+        scratch = .allocate(capacity: isAttacked ? plan.dimension : 0)
+        scratch.initialize(repeating: 0)
         work = ClientTraining(plan: plan)
         pipeline = UpdatePipeline(plan: plan, onlyAdds: !masks)
         hidesFailures = plan.hidesFailures
@@ -33,6 +37,8 @@ final class ClientWorker {
         memory = plan.clientMemory.isEmpty ? nil : ClientMemory(plan.clientMemory)
         partial = Aggregation(count: plan.report.count, bits: plan.codec.bits)
     }
+
+    deinit { scratch.deallocate() }
 
     /// Empties the partial sum for the next round.
     func beginRound() { partial.clear() }
@@ -76,6 +82,10 @@ final class ClientWorker {
             try masking.deliver(pipeline.report(bits: partial.bits), from: job.client)
             return
         }
+        if let kept = job.kept {
+            kept.keep(pipeline.individualBytes(delta), of: job.client)
+            return
+        }
         do {
             try pipeline.add(delta, to: &partial)
         } catch let refusal as UpdateRefusal where hidesFailures {
@@ -88,8 +98,9 @@ final class ClientWorker {
     private func report(_ job: ClientJob) throws -> ClientResult {
         do {
             if let memory { try job.memory?.load(job.client, into: memory) }
-            let metrics = try evaluator?.metrics(seen(job), on: job.examples, indices: job.indices)
-            let (delta, outcome) = try train(job)
+            let measured = try evaluator?.metrics(seen(job), on: job.examples, indices: job.indices)
+            let metrics = job.attack.map { $0.claimed(measured, by: job.client) } ?? measured
+            let (delta, outcome) = try localUpdate(job)
             var rounding = rounding(job)
             let encoded = try job.noise.draw(client: job.client + 1, round: job.round) { source in
                 try pipeline.encode(
@@ -144,6 +155,19 @@ final class ClientWorker {
     /// Far above every client's number: per-example randomness has streams of its own.
     private static let exampleStreams = 1 << 31
 
+    /// What the client sends: the change that its training makes, or what an attack makes of that or in its place; valid until
+    /// the next client.
+    private func localUpdate(_ job: ClientJob) throws -> (
+        delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome
+    ) {
+        guard let attack = job.attack else { return try train(job) }
+        if let crafted = attack.crafted(for: job.client) {
+            return (crafted.values, TrainingOutcome(steps: 0, examples: job.indices.count, meanLoss: .nan))
+        }
+        let (delta, outcome) = try train(job)
+        return (attack.sent(delta, by: job.client, scratch: scratch), outcome)
+    }
+
     /// The change that the client's data make to the model; valid until the next client.
     private func train(_ job: ClientJob) throws -> (
         delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome
@@ -176,6 +200,10 @@ struct ClientJob {
     let rotation: RandomRotation?
     /// The round's masks; nil: the same integers are summed without.
     let masking: MaskedRound?
+    /// Where single reports are kept for a robust rule; nil: they are summed.
+    let kept: KeptReports?
+    /// The hostile clients' round; nil where there are none.
+    let attack: HostileRound?
     /// Noise that the client adds; nil where it adds none, or the plan's own.
     let share: (any PrivacyMechanism)?
     let examples: Examples

@@ -12,4 +12,8 @@ struct SharedRound {
     let members: Int
     /// The server's noise; nil where it adds none of the round's own.
     let noise: NoiseAhead?
+    /// Single reports, where a robust rule looks at them; nil where they are summed as they come.
+    var kept: KeptReports?
+    /// The hostile clients' round; nil where there are none.
+    var attack: HostileRound?
 }

@@ -11,6 +11,7 @@ final class SimulatedRelease: RoundCompletionPort {
     private(set) var model: GlobalModel
     private let plan: TaskPlan
     private let origin: NoiseOrigin
+    private let seed: UInt64
     private let pool: WorkerPool<ClientWorker>
     private let journal: any SimulationJournal
     private var round: SharedRound?
@@ -20,7 +21,7 @@ final class SimulatedRelease: RoundCompletionPort {
         _ setup: SimulationSetup, model: GlobalModel, pool: WorkerPool<ClientWorker>,
         journal: any SimulationJournal
     ) {
-        (plan, origin) = (setup.plan, setup.noise)
+        (plan, origin, seed) = (setup.plan, setup.noise, setup.seed)
         (self.model, self.pool, self.journal) = (model, pool, journal)
     }
 
@@ -37,6 +38,13 @@ final class SimulatedRelease: RoundCompletionPort {
             } catch let error as SecureAggregationError {
                 throw RoundLoss("secure aggregation: \(error)")
             }
+            return
+        }
+        if let kept = round.kept {
+            let (vector, weight) = try plan.robustSum(
+                of: kept.reports(of: survivors), seed: seed, round: number)
+            exact = ExactSum(
+                vector: vector, weight: weight, members: round.members, survivors: survivors.count)
             return
         }
         var total = pool.states[0].partial

@@ -25,6 +25,8 @@ package struct SimulationSetup: Sendable {
     package var masks = false
     /// What each client keeps from training; nil: nothing.
     package var clientHoldout: Partition?
+    /// What some of the clients do to harm the model; nil: all are honest.
+    package var attack: AttackConfiguration?
     /// One unit of the targets that are learnt, in the unit of the data.
     package var targetScale = 1.0
 
@@ -86,6 +88,7 @@ package final class Simulator {
     private let journal: any SimulationJournal
     /// What clients keep between rounds; nil where they keep nothing.
     let memory: ClientMemoryFile?
+    private let hostile: HostileFleet?
     /// Those of the newest model, where it was the last thing to be evaluated.
     private var lastMetrics: EvaluationMetrics?
 
@@ -104,7 +107,10 @@ package final class Simulator {
         engine = RoundEngine(
             rules: plan.rules, round: progress.round, published: progress.published,
             charged: progress.charged, participants: progress.participants)
-        pool = WorkerPool(workers: setup.workers) { ClientWorker(plan: setup.plan, masks: setup.masks) }
+        hostile = try setup.attack.map { try HostileFleet($0, setup) }
+        pool = WorkerPool(workers: setup.workers) {
+            ClientWorker(plan: setup.plan, masks: setup.masks, isAttacked: setup.attack != nil)
+        }
         let model = try GlobalModel(
             parameters: progress.parameters, optimizerState: progress.optimizerState,
             clippingNorm: progress.clippingNorm, published: progress.published, plan: plan)
@@ -134,6 +140,17 @@ package final class Simulator {
         return lastMetrics ?? evaluator?.evaluate(model.parameters)
     }
 
+    /// How many clients are hostile, and how often the newest model takes the server's hold-out with the attack's pattern for what
+    /// it wants; the rate is nil where there is no back door or no hold-out.
+    package func attackOutcome() throws -> (hostile: Int, successRate: Double?)? {
+        guard let hostile else { return nil }
+        let probe = setup.holdout.flatMap { hostile.attack.trigger?.probe($0) }
+        let rate = try probe.map {
+            try HoldoutEvaluator(plan: plan, holdout: $0, workers: setup.workers).evaluate(model.parameters)
+        }
+        return (hostile.clients.count, rate?.accuracy)
+    }
+
     private var model: GlobalModel { release.model }
 
     // MARK: One round
@@ -152,10 +169,12 @@ package final class Simulator {
         let (invited, number) = (invitation.clients, invitation.round)
         for worker in pool.states { worker.beginRound() }
         let masking = try masking(invitation, &actions)
-        let shared = try SharedRound(
+        var shared = try SharedRound(
             number: number, rotation: plan.rotation(seed: setup.seed, round: number), masking: masking,
             share: plan.privacy?.clientNoise(members: invited.count), members: invited.count,
             noise: NoiseAhead(plan: plan, origin: setup.noise, round: number))
+        shared.attack = hostile.map { HostileRound($0, round: number) }
+        if plan.robust != nil { shared.kept = KeptReports(form: plan.individualForm) }
         let outcome = collect(invitation, actions, shared)
         try memory?.accept(outcome.results.map(\.client))
         engine = outcome.engine
@@ -193,7 +212,9 @@ package final class Simulator {
                 bytesUp: plan.reportBytes,
                 bytesDown: plan.modelBytes)
         }
-        return execution.play(engine) { train($0, shared) }
+        return execution.play(engine) { clients in
+            shared.attack?.serve(clients) { train($0, shared) } ?? train(clients, shared)
+        }
     }
 
     /// The cohort: drawn from the seed in a rehearsal, under the run's secret key otherwise, because amplification
@@ -231,13 +252,15 @@ package final class Simulator {
             }
             let slot = order[place - before]
             let client = clients[slot]
+            let poisoned = shared.attack?.fleet.data(of: client)
             slots[slot] = worker.serve(
                 ClientJob(
                     run: "simulation", seed: setup.seed, client: client, round: shared.number,
                     model: parameters,
                     clippingNorm: clippingNorm, rotation: shared.rotation,
-                    masking: shared.masking, share: shared.share,
-                    examples: setup.training, indices: setup.partition[client], noise: setup.noise,
+                    masking: shared.masking, kept: shared.kept, attack: shared.attack, share: shared.share,
+                    examples: poisoned?.examples ?? setup.training,
+                    indices: poisoned?.indices ?? setup.partition[client], noise: setup.noise,
                     serverState: serverState, memory: memory))
         }
         // Every slot is filled: the pool returns when all jobs are done.

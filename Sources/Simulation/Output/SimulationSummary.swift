@@ -17,6 +17,26 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         }
     }
 
+    /// What hostile clients did.
+    package struct Attack: Codable, Equatable, Sendable {
+        /// The attack's name.
+        package var name: String
+        package var hostileClients: Int
+        /// How often the last model takes hold-out images with the back door's pattern for the wanted class; absent without a
+        /// back door.
+        package var successRate: Double?
+
+        package init(name: String, hostileClients: Int, successRate: Double?) {
+            (self.name, self.hostileClients, self.successRate) = (name, hostileClients, successRate)
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case name
+            case hostileClients = "hostile_clients"
+            case successRate = "success_rate"
+        }
+    }
+
     package var task: String
     package var roundsCompleted: Int
     package var roundsAbandoned: Int
@@ -70,11 +90,13 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
     package var clientAccuracy: ClientAccuracy?
     /// What clients would use themselves; null where that is the last model and there is no more to tell. Not releasable.
     package var personal: PersonalFigures?
+    /// Hostile clients and what they came to; null without.
+    package var attack: Attack?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case task, epsilon, delta, accountant, adjacency, mechanism, sampling, seed, workers, version,
             finished
-        case baselines, warnings, personal
+        case attack, baselines, warnings, personal
         case roundsCompleted = "rounds_completed"
         case roundsAbandoned = "rounds_abandoned"
         case finalAccuracy = "final_accuracy"
@@ -142,5 +164,6 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         try container.encode(baselines, forKey: .baselines)
         try container.encode(clientAccuracy, forKey: .clientAccuracy)
         try container.encode(personal, forKey: .personal)
+        try container.encode(attack, forKey: .attack)
     }
 }

@@ -29,6 +29,7 @@ enum ResolvedScenario {
         simulation["seed"] = .integer(Int(scenario.seed))
         simulation["clients"] = .integer(setup.partition.clientCount)
         simulation["partition"] = scenario.partition
+        simulation["attack"] = scenario.attack?.json
         simulation["workers"] = nil
         root["simulation"] = .object(simulation)
         root["resolved"] = .object([

@@ -22,6 +22,8 @@ package struct Scenario: Sendable {
     /// Worker threads; 0: one a core.
     package var workers: Int
     package var faults: FleetModel
+    /// Hostile clients; nil: all are honest.
+    package var attack: AttackConfiguration?
     package var baselines: [Baseline]
     /// Share of each client's own examples that is kept from training, to measure the model on; 0: none.
     package var clientHoldout: Double
@@ -53,9 +55,7 @@ package struct Scenario: Sendable {
         seed = UInt64(try simulation.integer("seed", in: 0...Int.max) ?? 1)
         workers = try simulation.integer("workers", in: 0...1024) ?? 0
         faults = try FleetModel(simulation.section("faults"))
-        guard simulation.value("attack") == nil else {
-            throw simulation.error("attack", "simulated attackers are not available in this version")
-        }
+        attack = try simulation.section("attack").map { try AttackConfiguration($0) }
         baselines = try Self.readBaselines(simulation)
         clientHoldout =
             try simulation.number("client_holdout", expected: "a share from 0 to below 1") {

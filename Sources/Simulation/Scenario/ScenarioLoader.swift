@@ -37,6 +37,8 @@ enum ScenarioLoader {
             noise: settings.secureNoise ? .secure : .seeded(scenario.seed))
         setup.masks = settings.masks
         setup.clientHoldout = held
+        setup.attack = scenario.attack
+        try scenario.attack?.attack.check(dataset.train)
         setup.targetScale = dataset.preprocessing.targetScale?.scale ?? 1
         return (scenario, setup, dataset)
     }

@@ -114,6 +114,12 @@ package final class ScenarioRun {
             seconds: began.secondsToNow)
         summary.finished = reason?.rawValue ?? "interrupted; --resume goes on"
         summary.warnings = simulator.watch.warnings
+        if reason != nil, progress.published > 0, let attack = scenario.attack,
+            let outcome = try simulator.attackOutcome()
+        {
+            summary.attack = .init(
+                name: attack.name, hostileClients: outcome.hostile, successRate: outcome.successRate)
+        }
         summary.baselines = baselines
         let shares = try shares(
             of: simulator, into: &summary, isMeasured: reason != nil && progress.published > 0)

@@ -12,6 +12,7 @@ enum SuiteCatalog {
         Suite(name: "privacy", run: PrivacySuite.run),
         Suite(name: "secagg", run: SecureAggregationSuite.run),
         Suite(name: "round", run: RoundSuite.run),
+        Suite(name: "robust", run: RobustSuite.run),
         Suite(name: "server", run: ServerSuite.run),
         Suite(name: "memory", run: MemorySuite.run),
     ]

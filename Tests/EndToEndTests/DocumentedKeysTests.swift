@@ -94,6 +94,11 @@ import Testing
     /// Rows of parts with a name: the keys stand in the second cell, their values in parentheses behind them.
     @Test(arguments: [
         (taskPage, "`task.strategy`", "`name`", "task.strategy", ["name"]),
+        (taskPage, "`task.robust`", "`rule`", "task.robust", ["rule", "hostile", "bucketing", "mixing"]),
+        (
+            "Sources/Simulation/README.md", "`simulation.attack`", "`name`", "simulation.attack",
+            ["name", "share"]
+        ),
         (
             taskPage, "`task.model`", "`preset`", "task.model",
             ["preset", "layers", "from", "freeze", "local", "adapters", "frozen"]
@@ -108,12 +113,29 @@ import Testing
     ) throws {
         for row in try rows(page, heading, title) {
             for name in row[0].codeWords {
-                let needed = name == "dirichlet" ? ", alpha: 1" : ""
+                let needed = Self.requiredBeside[name].map { ", \($0)" } ?? ""
                 let whole = "\(path)={\(title.codeWords[0]): \"\(name)\"\(needed)}"
                 let keys = try KeyProbe.known(Scenarios.quickstart, at: path, [whole]).subtracting(common)
                 #expect(Set(row[1].names) == keys, "\(path) \(name)")
             }
         }
+    }
+
+    /// Keys without which a named part is not read at all.
+    private static let requiredBeside = [
+        "dirichlet": "alpha: 1", "centred-clipping": "radius: 1", "norm-bound": "norm: 1",
+    ]
+
+    /// The keys that all robust rules and all attacks share.
+    @Test(arguments: [
+        (taskPage, "`task.robust`", "task.robust", "{rule: \"median\"}"),
+        (
+            "Sources/Simulation/README.md", "`simulation.attack`", "simulation.attack",
+            "{name: \"zero\"}"
+        ),
+    ]) func sharedKeys(_ page: String, _ heading: String, _ path: String, _ whole: String) throws {
+        let keys = try KeyProbe.known(Scenarios.quickstart, at: path, ["\(path)=\(whole)"])
+        expect(try rows(page, heading), tell: keys, path)
     }
 
     /// Keys without which a layer is not read at all.
@@ -141,9 +163,7 @@ import Testing
     }
 
     @Test func simulation() throws {
-        var keys = try known(Scenarios.quickstart, at: "simulation", inner: ["faults": []])
-        // Known in order to be refused in words (Privacy, "Known limits").
-        keys.remove("attack")
+        let keys = try known(Scenarios.quickstart, at: "simulation", inner: ["faults": []])
         expect(try rows("Sources/Simulation/README.md", "`simulation`"), tell: keys, "simulation")
     }
 
@@ -210,7 +230,7 @@ import Testing
             "task", "training", "schedule", "augment", "strategy", "privacy", "example", "adaptive_clipping",
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
-            "trainer", "log",
+            "trainer", "log", "robust", "attack",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

@@ -22,6 +22,13 @@ import Testing
     static let choices: [Choice] =
         [
             Choice(page: task, heading: "`task.strategy`", key: "`name`", override: "task.strategy.name=x"),
+            Choice(page: task, heading: "`task.robust`", key: "`rule`", override: "task.robust.rule=x"),
+            Choice(
+                page: "Sources/Simulation/README.md", heading: "`simulation.attack`", key: "`name`",
+                override: "simulation.attack.name=x"),
+            Choice(
+                page: "Sources/Simulation/README.md", heading: "`simulation.attack`", key: "`name`",
+                override: "simulation.attack={name: \"min-max\", direction: \"x\"}"),
             Choice(
                 page: task, heading: "`task.model`", key: "`preset`", override: "task.model={preset: \"x\"}"),
             Choice(

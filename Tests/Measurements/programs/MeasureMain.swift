@@ -16,11 +16,13 @@ enum MeasureMain {
             case "rounds": try Rounds(rest).run()
             case "large": try LargeModel(rest).run()
             case "logits": try Logits(rest).run()
+            case "combine": try Combine(rest).run()
             case "large-check": try LargeModel.check(rest)
             default:
                 throw Failure(
                     .usage,
-                    "usage: sordino-measure replay|relay|idle|upload|rounds|large|large-check|logits …")
+                    "usage: sordino-measure replay|relay|idle|upload|rounds|large|large-check|logits|combine …"
+                )
             }
         } catch {
             Console.standardError.writeLine("sordino-measure: \(Failure(wrapping: error).message)")

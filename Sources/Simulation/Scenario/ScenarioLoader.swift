@@ -39,6 +39,13 @@ enum ScenarioLoader {
         setup.clientHoldout = held
         setup.attack = scenario.attack
         try scenario.attack?.attack.check(dataset.train)
+        if scenario.attack != nil, plan.report.trained.count != plan.dimension {
+            throw ConfigurationError(
+                path: "simulation.attack",
+                problem:
+                    "changes updates of the model, but strategy \"\(scenario.task.strategy.name)\" has clients send more "
+                    + "than that; remove one of the two")
+        }
         setup.targetScale = dataset.preprocessing.targetScale?.scale ?? 1
         return (scenario, setup, dataset)
     }

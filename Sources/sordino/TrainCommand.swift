@@ -46,6 +46,11 @@ enum TrainCommand: Subcommand {
         let model = try StartingModel(
             model(specification, dataset), seed: seed, folder: ModelArgument.folder(options)
         ).model
+        guard model.localLayout.count == 0 else {
+            throw ConfigurationError(
+                path: "\(model.spec.path).local",
+                problem: "keeps parameters at each client, and central training has none: give local: []")
+        }
         let loss = training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
         try model.check(dataset.train)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)

@@ -124,6 +124,7 @@ import Testing
     /// Keys without which a named part is not read at all.
     private static let requiredBeside = [
         "dirichlet": "alpha: 1", "centred-clipping": "radius: 1", "norm-bound": "norm: 1",
+        "matrix-factorization": "items: 3",
     ]
 
     /// The keys that all robust rules and all attacks share.

@@ -51,6 +51,11 @@ import Testing
             "export", model, "--merge", "--out", workspace.file("whole.safetensors"),
         ])
         #expect(merged.status == 3 && merged.errors.contains("stay at each client"))
+        let central = try Sordino.run([
+            "train", "--model", "{ preset: 'mlp', classes: 10, local: ['2.*'] }", "--data", data, "--out",
+            workspace.file("central.safetensors"),
+        ])
+        #expect(central.status == 3 && central.errors.contains("give local: []"), "\(central.errors)")
         let notOne = try evaluate("--local", model)
         #expect(notOne.status == 3 && notOne.errors.contains("not what an agent keeps"), "\(notOne.errors)")
     }

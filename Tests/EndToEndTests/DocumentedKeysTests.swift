@@ -95,6 +95,7 @@ import Testing
     @Test(arguments: [
         (taskPage, "`task.strategy`", "`name`", "task.strategy", ["name"]),
         (taskPage, "`task.robust`", "`rule`", "task.robust", ["rule", "hostile", "bucketing", "mixing"]),
+        (taskPage, "`task.compression`", "`name`", "task.compression", ["name"]),
         (
             "Sources/Simulation/README.md", "`simulation.attack`", "`name`", "simulation.attack",
             ["name", "share"]
@@ -231,7 +232,7 @@ import Testing
             "task", "training", "schedule", "augment", "strategy", "privacy", "example", "adaptive_clipping",
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
-            "trainer", "log", "robust", "attack",
+            "trainer", "log", "robust", "attack", "compression",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

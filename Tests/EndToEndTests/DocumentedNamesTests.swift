@@ -22,6 +22,8 @@ import Testing
     static let choices: [Choice] =
         [
             Choice(page: task, heading: "`task.strategy`", key: "`name`", override: "task.strategy.name=x"),
+            Choice(
+                page: task, heading: "`task.compression`", key: "`name`", override: "task.compression.name=x"),
             Choice(page: task, heading: "`task.robust`", key: "`rule`", override: "task.robust.rule=x"),
             Choice(
                 page: "Sources/Simulation/README.md", heading: "`simulation.attack`", key: "`name`",

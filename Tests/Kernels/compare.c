@@ -281,64 +281,6 @@ static void compare_grid(const sordino_kernels *k, const sordino_kernels *p, siz
     }
 }
 
-static int by_value(const void *x, const void *y) {
-    const float a = *(const float *)x, b = *(const float *)y;
-    if (isnan(a) || isnan(b)) return isnan(a) - isnan(b);
-    return (a > b) - (a < b);
-}
-
-/// Columns with ties, both zeros, infinities and what is not a number, sorted by exchanges of all neighbours.
-static void compare_order(const sordino_kernels *k, size_t rows) {
-    enum { width = sordino_order_width, stride = width + 3, rows_most = 40 };
-    static _Alignas(64) int32_t keys[(rows_most + 1) * width];
-    static uint32_t names[rows_most];
-    static uint32_t pairs[2 * rows_most * rows_most];
-    static double means[width];
-    fill(a, rows * stride, 3);
-    for (size_t i = 0; i < rows * stride; i += 7) a[i] = (float)(random_word() % 5) - 2;
-    if (rows > 4) a[0] = NAN, a[stride] = -INFINITY, a[2 * stride + 1] = INFINITY, a[stride + 2] = -0.0f, a[2] = NAN;
-    size_t count = 0;
-    for (size_t round = 0; round < rows; round++) {
-        for (size_t r = round % 2; r + 1 < rows; r += 2, count++) {
-            pairs[2 * count] = (uint32_t)r;
-            pairs[2 * count + 1] = (uint32_t)r + 1;
-        }
-    }
-    // Rows in another order are the same columns.
-    for (size_t r = 0; r < rows; r++) names[r] = (uint32_t)((r + 3) % rows);
-    const int is_missing = k->order_groups(keys, a, stride, names, rows);
-    if (is_missing != (rows > 4)) differs("order_groups", rows, 0, is_missing, rows > 4);
-    for (size_t r = 0; r + 1 < rows; r++) {
-        for (size_t c = 0; c < width && r % 8 < 7; c++) {
-            if (keys[r * width + c] > keys[(r + 1) * width + c]) differs("order_groups", rows, r, 1, 0);
-        }
-    }
-    same("order_groups", rows, keys, keys, 4 * rows * width);
-    k->order_columns(keys, pairs, count);
-    same("order_columns", rows, keys, keys, 4 * rows * width);
-    k->mean_of_keys(means, keys, rows, is_missing);
-    for (size_t c = 0; c < width; c++) {
-        float column[rows_most];
-        double sum = 0;
-        int numbers = 0;
-        for (size_t r = 0; r < rows; r++) column[r] = a[r * stride + c];
-        qsort(column, rows, sizeof *column, by_value);
-        for (size_t r = 0; r < rows; r++) {
-            const int32_t key = keys[r * width + c];
-            const int32_t bits = key ^ (int32_t)((uint32_t)(key >> 31) >> 1);
-            float value;
-            memcpy(&value, &bits, sizeof value);
-            if (key == INT32_MAX) value = NAN;
-            if (!(value == column[r] || (isnan(value) && isnan(column[r])))) differs("order", rows, r, value, column[r]);
-            if (!isnan(column[r])) sum += column[r], numbers++;
-        }
-        found[c] = (float)means[c];
-        expected[c] = (float)(sum / (numbers > 0 ? numbers : 1));
-        if (isinf(expected[c]) && found[c] == expected[c]) found[c] = expected[c] = 0;
-    }
-    close_to("mean_of_keys", rows, found, expected, width, 0, 1);
-}
-
 static void compare_wide_sums(const sordino_kernels *k, size_t n) {
     static double sums[2][4096];
     fill(a, n, 4e4f);
@@ -402,6 +344,7 @@ static void compare_products(const sordino_kernels *k, size_t rows, size_t input
 }
 
 #include "images.h"
+#include "order.h"
 #include "recurrences.h"
 #include "transformers.h"
 

@@ -35,8 +35,10 @@ import Testing
         "bulyan": [Example(text: "{rule: 'bulyan', hostile: 1}", result: [1, 2, 3])],
         "geometric-median": [
             Example(
-                text: "{rule: 'geometric-median', passes: 3, smoothing: 0.1}",
-                result: [3.78788764, 4.78788764, 5.78788764])
+                text: "{rule: 'geometric-median', passes: 3, smoothing: 0.1, start: 'zero'}",
+                result: [3.78788764, 4.78788764, 5.78788764]),
+            // The mean is a row, and stays.
+            Example(text: "{rule: 'geometric-median', passes: 3, smoothing: 0.1}", result: [4, 5, 6]),
         ],
         "centred-clipping": [
             Example(text: "{rule: 'centred-clipping', radius: 100, passes: 1}", result: [4, 5, 6])
@@ -110,6 +112,19 @@ import Testing
         let mean = result.reduce(0, +) / 50
         // Of centre 1; cut norms reach 8/√50 a coordinate, the plain mean −93.
         #expect(mean > 0.3 && mean < 1.6, "\(text): \(mean)")
+    }
+
+    /// Clients that send no change at all are far from those who learn, and are left out as others are.
+    @Test(
+        arguments: all.filter {
+            !$0.contains("'mean'") && !$0.contains("norm-bound") && !$0.contains("clipping")
+        })
+    func idleClientsDoNotHoldItBack(_ text: String) throws {
+        var rows = RobustFixture.rows(32, 50, seed: 8).map { $0.map { 1 + 0.1 * $0 } }
+        for place in [1, 11, 30] { rows[place] = [Float](repeating: 0, count: 50) }
+        let result = try RobustFixture.combine(text, rows)
+        let mean = result.reduce(0, +) / 50
+        #expect(mean > 0.9 && mean < 1.1, "\(text): \(mean)")
     }
 
     @Test func thePlainMeanIsMoved() throws {

@@ -110,7 +110,7 @@ import Testing
 
     @Test(arguments: sizes) func weiszfeldAndClipping(_ rows: Int, _ width: Int) throws {
         let updates = similar(rows, width)
-        var centre = [Double](repeating: 0, count: width)
+        var centre = sum(updates, [Double](repeating: 1 / Double(rows), count: rows))
         for _ in 0..<5 {
             let weights = updates.map { 1 / max(1e-6, norm(zip($0, centre).map { Double($0) - $1 })) }
             centre = sum(updates, weights.map { $0 / weights.reduce(0, +) })

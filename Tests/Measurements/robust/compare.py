@@ -37,13 +37,13 @@ def rules(n):
         (f"{{rule: 'krum', hostile: {f}}}", byzfl.Krum(f + 1)),
         (f"{{rule: 'multi-krum', hostile: {f}, keep: {n - f - 1}}}", byzfl.MultiKrum(f + 1)),
         (f"{{rule: 'bulyan', hostile: {f}}}", lambda rows: bulyan(rows, f)),
-        ("{rule: 'geometric-median', passes: 3, smoothing: 0.1}", byzfl.GeometricMedian(nu=0.1, T=3)),
-        ("{rule: 'geometric-median'}", byzfl.GeometricMedian(nu=1e-6, T=5)),
+        ("{rule: 'geometric-median', passes: 3, smoothing: 0.1, start: 'zero'}", byzfl.GeometricMedian(nu=0.1, T=3)),
+        ("{rule: 'geometric-median', start: 'zero'}", byzfl.GeometricMedian(nu=1e-6, T=5)),
         (f"{{rule: 'centred-clipping', radius: {radius}}}", byzfl.CenteredClipping(L=3, tau=radius)),
         (f"{{rule: 'norm-bound', norm: {radius}}}", lambda rows: norm_bound(rows, radius)),
         (f"{{rule: 'trimmed-mean', hostile: {f}, mixing: true}}", mixed(byzfl.TrMean(f))),
         (f"{{rule: 'median', hostile: {f}, mixing: true}}", mixed(byzfl.Median())),
-        (f"{{rule: 'geometric-median', hostile: {f}, mixing: true}}", mixed(byzfl.GeometricMedian(nu=1e-6, T=5))),
+        (f"{{rule: 'geometric-median', hostile: {f}, start: 'zero', mixing: true}}", mixed(byzfl.GeometricMedian(nu=1e-6, T=5))),
         (f"{{rule: 'multi-krum', hostile: {f}, keep: {n - f - 1}, mixing: true}}", mixed(byzfl.MultiKrum(f + 1))),
     ]
 

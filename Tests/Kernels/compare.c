@@ -281,23 +281,6 @@ static void compare_grid(const sordino_kernels *k, const sordino_kernels *p, siz
     }
 }
 
-static void compare_wide_sums(const sordino_kernels *k, size_t n) {
-    static double sums[2][4096];
-    fill(a, n, 4e4f);
-    for (size_t i = 0; i < n; i++) sums[0][i] = sums[1][i] = (double)(random_word() % 1000) / 7;
-    k->add_scaled_wide(sums[0], a, 1.0 / 3, n);
-    for (size_t i = 0; i < n; i++) {
-        const double term = (double)a[i] * (1.0 / 3);
-        sums[1][i] += term;
-    }
-    same("add_scaled_wide", n, sums[0], sums[1], 8 * n);
-    fill_for_grid(a, n, 30, 0x1.8p60f);
-    if (n > 9) a[1] = INFINITY, a[2] = NAN, a[3] = 3e38f;
-    k->on_grid(found, a, 4, n);
-    for (size_t i = 0; i < n; i++) expected[i] = isfinite(rintf(4 * a[i])) ? rintf(4 * a[i]) : NAN;
-    close_to("on_grid", n, found, expected, n, 0, 1);
-}
-
 static void compare_products(const sordino_kernels *k, size_t rows, size_t inputs, size_t outputs) {
     if (!k->product) return;
     fill(a, rows * inputs, 1);
@@ -344,7 +327,7 @@ static void compare_products(const sordino_kernels *k, size_t rows, size_t input
 }
 
 #include "images.h"
-#include "order.h"
+#include "orders.h"
 #include "recurrences.h"
 #include "transformers.h"
 
@@ -419,11 +402,6 @@ static void compare(const sordino_kernels *k, const sordino_kernels *p) {
         compare_rows_apart(k, p, shapes[i][0], shapes[i][1]);
         compare_cells(k, p, shapes[i][1]);
     }
-}
-
-static void compare_orders(const sordino_kernels *k) {
-    static const size_t rows[] = {1, 2, 3, 5, 16, 17, 40};
-    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) compare_order(k, rows[r]);
 }
 
 static void compare_transformers(const sordino_kernels *k, const sordino_kernels *p) {

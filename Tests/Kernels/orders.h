@@ -1,4 +1,4 @@
-// Columns in the order of their values, of a level, for compare.c.
+// Order statistics of columns and sums of rows in double, beside plain loops; included by compare.c.
 
 static int by_value(const void *x, const void *y) {
     const float a = *(const float *)x, b = *(const float *)y;
@@ -56,4 +56,26 @@ static void compare_order(const sordino_kernels *k, size_t rows) {
         if (isinf(expected[c]) && found[c] == expected[c]) found[c] = expected[c] = 0;
     }
     close_to("mean_of_keys", rows, found, expected, width, 0, 1);
+}
+
+static void compare_wide_sums(const sordino_kernels *k, size_t n) {
+    static double sums[2][4096];
+    fill(a, n, 4e4f);
+    for (size_t i = 0; i < n; i++) sums[0][i] = sums[1][i] = (double)(random_word() % 1000) / 7;
+    k->add_scaled_wide(sums[0], a, 1.0 / 3, n);
+    for (size_t i = 0; i < n; i++) {
+        const double term = (double)a[i] * (1.0 / 3);
+        sums[1][i] += term;
+    }
+    same("add_scaled_wide", n, sums[0], sums[1], 8 * n);
+    fill_for_grid(a, n, 30, 0x1.8p60f);
+    if (n > 9) a[1] = INFINITY, a[2] = NAN, a[3] = 3e38f;
+    k->on_grid(found, a, 4, n);
+    for (size_t i = 0; i < n; i++) expected[i] = isfinite(rintf(4 * a[i])) ? rintf(4 * a[i]) : NAN;
+    close_to("on_grid", n, found, expected, n, 0, 1);
+}
+
+static void compare_orders(const sordino_kernels *k) {
+    static const size_t rows[] = {1, 2, 3, 5, 16, 17, 40};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) compare_order(k, rows[r]);
 }

@@ -201,9 +201,9 @@ struct ClientJob {
     /// The round's masks; nil: the same integers are summed without.
     let masking: MaskedRound?
     /// Where single reports are kept for a robust rule; nil: they are summed.
-    let kept: KeptReports?
+    var kept: KeptReports?
     /// The hostile clients' round; nil where there are none.
-    let attack: HostileRound?
+    var attack: HostileRound?
     /// Noise that the client adds; nil where it adds none, or the plan's own.
     let share: (any PrivacyMechanism)?
     let examples: Examples

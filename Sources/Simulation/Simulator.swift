@@ -146,7 +146,9 @@ package final class Simulator {
         guard let hostile else { return nil }
         let probe = setup.holdout.flatMap { hostile.attack.trigger?.probe($0) }
         let rate = try probe.map {
-            try HoldoutEvaluator(plan: plan, holdout: $0, workers: setup.workers).evaluate(model.parameters)
+            try HoldoutEvaluator(
+                model: plan.model, options: plan.training, holdout: $0, workers: setup.workers
+            ).evaluate(model.parameters)
         }
         return (hostile.clients.count, rate?.accuracy)
     }

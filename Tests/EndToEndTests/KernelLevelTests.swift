@@ -23,7 +23,7 @@ import Testing
     @Test func everyLevelGivesThePromisedBits() throws {
         let script =
             URL(fileURLWithPath: Scenarios.folder).deletingLastPathComponent().path + "/Tests/Kernels/run"
-        let run = try RunningCommand("/bin/bash", [script], patienceSeconds: 240).wait()
+        let run = try RunningCommand("/bin/bash", [script], patienceSeconds: 600).wait()
         #expect(run.status == 0, "\(run.output) \(run.errors)")
         #expect(run.output.contains("portable: "))
         #expect(run.output.contains("neon: ") || run.errors.contains("AArch64: skipped"), "\(run.errors)")

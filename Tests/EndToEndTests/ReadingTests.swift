@@ -272,7 +272,10 @@ import Testing
         var text = try String(contentsOfFile: Scenarios.folder + "/" + name, encoding: .utf8)
         // Data that are the user's to get are in the shared folder.
         if let shared = Vectors.sharedFolder?.appendingPathComponent("data").path {
-            for set in ["mnist\"", "mnist-writers/", "heart-disease/", "wisdm/", "tinyshakespeare/"] {
+            for set in [
+                "mnist\"", "fashion-mnist\"", "mnist-writers/", "heart-disease/", "wisdm/",
+                "tinyshakespeare/",
+            ] {
                 text = text.replacing("\"data/\(set)", with: "\"\(shared)/\(set)")
             }
         } else if !["quickstart.json5", "xor.json5"].contains(name) {
@@ -280,6 +283,8 @@ import Testing
         }
         text = text.replacing("\"data/", with: "\"\(Scenarios.folder)/data/")
         let scenario = try workspace.write(name, text)
+        // A model of which every client has a part of its own is evaluated with one of these: see OwnParametersTests.
+        let isWhole = name != "ratings.json5"
         let run = try Sordino.run(
             "simulate", scenario, "--quiet", "--out", workspace.file("o"), "--set", "task.rounds=1", "--set",
             "simulation.baselines=[]")
@@ -287,6 +292,10 @@ import Testing
         let evaluated = try Sordino.run(
             "evaluate", "--model", workspace.file("o/model.safetensors"), "--data", scenario, "--format",
             "json")
+        guard isWhole else {
+            #expect(evaluated.status == 3 && evaluated.errors.contains("--local"), "\(evaluated.errors)")
+            return
+        }
         #expect(evaluated.status == 0, "\(evaluated.errors)")
         let accuracy = try JSON(text: workspace.text("o/summary.json"))["final_accuracy"]?.number
         #expect(try evaluated.json["accuracy"]?.number == accuracy, "the same rows as the run's own hold-out")

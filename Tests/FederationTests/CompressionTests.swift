@@ -1,6 +1,7 @@
 import Compute
 import Configuration
 import Learning
+import Privacy
 import Testing
 
 @testable import Federation

@@ -167,8 +167,8 @@ import Testing
 
     /// Values after the network, given that every eight are in order.
     private func sorted(_ values: [Int], kept: Range<Int>? = nil) -> [Int] {
-        var values = stride(from: 0, to: values.count, by: Kernels.orderGroup).flatMap {
-            values[$0..<min($0 + Kernels.orderGroup, values.count)].sorted()
+        var values = stride(from: 0, to: values.count, by: OrderKernels.orderGroup).flatMap {
+            values[$0..<min($0 + OrderKernels.orderGroup, values.count)].sorted()
         }
         let pairs = SortingNetwork.pairs(count: values.count, kept: kept)
         for pair in stride(from: 0, to: pairs.count, by: 2) {

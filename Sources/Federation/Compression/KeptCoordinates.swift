@@ -1,4 +1,4 @@
-package import Configuration
+internal import Configuration
 
 /// How many coordinates of an update travel, where not all do.
 struct KeptCoordinates: Sendable {

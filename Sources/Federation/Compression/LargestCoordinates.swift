@@ -1,4 +1,4 @@
-internal import Compute
+package import Compute
 package import Configuration
 
 /// The coordinates of greatest magnitude (Aji and Heafield 2017), the rest kept back for the next update: their places,

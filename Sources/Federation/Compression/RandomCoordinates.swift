@@ -1,4 +1,4 @@
-internal import Compute
+package import Compute
 package import Configuration
 
 /// Coordinates drawn at random, the same for all clients of a round and known to the server (Konečný et al. 2016, section

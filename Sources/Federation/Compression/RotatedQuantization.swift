@@ -1,4 +1,4 @@
-internal import Compute
+package import Compute
 package import Configuration
 internal import Encoding
 

@@ -43,7 +43,7 @@ package struct IndividualReport {
                 } else {
                     UnsafeMutableRawBufferPointer(start: values, count: part.count).copyMemory(from: part)
                 }
-                Kernels.onGrid(into: values, source, factor: Float(scale), count: window.count)
+                OrderKernels.onGrid(into: values, source, factor: Float(scale), count: window.count)
             case .integers(bits: 32):
                 for place in 0..<window.count {
                     let word = part.loadUnaligned(fromByteOffset: 4 &* place, as: UInt32.self)
@@ -72,7 +72,7 @@ package struct IndividualReport {
 
     /// Asks the caches for a window that will be copied soon; one beyond the end is nothing.
     func prefetch(_ window: Range<Int>) {
-        withExtendedLifetime(owner) { Kernels.prefetch(bytes(of: window.clamped(to: 0..<count))) }
+        withExtendedLifetime(owner) { OrderKernels.prefetch(bytes(of: window.clamped(to: 0..<count))) }
     }
 
     private func bytes(of window: Range<Int>) -> UnsafeRawBufferPointer {

@@ -15,7 +15,7 @@ final class OrderedColumns {
     private let keys: UnsafeMutablePointer<Int32>
     /// Whether something in the columns is not a number.
     private var isMissing = false
-    private var width: Int { Kernels.orderWidth }
+    private var width: Int { OrderKernels.orderWidth }
 
     /// Columns of these rows of a block.
     init(rows: [Int], order: Order) {
@@ -26,7 +26,7 @@ final class OrderedColumns {
             case .sides(let kept): SortingNetwork.pairs(count: rows.count, kept: kept)
             case .everything: SortingNetwork.pairs(count: rows.count)
             }
-        let count = max(1, rows.count) * Kernels.orderWidth
+        let count = max(1, rows.count) * OrderKernels.orderWidth
         keys = UnsafeMutableRawPointer.allocate(byteCount: 4 * count, alignment: 64)
             .bindMemory(to: Int32.self, capacity: count)
         keys.initialize(repeating: 0, count: count)
@@ -37,14 +37,14 @@ final class OrderedColumns {
     /// Takes the columns from `block` on, whose rows begin `row` floats apart, and sorts them. What is not a number comes last.
     func take(_ block: UnsafePointer<Float>, row: Int) {
         isMissing = rows.withUnsafeBufferPointer {
-            Kernels.orderGroups(into: keys, block, row: row, rows: $0)
+            OrderKernels.orderGroups(into: keys, block, row: row, rows: $0)
         }
-        network.withUnsafeBufferPointer { Kernels.orderColumns(keys, network: $0) }
+        network.withUnsafeBufferPointer { OrderKernels.orderColumns(keys, network: $0) }
     }
 
     /// The mean of each column over these places in its order.
     func mean(of places: Range<Int>, into means: UnsafeMutablePointer<Double>) {
-        Kernels.meanOfKeys(
+        OrderKernels.meanOfKeys(
             into: means, keys + places.lowerBound * width, rows: places.count, mayMiss: isMissing)
     }
 
@@ -59,7 +59,7 @@ final class OrderedColumns {
                 continue
             }
             func value(_ place: Int) -> Double {
-                Double(Kernels.value(ofKey: keys[place * width + column]) ?? 0)
+                Double(OrderKernels.value(ofKey: keys[place * width + column]) ?? 0)
             }
             let median = (value((filled - 1) / 2) + value(filled / 2)) / 2
             var (first, last) = (0, filled - 1)

@@ -17,7 +17,7 @@ struct RobustSum {
     init(_ reports: [IndividualReport], count: Int, scale: Double) {
         precondition(reports.allSatisfy { $0.count >= count }, "a report of another length")
         (self.reports, self.count, self.scale) = (reports, count, scale)
-        let width = Kernels.orderWidth
+        let width = OrderKernels.orderWidth
         let fitting = Self.blockFloats / max(1, reports.count) / width * width
         window = max(width, min(fitting, 2048))
     }
@@ -99,7 +99,7 @@ struct RobustSum {
                     sums.update(repeating: 0)
                     for place in counted {
                         reports[place].copy(window, scale: scale, into: values)
-                        Kernels.addScaled(to: sum, values, factor: weights[place], count: window.count)
+                        OrderKernels.addScaled(to: sum, values, factor: weights[place], count: window.count)
                     }
                     if !sums[..<window.count].allSatisfy(\.isFinite) {
                         addNumbers(counted, weights, window, row: values, to: sums)
@@ -131,7 +131,7 @@ struct RobustSum {
         _ columns: OrderedColumns, mixing: RowMixing?, factor: Double, to result: RingWindows,
         reduce: (UnsafeMutablePointer<Double>) -> Void
     ) {
-        let width = Kernels.orderWidth
+        let width = OrderKernels.orderWidth
         var means = [Double](repeating: 0, count: width)
         let matrix = mixing?.matrix ?? []
         var mixed = [Float](repeating: 0, count: (mixing?.outputs ?? 0) * stride)

@@ -1,13 +1,13 @@
 internal import Compute
 
-/// The compare-exchanges that sort any values whose every ``Kernels/orderGroup`` are in order: merges of odd and even places
+/// The compare-exchanges that sort any values whose every ``OrderKernels/orderGroup`` are in order: merges of odd and even places
 /// (Batcher 1968; Knuth, The Art of Computer Programming 3, section 5.3.4).
 enum SortingNetwork {
     /// Pairs of places, the lesser value going to the first of each. With `kept` the values of the places below it, in it and
     /// above it are right, and in no order among themselves: fewer exchanges do for that.
     static func pairs(count: Int, kept: Range<Int>? = nil) -> [UInt32] {
         var pairs: [(Int, Int)] = []
-        var run = Kernels.orderGroup
+        var run = OrderKernels.orderGroup
         while run < count {
             var step = run
             while step > 0 {

@@ -18,19 +18,34 @@ extension TaskPlan {
     package func robustSum(
         of reports: [IndividualReport], seed: UInt64, round: Int
     ) throws(RoundLoss) -> (vector: RingVector, weight: Int) {
-        guard let robust else { preconditionFailure("a plan without a rule for single updates") }
+        try RobustRound(plan: self).sum(of: reports, seed: seed, round: round)
+    }
+}
+
+/// A round whose single reports a robust rule combines.
+private struct RobustRound {
+    let plan: TaskPlan
+
+    /// ``TaskPlan/robustSum(of:seed:round:)``.
+    func sum(
+        of reports: [IndividualReport], seed: UInt64, round: Int
+    ) throws(RoundLoss) -> (vector: RingVector, weight: Int) {
+        guard let robust = plan.robust else {
+            preconditionFailure("a plan without a rule for single updates")
+        }
         if let problem = robust.problem(reports: reports.count) { throw RoundLoss(problem) }
-        let count = report.count
-        guard !reports.isEmpty else { return (RingVector(zeros: count, bits: codec.bits), 0) }
-        if case .central? = privacy?.configuration.mode, let bound = robust.rule.normBound {
+        let count = plan.report.count
+        guard !reports.isEmpty else { return (RingVector(zeros: count, bits: plan.codec.bits), 0) }
+        if case .central? = plan.privacy?.configuration.mode, let bound = robust.rule.normBound {
             return (boundedSum(of: reports, norm: bound), reports.count)
         }
         // Without clipping the ring is wide: the mean times the number of reports is then, for a plain mean, their sum to the
         // bit. The narrow ring has room for one update.
-        let weight = privacy == nil ? reports.count : 1
+        let weight = plan.privacy == nil ? reports.count : 1
         var generator = SeededGenerator(seed: seed, purpose: .bucketing, round: round)
         return (
-            robust.combine(reports, count: count, codec: codec, factor: Double(weight), using: &generator),
+            robust.combine(
+                reports, count: count, codec: plan.codec, factor: Double(weight), using: &generator),
             weight
         )
     }
@@ -38,11 +53,11 @@ extension TaskPlan {
     /// The sum of reports that are each cut to a norm, in whole numbers. Each is then no longer than the norm that the noise is
     /// for, so that the sum's sensitivity is that of a sum of clipped updates, and one that is short enough is not touched.
     private func boundedSum(of reports: [IndividualReport], norm: Double) -> RingVector {
-        guard let privacy else { preconditionFailure("no privacy to bound a sum for") }
-        let count = report.count
-        var sum = Aggregation(count: count, bits: codec.bits)
+        guard let privacy = plan.privacy else { preconditionFailure("no privacy to bound a sum for") }
+        let count = plan.report.count
+        var sum = Aggregation(count: count, bits: plan.codec.bits)
         let greatest = Double(privacy.squaredNormBound).squareRoot()
-        let bound = min(greatest, norm * codec.scale)
+        let bound = min(greatest, norm * plan.codec.scale)
         var words = [Int32](repeating: 0, count: count)
         words.withUnsafeMutableBufferPointer { words in
             for report in reports {

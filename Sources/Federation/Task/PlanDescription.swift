@@ -68,42 +68,7 @@ extension TaskPlan {
     }
 
     /// What is allowed but should be thought about.
-    package var warnings: [String] {
-        var warnings: [String] = []
-        if let example, example.hasDefaultRecords {
-            warnings.append(
-                "privacy.example.records is not given: every client trains as planned for \(example.records) records"
-                    + " (\(ExamplePlan.defaultBatches) batches), whatever it has; name the number that is typical and public"
-            )
-        }
-        guard let privacy else {
-            return warnings
-                + [
-                    example == nil
-                        ? "privacy mode \"none\": nothing is private"
-                        : "privacy mode \"none\": single records are protected, clients are not"
-                ]
-        }
-        let configuration = privacy.configuration
-        let delta = configuration.targetDelta
-        let one = 1 / Double(population)
-        if delta >= one {
-            warnings.append(
-                "target_delta \(delta) is not below 1/population = \(one): such a delta allows to publish a"
-                    + " whole client now and then")
-        }
-        if let affordable = rules.affordableRounds, affordable < rules.rounds {
-            warnings.append("target_epsilon affords \(affordable) of \(rules.rounds) rounds")
-        }
-        if configuration.sampling == .none, configuration.adjacency == .addOrRemoveOne,
-            self.configuration.cohortSize < population
-        {
-            warnings.append(
-                "with sampling \"none\" and a cohort below the roster, add-or-remove-one holds for a client that is"
-                    + " invited and contributes nothing; adjacency: \"zero-out\" says so plainly")
-        }
-        return warnings
-    }
+    package var warnings: [String] { PlanWarnings(plan: self).all }
 
     /// Degree and threshold for the most members that a round may have, and the fewest whose sum may be opened.
     private func maskingDescription() -> [String: JSONValue] {

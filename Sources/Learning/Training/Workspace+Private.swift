@@ -31,8 +31,9 @@ extension Workspace {
                 }
             }
         }
-        addNormsOfShared(parameters, count: count, depth: depth)
-        addRounding(parameters, count: count, depth: depth)
+        let norms = ExampleNorms(workspace: self, depth: depth)
+        norms.addOfShared(parameters, count: count)
+        norms.addRounding(parameters, count: count)
         for row in 0..<count {
             let norm = rowFactors[row].squareRoot()
             if !norm.isFinite { forget(row) }
@@ -47,54 +48,8 @@ extension Workspace {
         }
     }
 
-    // A tensor that several nodes have gets one gradient, the sum of theirs, and that sum's norm counts.
-    private func addNormsOfShared(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
-        if let tied = direct.tied {
-            let (table, head) = (
-                pass(tied.embedding, parameters, count: count), pass(tied.dense, parameters, count: count)
-            )
-            for example in 0..<count {
-                rowFactors[example] += Float(
-                    tied.crossing(table.single(example), head.single(example), room: direct.room.base))
-                // Never below zero by rounding; what is not a number stays so.
-                if rowFactors[example] < 0 { rowFactors[example] = 0 }
-            }
-            return
-        }
-        guard direct.sharedSize > 0 else { return }
-        for example in 0..<count {
-            for index in stride(from: depth - 1, through: 0, by: -1) where stages[index].sharesParameters {
-                formGradient(index, pass(index, parameters, count: count).single(example))
-            }
-            rowFactors[example] += Float(Kernels.squareNorm(direct.room.base, count: direct.sharedSize))
-        }
-    }
-
-    // A gradient summed over an example's positions is rounded in proportion to its terms, which may be far longer than
-    // their sum. Where that is more than the margin below the limit has room for it counts as length, so that no example
-    // adds more than the limit.
-    private func addRounding(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
-        // Gradients of one tensor from several nodes add up: (a + b)² ≤ 2 (a² + b²).
-        let sharing = Double(max(1, stages[..<depth].count { $0.sharesParameters }))
-        for example in 0..<count {
-            var squared = 0.0
-            for index in 0..<depth where stages[index].isTrained {
-                guard let layer = stages[index].layer else { continue }
-                let single = pass(index, parameters, count: count).single(example)
-                squared += layer.squaredRounding(single) * (stages[index].sharesParameters ? sharing : 1)
-            }
-            if let tied = direct.tied {
-                squared += tied.squaredRounding(
-                    pass(tied.embedding, parameters, count: count).single(example),
-                    pass(tied.dense, parameters, count: count).single(example))
-            }
-            if squared > Double(rowFactors[example]) * PrivateDescent.clippingMargin {
-                rowFactors[example] += Float(squared)
-            }
-        }
-    }
-
-    private func formGradient(_ index: Int, _ single: LayerPass) {
+    /// Forms one example's gradient of a node where ``direct`` has room for it.
+    func formGradient(_ index: Int, _ single: LayerPass) {
         stages[index].layer?.accumulateGradient(
             single,
             into: GradientBlocks(places: direct.places(of: index), base: direct.room.base, scale: 1, keep: 0))

@@ -21,7 +21,7 @@ package struct HonestUpdates: Sendable {
             for row in rows {
                 row.withUnsafeBufferPointer { row in
                     guard let sum = sums.baseAddress, let values = row.baseAddress else { return }
-                    Kernels.addScaled(to: sum, values, factor: 1, count: row.count)
+                    OrderKernels.addScaled(to: sum, values, factor: 1, count: row.count)
                 }
             }
             for index in sums.indices { sums[index] /= Double(rows.count) }

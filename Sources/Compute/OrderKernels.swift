@@ -1,7 +1,7 @@
 internal import CKernels
 
-// Order statistics of columns, and sums of rows in double: what robust rules do with single updates.
-extension Kernels {
+/// Order statistics of columns, and sums of rows in double: what robust rules do with single updates.
+package enum OrderKernels {
     /// Columns that are sorted at once: a block of keys has so many in each row.
     package static let orderWidth = Int(sordino_order_width)
 

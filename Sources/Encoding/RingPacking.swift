@@ -1,7 +1,9 @@
 /// The wire form of ring vectors: `bits` bits a coordinate, little-endian, without gaps.
 extension RingVector {
     /// Bytes that `count` coordinates of a ring take on the wire.
-    package static func packedByteCount(count: Int, bits: Int) -> Int { (count * bits + 7) / 8 }
+    package static func packedByteCount(count: Int, bits: Int) -> Int {
+        PackedIntegers.byteCount(count: count, bits: bits)
+    }
 
     /// Coordinates that go through memory at once where a whole vector shall not: a multiple of eight, so that every
     /// piece begins with a byte.
@@ -56,32 +58,19 @@ extension RingVector {
 
     /// Packs coordinates from the beginning of `bytes` on, which has room for them; returns how many bytes they take.
     private func pack(_ range: Range<Int>, into bytes: UnsafeMutableRawBufferPointer) -> Int {
-        var place = 0
         switch storage {
         case .wide(let words):
+            var place = 0
             for index in range {
                 bytes.storeBytes(of: words[index].littleEndian, toByteOffset: place, as: UInt64.self)
                 place += 8
             }
+            return place
         case .narrow(let words):
-            var accumulator: UInt64 = 0
-            var filled = 0
-            for index in range {
-                accumulator |= UInt64(words[index]) << UInt64(filled)
-                filled += bits
-                while filled >= 8 {
-                    bytes[place] = UInt8(truncatingIfNeeded: accumulator)
-                    place += 1
-                    accumulator >>= 8
-                    filled -= 8
-                }
-            }
-            if filled > 0 {
-                bytes[place] = UInt8(truncatingIfNeeded: accumulator)
-                place += 1
+            return words.withUnsafeBufferPointer {
+                PackedIntegers.pack(UnsafeBufferPointer(rebasing: $0[range]), bits: bits, into: bytes)
             }
         }
-        return place
     }
 
     /// Reads the wire form. Nil when ``isWireForm(_:count:bits:)`` does not hold.
@@ -94,11 +83,7 @@ extension RingVector {
     /// Whether bytes have exactly the length of `count` coordinates, and zeros in the unused bits of the last
     /// byte: every vector has one wire form only.
     package static func isWireForm(_ bytes: UnsafeRawBufferPointer, count: Int, bits: Int) -> Bool {
-        guard isValid(bits: bits), count >= 0, count <= Int.max / 64,
-            bytes.count == packedByteCount(count: count, bits: bits)
-        else { return false }
-        let used = count * bits % 8
-        return used == 0 || bytes.last.map { $0 >> UInt8(used) } == 0
+        isValid(bits: bits) && PackedIntegers.isPacked(bytes, count: count, bits: bits)
     }
 
     /// Adds a vector of the same ring and length in its wire form, without a copy of it; false, and nothing is

@@ -18,23 +18,22 @@ import Testing
     private struct Bench {
         let compressor: any UpdateCompressor
         let count: Int
+        let room: CompressionRoom
         var random = SeededGenerator(seed: 5, purpose: .stochasticRounding, client: 1, round: 3)
 
         init(_ section: String, count: Int) throws {
             let value = try JSONValue(json5: section.utf8, source: "test")
             compressor = try Compression(Section(value, path: "task.compression")).compressor
             self.count = count
+            room = CompressionRoom(count: count)
         }
 
         mutating func bytes(_ values: [Float], _ round: CompressionRound = CompressionTests.round) -> [UInt8]
         {
             var bytes = [UInt8](repeating: 0xff, count: compressor.byteCount(count))
-            var room = [Float](repeating: .nan, count: compressor.roomCount(count))
             values.withUnsafeBufferPointer { values in
-                bytes.withUnsafeMutableBytes { bytes in
-                    room.withUnsafeMutableBufferPointer {
-                        compressor.compress(values, into: bytes, room: $0, round: round, random: &random)
-                    }
+                bytes.withUnsafeMutableBytes {
+                    compressor.compress(values, into: $0, room: room, round: round, random: &random)
                 }
             }
             return bytes
@@ -42,12 +41,9 @@ import Testing
 
         func values(_ bytes: [UInt8], _ round: CompressionRound = CompressionTests.round) -> [Float] {
             var values = [Float](repeating: .nan, count: count)
-            var room = [Float](repeating: .nan, count: compressor.roomCount(count))
             bytes.withUnsafeBytes { bytes in
-                values.withUnsafeMutableBufferPointer { values in
-                    room.withUnsafeMutableBufferPointer {
-                        compressor.expand(bytes, into: values, room: $0, round: round)
-                    }
+                values.withUnsafeMutableBufferPointer {
+                    compressor.expand(bytes, into: $0, room: room, round: round)
                 }
             }
             return values
@@ -77,9 +73,35 @@ import Testing
             let bound = try #require(bench.norm(bytes))
             #expect(length(expanded) <= bound * (1 + 1e-6))
             #expect(bench.values(bytes) == expanded)
-            // Nobody is lengthened beyond what rounding up makes of it.
-            #expect(bound.isFinite)
         }
+        // Nothing stands for nothing.
+        #expect(
+            bench.values(bench.bytes([Float](repeating: 0, count: count)))
+                == [Float](repeating: 0, count: count))
+    }
+
+    /// Whatever a client sends is refused, or stands for finite values no longer than was said.
+    @Test(arguments: sections) func hostileBytesAreRefusedOrBounded(section: String) throws {
+        let count = 33
+        var bench = try Bench(section, count: count)
+        let bytes = bench.bytes(update(count))
+        var generator = SeededGenerator(seed: 9, purpose: .test)
+        var refused = 0
+        for attempt in 0..<4000 {
+            var hostile = bytes
+            for _ in 0...(attempt % 4) {
+                hostile[generator.index(below: hostile.count)] = UInt8(truncatingIfNeeded: generator.next())
+            }
+            guard let bound = bench.norm(hostile) else {
+                refused += 1
+                continue
+            }
+            // Longer ones than this do not get into the ring.
+            guard bound < 0x1p30 else { continue }
+            let values = bench.values(hostile)
+            #expect(values.allSatisfy(\.isFinite) && length(values) <= bound * (1 + 1e-6))
+        }
+        #expect(refused > 0)
     }
 
     /// Each coordinate is off by less than a step, and by nothing in the mean of many clients.

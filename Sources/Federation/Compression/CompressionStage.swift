@@ -6,7 +6,7 @@ final class CompressionStage: UpdateStage {
     private let compressor: any UpdateCompressor
     private let expanded: StageBuffer
     private let wanted: StageBuffer
-    private let room: StageBuffer
+    private let room: CompressionRoom
     private let storage: UnsafeMutableRawBufferPointer
 
     /// Allocates what updates of `count` coordinates need.
@@ -14,7 +14,7 @@ final class CompressionStage: UpdateStage {
         self.compressor = compressor
         expanded = StageBuffer(count: count)
         wanted = StageBuffer(count: compressor.feedsBack ? count : 0)
-        room = StageBuffer(count: compressor.roomCount(count))
+        room = CompressionRoom(count: count)
         storage = .allocate(byteCount: compressor.byteCount(count), alignment: 8)
         storage.initializeMemory(as: UInt8.self, repeating: 0)
     }
@@ -38,8 +38,8 @@ final class CompressionStage: UpdateStage {
             source = UnsafeBufferPointer(sum)
             _ = try StageBuffer.norm(source)
         }
-        compressor.compress(source, into: storage, room: room.values, round: round, random: &rounding)
-        compressor.expand(bytes, into: expanded.values, room: room.values, round: round)
+        compressor.compress(source, into: storage, room: room, round: round, random: &rounding)
+        compressor.expand(bytes, into: expanded.values, room: room, round: round)
         if let residual = terms.residual {
             for place in residual.indices { residual[place] = source[place] - expanded.values[place] }
         }

@@ -12,15 +12,16 @@ package struct LargestCoordinates: UpdateCompressor {
     package var feedsBack: Bool { true }
 
     package func byteCount(_ count: Int) -> Int { 8 * kept.number(of: count) }
-    package func roomCount(_ count: Int) -> Int { count }
 
     package func compress(
         _ values: UnsafeBufferPointer<Float>, into bytes: UnsafeMutableRawBufferPointer,
-        room: UnsafeMutableBufferPointer<Float>, round: CompressionRound, random: inout SeededGenerator
+        room: CompressionRoom,
+        round: CompressionRound, random: inout SeededGenerator
     ) {
         let wanted = kept.number(of: values.count)
-        for place in values.indices { room[place] = values[place].magnitude }
-        let threshold = Self.greatest(wanted, of: room)
+        let magnitudes = room.values
+        for place in values.indices { magnitudes[place] = values[place].magnitude }
+        let threshold = Self.greatest(wanted, of: magnitudes)
         // Of those that are as great as the least that travels, the first go.
         var ties = wanted
         for value in values where value.magnitude > threshold { ties -= 1 }
@@ -37,7 +38,8 @@ package struct LargestCoordinates: UpdateCompressor {
 
     package func expand(
         _ bytes: UnsafeRawBufferPointer, into values: UnsafeMutableBufferPointer<Float>,
-        room: UnsafeMutableBufferPointer<Float>, round: CompressionRound
+        room: CompressionRoom,
+        round: CompressionRound
     ) {
         values.update(repeating: 0)
         let count = bytes.count / 8

@@ -16,69 +16,77 @@ package struct RotatedQuantization: UpdateCompressor {
     package var settings: [String: JSONValue] { ["bits": .integer(bits)] }
     package var feedsBack: Bool { false }
 
-    package func byteCount(_ count: Int) -> Int { 4 + (count * bits + 7) / 8 }
-    package func roomCount(_ count: Int) -> Int { count }
+    package func byteCount(_ count: Int) -> Int { 4 + PackedIntegers.byteCount(count: count, bits: bits) }
 
     /// Steps from zero to the greatest coordinate; integers travel with this added.
     private var greatest: Int { 1 << (bits - 1) - 1 }
 
     package func compress(
         _ values: UnsafeBufferPointer<Float>, into bytes: UnsafeMutableRawBufferPointer,
-        room: UnsafeMutableBufferPointer<Float>, round: CompressionRound, random: inout SeededGenerator
+        room: CompressionRoom,
+        round: CompressionRound, random: inout SeededGenerator
     ) {
-        _ = room.update(fromContentsOf: values)
-        rotation(values.count, round).forward(room)
+        let (rotated, coins, words) = (room.values, room.others, room.words)
+        _ = rotated.update(fromContentsOf: values)
+        room.rotation(round).forward(rotated)
         var largest: Float = 0
-        for value in room { largest = max(largest, value.magnitude) }
+        for value in rotated { largest = max(largest, value.magnitude) }
         // Above by a unit in the last place, so that no quotient is beyond the greatest integer.
         let step = largest == 0 ? 0 : (largest / Float(greatest)).nextUp
         bytes.storeBytes(of: step.bitPattern.littleEndian, as: UInt32.self)
+        random.fillUniform(coins)
         let inverse = step == 0 ? 0 : 1 / Double(step)
-        let target = UnsafeMutableRawBufferPointer(rebasing: bytes[4...])
-        var writer = BitWriter(target)
-        for value in room {
-            let scaled = Double(value) * inverse + Double(greatest)
-            let integer = (scaled + Double(random.uniform())).rounded(.down)
-            writer.append(UInt32(min(Double(2 * greatest), max(0, integer))), bits: bits)
+        let (offset, most) = (Double(greatest), Double(2 * greatest))
+        for place in rotated.indices {
+            // Not below zero, so that cutting off rounds down.
+            let scaled = max(0, min(most, Double(rotated[place]) * inverse + offset + Double(coins[place])))
+            words[place] = UInt32(scaled)
         }
-        writer.finish()
+        _ = PackedIntegers.pack(
+            UnsafeBufferPointer(words), bits: bits, into: UnsafeMutableRawBufferPointer(rebasing: bytes[4...])
+        )
     }
 
     package func expand(
         _ bytes: UnsafeRawBufferPointer, into values: UnsafeMutableBufferPointer<Float>,
-        room: UnsafeMutableBufferPointer<Float>, round: CompressionRound
+        room: CompressionRoom,
+        round: CompressionRound
     ) {
-        let step = step(bytes)
-        var reader = BitReader(UnsafeRawBufferPointer(rebasing: bytes[4...]))
+        let (step, offset, words) = (step(bytes), Int32(greatest), room.words)
+        PackedIntegers.unpack(UnsafeRawBufferPointer(rebasing: bytes[4...]), bits: bits, into: words)
         for place in values.indices {
-            values[place] = step * Float(Int(reader.next(bits: bits)) - greatest)
+            values[place] = step * Float(Int32(bitPattern: words[place]) &- offset)
         }
-        rotation(values.count, round).inverse(values)
+        room.rotation(round).inverse(values)
     }
 
     package func norm(_ bytes: UnsafeRawBufferPointer, count: Int) -> Double? {
         guard bytes.count == byteCount(count) else { return nil }
+        let integers = UnsafeRawBufferPointer(rebasing: bytes[4...])
         let step = Double(step(bytes))
-        guard step.isFinite, step >= 0 else { return nil }
-        var reader = BitReader(UnsafeRawBufferPointer(rebasing: bytes[4...]))
-        var squared = 0.0
-        for _ in 0..<count {
-            let integer = Int(reader.next(bits: bits)) - greatest
-            guard integer <= greatest else { return nil }
-            squared += Double(integer * integer)
+        guard step.isFinite, step >= 0, PackedIntegers.isPacked(integers, count: count, bits: bits) else {
+            return nil
         }
+        // A window begins with a byte.
+        var window = [UInt32](repeating: 0, count: 1 << 12)
+        var (squared, isWithin) = (0, true)
+        for start in stride(from: 0, to: count, by: window.count) {
+            window.withUnsafeMutableBufferPointer { words in
+                let words = UnsafeMutableBufferPointer(rebasing: words[..<min(words.count, count - start)])
+                PackedIntegers.unpack(
+                    UnsafeRawBufferPointer(rebasing: integers[(start / 8 * bits)...]), bits: bits, into: words
+                )
+                for word in words {
+                    let integer = Int(word) - greatest
+                    isWithin = isWithin && integer <= greatest
+                    squared += integer * integer
+                }
+            }
+        }
+        guard isWithin else { return nil }
         // A rotation keeps lengths but for its rounding.
-        return reader.isAtEnd ? squared.squareRoot() * step * 1.001 : nil
+        return Double(squared).squareRoot() * step * 1.001
     }
 
-    private func step(_ bytes: UnsafeRawBufferPointer) -> Float {
-        Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
-    }
-
-    private func rotation(_ count: Int, _ round: CompressionRound) -> RandomRotation {
-        var generator = round.generator
-        var signs = [UInt32](repeating: 0, count: RandomRotation.signWordCount(count: count))
-        signs.withUnsafeMutableBufferPointer { generator.fill($0) }
-        return RandomRotation(count: count, signs: signs)
-    }
+    private func step(_ bytes: UnsafeRawBufferPointer) -> Float { KeptCoordinates.float(bytes, 0) }
 }

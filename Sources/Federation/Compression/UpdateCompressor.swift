@@ -16,17 +16,18 @@ package protocol UpdateCompressor: Sendable {
     var feedsBack: Bool { get }
     /// Bytes of an update of `count` coordinates.
     func byteCount(_ count: Int) -> Int
-    /// Floats that ``compress(_:into:room:round:random:)`` and ``expand(_:into:room:round:)`` work in.
-    func roomCount(_ count: Int) -> Int
-    /// Writes the bytes of an update, which is finite.
+    /// Writes the bytes of an update, which is finite. `room` is for updates of its length.
     func compress(
         _ values: UnsafeBufferPointer<Float>, into bytes: UnsafeMutableRawBufferPointer,
-        room: UnsafeMutableBufferPointer<Float>, round: CompressionRound, random: inout SeededGenerator)
+        room: CompressionRoom,
+        round: CompressionRound, random: inout SeededGenerator)
     /// Writes the update that bytes stand for, for which ``norm(_:count:)`` is not nil.
     func expand(
         _ bytes: UnsafeRawBufferPointer, into values: UnsafeMutableBufferPointer<Float>,
-        room: UnsafeMutableBufferPointer<Float>, round: CompressionRound)
-    /// A bound of the L2 norm of what bytes expand to; nil where they are no such update of `count` coordinates.
+        room: CompressionRoom,
+        round: CompressionRound)
+    /// A bound of the L2 norm of what bytes expand to; nil where they are no update of so many coordinates. The bytes may
+    /// be anything.
     func norm(_ bytes: UnsafeRawBufferPointer, count: Int) -> Double?
 }
 

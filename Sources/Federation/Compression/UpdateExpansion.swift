@@ -4,21 +4,21 @@ internal import Compute
 package final class UpdateExpansion {
     private let compressor: any UpdateCompressor
     private let expanded: StageBuffer
-    private let room: StageBuffer
+    private let room: CompressionRoom
 
     /// Room for the updates of a plan; nil where they travel whole.
     package init?(_ plan: TaskPlan) {
         guard let compressor = plan.compression?.compressor else { return nil }
         self.compressor = compressor
         expanded = StageBuffer(count: plan.report.count)
-        room = StageBuffer(count: compressor.roomCount(plan.report.count))
+        room = CompressionRoom(count: plan.report.count)
     }
 
     /// The update that bytes stand for, of which ``UpdateCompressor/norm(_:count:)`` is not nil; valid until the next call.
     package func values(
         of bytes: UnsafeRawBufferPointer, _ round: CompressionRound
     ) -> UnsafeBufferPointer<Float> {
-        compressor.expand(bytes, into: expanded.values, room: room.values, round: round)
+        compressor.expand(bytes, into: expanded.values, room: room, round: round)
         return UnsafeBufferPointer(expanded.values)
     }
 }

@@ -4,14 +4,6 @@ internal import Learning
 internal import Operations
 internal import Transport
 
-/// The file of the parameters that nobody trains, mapped: agents are sent it from there.
-struct StoredFrozenModel: Sendable {
-    /// SHA-256 of the file.
-    let digest: String
-    /// The file.
-    let buffer: SharedBuffer
-}
-
 extension StateDirectory {
     /// The path of the file of frozen parameters.
     var frozenPath: String { "\(path)/models/\(FrozenModelFile.name)" }

@@ -39,7 +39,7 @@ struct TableLoader {
         case let other?:
             throw ConfigurationError(
                 path: file, problem: "is a table, but the preprocessing is for \(other.contents)")
-        case nil: fitted = try TablePreprocessing.fit(table, rows: parts.train, options: options)
+        case nil: fitted = try TableFit(table: table, rows: parts.train, options: options).preprocessing()
         }
         try check(table, against: fitted, file: file)
         func examples(_ rows: [Int32]) throws -> Examples? {

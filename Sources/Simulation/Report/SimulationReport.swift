@@ -51,27 +51,10 @@ package struct SimulationReport: Sendable {
     }
 
     private var page: HTML {
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8"/>
-        <meta name="viewport" content="width=device-width, initial-scale=1"/>
-        <meta name="color-scheme" content="light dark"/>
-        <title>\(summary.task) – simulated federation</title>
-        <style>\(ReportStyle.sheet)</style>
-        </head>
-        <body>
-        \(ReportHeadline(self).html)
-        <main>
-        \(sections.map { "\($0.html)\n" as HTML })</main>
-        <footer><p>Sordino \(summary.version). This page holds everything it needs; it loads nothing and \
-        runs no \
-        script.</p></footer>
-        </body>
-        </html>
-
-        """
+        ReportPage(
+            title: "\(summary.task) – simulated federation", header: ReportHeadline(self).html,
+            main: "\(sections.map { "\($0.html)\n" as HTML })", version: summary.version
+        ).html
     }
 
     /// What stands between headline and foot, in the order of the page.

@@ -49,35 +49,24 @@ package struct ResultReport {
     package var html: String { page.markup }
 
     private var page: HTML {
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8"/>
-        <meta name="viewport" content="width=device-width, initial-scale=1"/>
-        <meta name="color-scheme" content="light dark"/>
-        <title>\(title) – runs compared</title>
-        <style>\(ReportStyle.sheet)</style>
-        </head>
-        <body>
-        <header>
-        <p class="kicker">Runs compared</p>
-        <h1>\(title)</h1>
-        <p class="lead">\(lead)</p>
-        \(notice)
-        </header>
-        <main>
-        \(tableSection)
-        \(curves)
-        <section id="reproduce"><h2>To run it again</h2>
-        <pre><code>\(command)</code></pre></section>
-        </main>
-        <footer><p>Sordino \(ProductVersion.current). This page holds everything it needs; it loads nothing and \
-        runs no script.</p></footer>
-        </body>
-        </html>
+        ReportPage(
+            title: "\(title) – runs compared",
+            header: """
+                <header>
+                <p class="kicker">Runs compared</p>
+                <h1>\(title)</h1>
+                <p class="lead">\(lead)</p>
+                \(notice)
+                </header>
+                """,
+            main: """
+                \(tableSection)
+                \(curves)
+                <section id="reproduce"><h2>To run it again</h2>
+                <pre><code>\(command)</code></pre></section>
 
-        """
+                """, version: ProductVersion.current
+        ).html
     }
 
     /// What choosing among private runs costs (Papernot and Steinke 2022), which no column says.

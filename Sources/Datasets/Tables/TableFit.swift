@@ -1,10 +1,17 @@
 internal import Configuration
 
-extension TablePreprocessing {
-    /// Learns centres, scales, imputed values and categories from `rows` of the table and from no other row.
+/// What a table's columns become, learnt from some of its rows and from no other.
+struct TableFit {
+    typealias Encoding = TablePreprocessing.Encoding
+
+    let table: RawTable
+    let rows: [Int32]
+    let options: TableOptions
+
+    /// Learns centres, scales, imputed values and categories from the rows.
     ///
     /// Throws ``ConfigurationError`` where a column has nothing to learn from.
-    static func fit(_ table: RawTable, rows: [Int32], options: TableOptions) throws -> TablePreprocessing {
+    func preprocessing() throws -> TablePreprocessing {
         let sourceNames = table.sourceNames
         func setting<Value>(_ settings: [ColumnReference: Value], _ column: RawTable.Column) -> Value? {
             // References were checked when the file was read; one that fails here names no feature.
@@ -13,15 +20,13 @@ extension TablePreprocessing {
             }?.value
         }
         let rules = table.columns.map { setting(options.normalizeColumn, $0) ?? options.normalize }
-        let numeric = try numericEncodings(table, rows: rows, rules: rules, options: options)
-        let columns = table.columns.map { column -> Column in
+        let numeric = try numericEncodings(rules)
+        let columns = table.columns.map { column -> TablePreprocessing.Column in
             switch column.kind {
-            case .numeric(let slot): return Column(name: column.name, encoding: numeric[slot])
+            case .numeric(let slot): return .init(name: column.name, encoding: numeric[slot])
             case .categorical(let slot):
                 let wanted = setting(options.categorical, column) ?? .oneHot
-                return Column(
-                    name: column.name,
-                    encoding: categorical(table, slot: slot, rows: rows, wanted: wanted, options: options))
+                return .init(name: column.name, encoding: categorical(slot, wanted))
             }
         }
         let readsTokens = table.columns.contains { setting(options.categorical, $0) == .token }
@@ -42,16 +47,13 @@ extension TablePreprocessing {
     }
 
     /// The encodings of the numeric columns, in the order of their slots.
-    private static func numericEncodings(
-        _ table: RawTable, rows: [Int32], rules: [NormalizationRule], options: TableOptions
-    ) throws -> [Encoding] {
+    private func numericEncodings(_ rules: [NormalizationRule]) throws -> [Encoding] {
         let statistics = ColumnStatistics(table, rows: rows)
         let numeric = zip(table.columns, rules).filter {
             if case .numeric = $0.0.kind { true } else { false }
         }
         let imputed = try numeric.enumerated().map { slot, column in
-            try imputation(
-                table, rows: rows, slot: slot, name: column.0.name, statistics: statistics, options: options)
+            try imputation(slot, name: column.0.name, statistics)
         }
         // What is imputed counts among the values that are scaled, as the model will see it.
         let missing = statistics.counts.map { Double(statistics.rowCount - $0) }
@@ -85,10 +87,7 @@ extension TablePreprocessing {
     }
 
     /// What stands in for a missing value of a numeric column, or nil where none may be missing.
-    private static func imputation(
-        _ table: RawTable, rows: [Int32], slot: Int, name: String, statistics: ColumnStatistics,
-        options: TableOptions
-    ) throws -> Double? {
+    private func imputation(_ slot: Int, name: String, _ statistics: ColumnStatistics) throws -> Double? {
         switch options.onMissing {
         case .error, .drop: return nil
         case .zero: return 0
@@ -107,9 +106,7 @@ extension TablePreprocessing {
         }
     }
 
-    private static func categorical(
-        _ table: RawTable, slot: Int, rows: [Int32], wanted: TableOptions.Encoding, options: TableOptions
-    ) -> Encoding {
+    private func categorical(_ slot: Int, _ wanted: TableOptions.Encoding) -> Encoding {
         var counts: [Int32: Int] = [:]
         for row in rows { counts[table.categories[slot][Int(row)], default: 0] += 1 }
         counts[-1] = nil

@@ -150,5 +150,7 @@ KERNEL(int, order_groups, (int32_t *keys, const float *x, size_t x_row, const ui
 KERNEL(void, order_columns, (int32_t *keys, const uint32_t *pairs, size_t count), (keys, pairs, count))
 KERNEL(void, mean_of_keys, (double *out, const int32_t *keys, size_t rows, int has_missing), (out, keys, rows,
        has_missing))
+KERNEL(void, mean_near_median, (double *out, const int32_t *keys, size_t rows, size_t wanted, int has_missing), (out,
+       keys, rows, wanted, has_missing))
 KERNEL(void, add_scaled_wide, (double *sum, const float *x, double factor, size_t n), (sum, x, factor, n))
 #undef KERNEL

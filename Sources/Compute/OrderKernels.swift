@@ -51,10 +51,14 @@ package enum OrderKernels {
         sordino_mean_of_keys(output, keys, rows, mayMiss ? 1 : 0)
     }
 
-    /// The value of a key; nil for not-a-number.
-    package static func value(ofKey key: Int32) -> Float? {
-        guard key != .max else { return nil }
-        return Float(bitPattern: UInt32(bitPattern: key >= 0 ? key : key ^ .max))
+    /// output = the mean, in each of ``orderWidth`` columns of sorted rows of keys, of so many values that are nearest its
+    /// median; of two equally near the lesser. At least one counts and at most all; where something may be missing what is
+    /// not a number does not, and where nothing is left the mean is 0.
+    package static func meanNearestMedian(
+        into output: UnsafeMutablePointer<Double>, _ keys: UnsafePointer<Int32>, rows: Int, of wanted: Int,
+        mayMiss: Bool
+    ) {
+        sordino_mean_near_median(output, keys, rows, max(0, wanted), mayMiss ? 1 : 0)
     }
 
     /// sum += factor × x, in double.

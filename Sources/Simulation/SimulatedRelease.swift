@@ -42,7 +42,7 @@ final class SimulatedRelease: RoundCompletionPort {
         }
         if let kept = round.kept {
             let (vector, weight) = try plan.robustSum(
-                of: kept.reports(of: survivors), seed: seed, round: number)
+                of: kept.reports(of: survivors), seed: seed, round: number, threads: pool.states.count)
             exact = ExactSum(
                 vector: vector, weight: weight, members: round.members, survivors: survivors.count)
             return

@@ -2,6 +2,7 @@ import Compute
 import Configuration
 import Encoding
 import Federation
+import Foundation
 
 /// Robust rules at 100 updates of a million coordinates, beside the sum of the same updates as plain averaging makes it.
 enum RobustSuite {
@@ -50,17 +51,24 @@ enum RobustSuite {
         let reports = (0..<clients).map {
             IndividualReport(UnsafeRawBufferPointer(updates.row($0)), as: .floats, keptBy: updates)
         }
-        let figures = try sections.map { text -> Figure in
+        var figures: [Figure] = []
+        for text in sections {
             let rule = try RobustAggregation(
                 Section(JSONValue(json5: text.utf8, source: "bench"), path: "task.robust"))
-            let (seconds, spread) = stopwatch.time {
-                var generator = SeededGenerator(seed: 1, purpose: .bucketing)
-                _ = rule.combine(
-                    reports, count: coordinates, codec: codec, factor: Double(clients), using: &generator)
+            // The server takes all processors for a rule, and one for a sum, which it forms while reports come.
+            for threads in Set([1, ProcessInfo.processInfo.activeProcessorCount]).sorted() {
+                let (seconds, spread) = stopwatch.time {
+                    var generator = SeededGenerator(seed: 1, purpose: .bucketing)
+                    _ = rule.combine(
+                        reports, count: coordinates, codec: codec, factor: Double(clients), threads: threads,
+                        using: &generator)
+                }
+                let suffix = threads > 1 ? "-\(threads)-threads" : ""
+                figures.append(
+                    Figure(
+                        name: "robust/\(name(rule))-\(clients)x\(coordinates)\(suffix)", seconds: seconds,
+                        noise: spread, unit: "round", .reference(plain, "plain sum"), goal: share * plain))
             }
-            return Figure(
-                name: "robust/\(name(rule))-\(clients)x\(coordinates)", seconds: seconds, noise: spread,
-                unit: "round", .reference(plain, "plain sum"), goal: share * plain)
         }
         return [
             Figure(

@@ -39,7 +39,7 @@ import Transport
                 UnsafeRawBufferPointer(kept.bytes), as: .integers(bits: 64), keptBy: kept)
         }
         var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
-        let sum = try task.robustSum(of: reports, seed: 7, round: 1)
+        let sum = try task.robustSum(of: reports, seed: 7, round: 1, threads: 3)
         model.apply(noisySum: sum.vector, weight: sum.weight)
         return try fixture.setup.modelFile(model.parameters, round: 1)
     }

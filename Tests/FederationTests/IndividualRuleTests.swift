@@ -151,6 +151,14 @@ import Testing
         }
     }
 
+    /// Sections are worked on by as many threads as there are, and added in their order.
+    @Test(arguments: all) func threadsChangeNothing(_ text: String) throws {
+        let rule = try RobustFixture.aggregation(text)
+        let rows = RobustFixture.rows(32, 40_000, seed: 11)
+        let one = RobustFixture.vector(rule, rows, threads: 1)
+        for threads in [2, 7, 64] { #expect(RobustFixture.vector(rule, rows, threads: threads) == one) }
+    }
+
     /// Values of equal rows change nothing, whichever comes first.
     @Test(arguments: all) func resultsDoNotHangOnEqualRows(_ text: String) throws {
         let row = RobustFixture.rows(1, 40, seed: 9)[0].map { $0 * 0.1 }

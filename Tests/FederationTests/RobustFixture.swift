@@ -39,11 +39,13 @@ enum RobustFixture {
     }
 
     /// The combination on the grid, times the number of rows.
-    static func vector(_ aggregation: RobustAggregation, _ rows: [[Float]], offset: Int = 0) -> RingVector {
+    static func vector(
+        _ aggregation: RobustAggregation, _ rows: [[Float]], offset: Int = 0, threads: Int = 2
+    ) -> RingVector {
         var generator = SeededGenerator(seed: 5, purpose: .bucketing, round: 3)
         return aggregation.combine(
             reports(rows, offset: offset), count: rows.first?.count ?? 0, codec: codec,
-            factor: Double(rows.count), using: &generator)
+            factor: Double(rows.count), threads: threads, using: &generator)
     }
 
     /// The combination as numbers.

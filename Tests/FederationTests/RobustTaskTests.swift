@@ -77,7 +77,7 @@ import Testing
         #expect(plan.robust?.fewestReports == least)
         #expect(throws: ConfigurationError.self) { try self.plan(robust, more: "min_reports: \(least - 1)") }
         let few = RobustFixture.reports(RobustFixture.rows(least - 1, plan.report.count, seed: 1))
-        #expect(throws: RoundLoss.self) { try plan.robustSum(of: few, seed: 1, round: 1) }
+        #expect(throws: RoundLoss.self) { try plan.robustSum(of: few, seed: 1, round: 1, threads: 1) }
     }
 
     @Test func everyClientWeighsTheSame() throws {
@@ -121,19 +121,19 @@ import Testing
         let short = integers(plan, 9, norm: 0.49)
         var plain = RingVector(zeros: plan.report.count, bits: plan.codec.bits)
         for row in short { row.withUnsafeBufferPointer { plain.add(integers: $0) } }
-        let kept = try plan.robustSum(of: reports(short), seed: 1, round: 1)
+        let kept = try plan.robustSum(of: reports(short), seed: 1, round: 1, threads: 1)
         #expect(kept.vector == plain && kept.weight == 9)
 
         for norm in [0.5001, 0.9, 1] {
             let one = integers(plan, 1, norm: norm)
-            let cut = try plan.robustSum(of: reports(one), seed: 1, round: 1).vector.centred()
+            let cut = try plan.robustSum(of: reports(one), seed: 1, round: 1, threads: 1).vector.centred()
             let length = cut.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
             let bound = 0.5 * plan.codec.scale
             #expect(length <= bound && length > bound - Double(cut.count))
             #expect(length <= Double(plan.privacy?.squaredNormBound ?? 0).squareRoot())
         }
         // A round of nobody, as sampling may draw it, is the empty sum.
-        let none = try plan.robustSum(of: [], seed: 1, round: 1)
+        let none = try plan.robustSum(of: [], seed: 1, round: 1, threads: 1)
         #expect(none.weight == 0 && none.vector == RingVector(zeros: plan.report.count, bits: 32))
     }
 
@@ -141,7 +141,7 @@ import Testing
     @Test func localMedians() throws {
         let plan = try plan("{rule: 'median'}", privacy: Self.local)
         let rows = integers(plan, 11, norm: 0.8)
-        let sum = try plan.robustSum(of: reports(rows), seed: 1, round: 1)
+        let sum = try plan.robustSum(of: reports(rows), seed: 1, round: 1, threads: 1)
         #expect(sum.weight == 1)
         for (place, value) in sum.vector.centred().enumerated() {
             let expected = rows.map { $0[place] }.sorted()[5]

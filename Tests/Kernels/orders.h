@@ -6,6 +6,43 @@ static int by_value(const void *x, const void *y) {
     return (a > b) - (a < b);
 }
 
+/// The mean of the `wanted` of `count` sorted values that are nearest their median, by taking the farther end away until so
+/// many are left.
+static double near_median(const float *column, size_t count, size_t wanted) {
+    if (count == 0) return 0;
+    const double median = ((double)column[(count - 1) / 2] + (double)column[count / 2]) / 2;
+    size_t first = 0, last = count - 1;
+    while (last - first + 1 > wanted) {
+        if (column[last] - median >= median - column[first]) last--;
+        else first++;
+    }
+    double sum = 0;
+    for (size_t r = first; r <= last; r++) sum += column[r];
+    return sum / (double)(last - first + 1);
+}
+
+/// The columns of sorted keys, those that hold an infinity apart.
+static void compare_near_median(const sordino_kernels *k, const int32_t *keys, size_t rows, int is_missing) {
+    enum { width = sordino_order_width, rows_most = 40 };
+    static double means[width];
+    for (size_t wanted = 1; wanted <= rows; wanted += 1 + rows / 5) {
+        k->mean_near_median(means, keys, rows, wanted, is_missing);
+        for (size_t c = 0; c < width; c++) {
+            float column[rows_most];
+            size_t count = 0;
+            int is_finite = 1;
+            for (; count < rows && keys[count * width + c] != INT32_MAX; count++) {
+                const int32_t key = keys[count * width + c];
+                const int32_t bits = key ^ (int32_t)((uint32_t)(key >> 31) >> 1);
+                memcpy(column + count, &bits, sizeof bits);
+                is_finite &= !isinf(column[count]);
+            }
+            const double expected_mean = near_median(column, count, wanted);
+            if (is_finite && means[c] != expected_mean) differs("mean_near_median", rows, c, means[c], expected_mean);
+        }
+    }
+}
+
 /// Columns with ties, both zeros, infinities and what is not a number, sorted by exchanges of all neighbours.
 static void compare_order(const sordino_kernels *k, size_t rows) {
     enum { width = sordino_order_width, stride = width + 3, rows_most = 40 };
@@ -35,6 +72,7 @@ static void compare_order(const sordino_kernels *k, size_t rows) {
     same("order_groups", rows, keys, keys, 4 * rows * width);
     k->order_columns(keys, pairs, count);
     same("order_columns", rows, keys, keys, 4 * rows * width);
+    compare_near_median(k, keys, rows, is_missing);
     k->mean_of_keys(means, keys, rows, is_missing);
     for (size_t c = 0; c < width; c++) {
         float column[rows_most];

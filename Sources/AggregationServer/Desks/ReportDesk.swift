@@ -1,6 +1,7 @@
 internal import Cryptography
 internal import Encoding
 internal import Federation
+internal import Foundation
 internal import Glibc
 internal import Messages
 internal import Operations
@@ -108,7 +109,9 @@ final class ReportDesk {
     /// them is missing, damaged, or another round's, and ``RoundLoss`` where there are too few.
     func robustSum(of clients: [Int], round: Int) throws -> (vector: RingVector, weight: Int) {
         let kept = try reader.individualReports(of: clients, round: round)
-        return try context.plan.robustSum(of: kept, seed: books.run.seed, round: round)
+        return try context.plan.robustSum(
+            of: kept, seed: books.run.seed, round: round,
+            threads: ProcessInfo.processInfo.activeProcessorCount)
     }
 
     /// Reads digest and size of a kept report back into its round's file.

@@ -99,6 +99,56 @@ VERSIONED void level_mean_of_keys(double *restrict out, const int32_t *restrict 
     for (size_t c = 0; c < order_width; c++) out[c] = sums[c] / (double)(counts[c] > 0 ? counts[c] : 1);
 }
 
+// Of sorted values v the k nearest their median m are k in a row, and the first of them has as many before it as there are l with
+// m - v[l] > v[l + k] - m: of v[l] and v[l + k] one is too much, and that is v[l] where it is the farther.
+INLINE double mean_near_median(const int32_t *keys, size_t rows, size_t wanted, size_t column) {
+    size_t filled = rows;
+    while (filled > 0 && keys[(filled - 1) * order_width + column] == INT32_MAX) filled--;
+    if (filled == 0) return 0;
+    const size_t kept = wanted < 1 ? 1 : wanted < filled ? wanted : filled;
+    const int32_t *own = keys + column;
+    const double median = ((double)value_of_key(own[(filled - 1) / 2 * order_width]) +
+                           (double)value_of_key(own[filled / 2 * order_width])) / 2;
+    size_t first = 0;
+    for (size_t l = 0; l + kept < filled; l++) {
+        first += median - (double)value_of_key(own[l * order_width]) >
+                 (double)value_of_key(own[(l + kept) * order_width]) - median;
+    }
+    double sum = 0;
+    for (size_t r = first; r < first + kept; r++) sum += (double)value_of_key(own[r * order_width]);
+    return sum / (double)kept;
+}
+
+VERSIONED void level_mean_near_median(double *restrict out, const int32_t *restrict keys, size_t rows, size_t wanted,
+                                      int has_missing) {
+    if (has_missing || rows == 0 || wanted < 1 || wanted > rows) {
+        for (size_t c = 0; c < order_width; c++) out[c] = mean_near_median(keys, rows, wanted, c);
+        return;
+    }
+    double medians[order_width], sums[order_width];
+    int32_t firsts[order_width];
+    for (size_t c = 0; c < order_width; c++) {
+        medians[c] = ((double)value_of_key(keys[(rows - 1) / 2 * order_width + c]) +
+                      (double)value_of_key(keys[rows / 2 * order_width + c])) / 2;
+        sums[c] = 0;
+        firsts[c] = 0;
+    }
+    for (size_t l = 0; l + wanted < rows; l++) {
+        const int32_t *restrict low = keys + l * order_width, *restrict high = keys + (l + wanted) * order_width;
+        for (size_t c = 0; c < order_width; c++) {
+            firsts[c] += medians[c] - (double)value_of_key(low[c]) > (double)value_of_key(high[c]) - medians[c];
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const int32_t *restrict row = keys + r * order_width;
+        for (size_t c = 0; c < order_width; c++) {
+            const int is_kept = (uint32_t)((int32_t)r - firsts[c]) < (uint32_t)wanted;
+            sums[c] += is_kept ? (double)value_of_key(row[c]) : 0.0;
+        }
+    }
+    for (size_t c = 0; c < order_width; c++) out[c] = sums[c] / (double)wanted;
+}
+
 VERSIONED void level_add_scaled_wide(double *restrict sum, const float *restrict x, double factor, size_t n) {
     for (size_t i = 0; i < n; i++) {
         // Two statements: fused, the portable level would round once more than the others.

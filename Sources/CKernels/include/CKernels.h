@@ -474,6 +474,9 @@ void sordino_order_columns(int32_t *keys, const uint32_t *pairs, size_t count);
 /// out = the mean of each column over `rows` rows of keys; with `has_missing` without what is not a number, and 0 where nothing
 /// is left.
 void sordino_mean_of_keys(double *out, const int32_t *keys, size_t rows, int has_missing);
+/// out = the mean, in each column of `rows` rows of sorted keys, of the `wanted` values nearest its median, of two equally near
+/// the lesser; at least one and at most all; with `has_missing` without what is not a number, and 0 where nothing is left.
+void sordino_mean_near_median(double *out, const int32_t *keys, size_t rows, size_t wanted, int has_missing);
 /// sum += factor * x, in double.
 void sordino_add_scaled_wide(double *sum, const float *x, double factor, size_t n);
 

@@ -1,7 +1,9 @@
 internal import Compute
 
 /// One client's report as it was sent, behind its header. Here and nowhere else single reports become numbers again.
-package struct IndividualReport {
+///
+/// Unchecked: the bytes are only read, and their owner only keeps them.
+package struct IndividualReport: @unchecked Sendable {
     /// How the coordinates lie in the bytes, little-endian.
     package enum Form: Equatable, Sendable {
         /// IEEE 754 binary32, in model units.

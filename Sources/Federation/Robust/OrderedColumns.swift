@@ -17,19 +17,23 @@ final class OrderedColumns {
     private var isMissing = false
     private var width: Int { OrderKernels.orderWidth }
 
-    /// Columns of these rows of a block.
-    init(rows: [Int], order: Order) {
+    /// Columns of these rows of a block, sorted by a network for so many.
+    init(rows: [Int], network: [UInt32]) {
         self.rows = rows.map { UInt32($0) }
-        network =
-            switch order {
-            case .nothing: []
-            case .sides(let kept): SortingNetwork.pairs(count: rows.count, kept: kept)
-            case .everything: SortingNetwork.pairs(count: rows.count)
-            }
+        self.network = network
         let count = max(1, rows.count) * OrderKernels.orderWidth
         keys = UnsafeMutableRawPointer.allocate(byteCount: 4 * count, alignment: 64)
             .bindMemory(to: Int32.self, capacity: count)
         keys.initialize(repeating: 0, count: count)
+    }
+
+    /// The network that brings as much order as wanted into columns of so many rows.
+    static func network(rows: Int, order: Order) -> [UInt32] {
+        switch order {
+        case .nothing: []
+        case .sides(let kept): SortingNetwork.pairs(count: rows, kept: kept)
+        case .everything: SortingNetwork.pairs(count: rows)
+        }
     }
 
     deinit { keys.deallocate() }
@@ -50,25 +54,6 @@ final class OrderedColumns {
 
     /// The mean, in each column, of so many values that are nearest its median; of two equally near the lesser.
     func meanNearestMedian(of wanted: Int, into means: UnsafeMutablePointer<Double>) {
-        for column in 0..<width {
-            // What is not a number stands last.
-            var filled = rows.count
-            while filled > 0, keys[(filled - 1) * width + column] == .max { filled -= 1 }
-            guard filled > 0 else {
-                means[column] = 0
-                continue
-            }
-            func value(_ place: Int) -> Double {
-                Double(OrderKernels.value(ofKey: keys[place * width + column]) ?? 0)
-            }
-            let median = (value((filled - 1) / 2) + value(filled / 2)) / 2
-            var (first, last) = (0, filled - 1)
-            while last - first + 1 > wanted {
-                if value(last) - median >= median - value(first) { last -= 1 } else { first += 1 }
-            }
-            var sum = 0.0
-            for place in first...last { sum += value(place) }
-            means[column] = sum / Double(last - first + 1)
-        }
+        OrderKernels.meanNearestMedian(into: means, keys, rows: rows.count, of: wanted, mayMiss: isMissing)
     }
 }

@@ -1,7 +1,9 @@
 internal import Encoding
 
 /// A vector of a ring that is written window by window.
-final class RingWindows {
+///
+/// Unchecked: it hands out its memory for writing, and threads may write windows that do not overlap.
+final class RingWindows: @unchecked Sendable {
     private let narrow: UnsafeMutableBufferPointer<UInt32>
     private let wide: UnsafeMutableBufferPointer<UInt64>
     private let bits: Int

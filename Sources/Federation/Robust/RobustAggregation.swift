@@ -104,12 +104,12 @@ package struct RobustAggregation: Sendable {
     }
 
     /// The combination of these reports of `count` coordinates, each coordinate times `factor`, on the ring and grid of
-    /// `codec`. Buckets are drawn from `generator`.
+    /// `codec`. Buckets are drawn from `generator`. The number of threads does not change it.
     package func combine(
-        _ reports: [IndividualReport], count: Int, codec: FixedPointCodec, factor: Double,
+        _ reports: [IndividualReport], count: Int, codec: FixedPointCodec, factor: Double, threads: Int,
         using generator: inout SeededGenerator
     ) -> RingVector {
-        let sum = RobustSum(reports, count: count, scale: codec.scale)
+        let sum = RobustSum(reports, count: count, scale: codec.scale, threads: threads)
         var geometry = sum.geometry(bucketSize > 1 || mixes ? .distances : rule.measures)
         var mixing: RowMixing?
         if bucketSize > 1 {

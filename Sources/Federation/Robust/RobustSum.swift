@@ -1,26 +1,43 @@
 internal import Compute
+internal import Dispatch
 internal import Encoding
+internal import Synchronization
 
 /// What a round's single reports become under a robust rule: passes over blocks of coordinates that stay in a core's cache,
 /// whatever the rule. It takes the place of the reports' sum.
-struct RobustSum {
+///
+/// Blocks are worked on in a few sections, on several threads where there are several: what comes out is the same to the bit.
+struct RobustSum: Sendable {
     private let reports: [IndividualReport]
     private let count: Int
     /// Grid units of a model unit.
     private let scale: Double
     /// Coordinates of a block.
     private let window: Int
+    /// Coordinates that one thread goes through at a time: whole blocks, a function of the reports alone, so that what is added
+    /// over sections is added in one order whatever the number of threads.
+    private let sections: [Range<Int>]
+    private let threads: Int
     /// Floats between the rows of a block, so that rows do not fall into one set of a cache.
     private var stride: Int { window + 16 }
 
-    /// Reports of so many coordinates.
-    init(_ reports: [IndividualReport], count: Int, scale: Double) {
+    /// Reports of so many coordinates, for work on so many threads.
+    init(_ reports: [IndividualReport], count: Int, scale: Double, threads: Int) {
         precondition(reports.allSatisfy { $0.count >= count }, "a report of another length")
-        (self.reports, self.count, self.scale) = (reports, count, scale)
+        (self.reports, self.count, self.scale, self.threads) = (reports, count, scale, max(1, threads))
         let width = OrderKernels.orderWidth
         let fitting = Self.blockFloats / max(1, reports.count) / width * width
-        window = max(width, min(fitting, 2048))
+        let window = max(width, min(fitting, 2048))
+        self.window = window
+        let blocks = (count + window - 1) / window
+        let parts = max(1, min(Self.sectionCount, blocks))
+        sections = (0..<parts).map { part in
+            min(count, blocks * part / parts * window)..<min(count, blocks * (part + 1) / parts * window)
+        }
     }
+
+    /// Few enough that a matrix of inner products for each is small beside the reports.
+    private static let sectionCount = 8
 
     /// Floats of a block: a quarter of a mebibyte, within second-level caches.
     private static let blockFloats = 1 << 16
@@ -37,30 +54,64 @@ struct RobustSum {
     }
 
     private func squaredNorms() -> [Double] {
-        var squared = [Double](repeating: 0, count: reports.count)
-        forEachBlock { block, width, _ in
-            for row in reports.indices {
-                squared[row] += Kernels.squareNorm(block + row * stride, count: width)
+        sumOverSections { section in
+            var squared = [Double](repeating: 0, count: reports.count)
+            forEachBlock(of: section) { block, width, _ in
+                for row in reports.indices {
+                    squared[row] += Kernels.squareNorm(block + row * stride, count: width)
+                }
             }
+            return squared
         }
-        return squared.map { $0 / (scale * scale) }
     }
 
     /// Inner products, the lower triangle of [reports, reports]: in single precision within a block, in double beyond.
     private func products() -> [Double] {
         let rows = reports.count
-        var sums = [Double](repeating: 0, count: rows * rows)
-        var part = [Float](repeating: 0, count: rows * rows)
-        forEachBlock { block, width, _ in
-            part.withUnsafeMutableBufferPointer { part in
-                guard let place = part.baseAddress else { return }
-                BLAS.gram(block, aRow: stride, into: place, rows: rows, inner: width)
-                for row in 0..<rows {
-                    for column in 0...row { sums[row * rows + column] += Double(part[row * rows + column]) }
+        return sumOverSections { section in
+            var sums = [Double](repeating: 0, count: rows * rows)
+            var part = [Float](repeating: 0, count: rows * rows)
+            forEachBlock(of: section) { block, width, _ in
+                part.withUnsafeMutableBufferPointer { part in
+                    guard let place = part.baseAddress else { return }
+                    BLAS.gram(block, aRow: stride, into: place, rows: rows, inner: width)
+                    for row in 0..<rows {
+                        for column in 0...row {
+                            sums[row * rows + column] += Double(part[row * rows + column])
+                        }
+                    }
                 }
             }
+            return sums
         }
-        return sums.map { $0 / (scale * scale) }
+    }
+
+    /// The sum of what the sections yield, in their order, in squared model units.
+    private func sumOverSections(_ body: @Sendable (Range<Int>) -> [Double]) -> [Double] {
+        let parts = Mutex([[Double]](repeating: [], count: sections.count))
+        forEachSection { place in
+            let part = body(sections[place])
+            parts.withLock { $0[place] = part }
+        }
+        return parts.withLock { parts in
+            var sums = parts[0]
+            for part in parts.dropFirst() {
+                for place in sums.indices { sums[place] += part[place] }
+            }
+            return sums.map { $0 / (scale * scale) }
+        }
+    }
+
+    /// Calls `body` once for each section, on several threads.
+    private func forEachSection(_ body: @Sendable (Int) -> Void) {
+        let next = Atomic(0)
+        DispatchQueue.concurrentPerform(iterations: min(threads, sections.count)) { _ in
+            while true {
+                let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard place < sections.count else { return }
+                body(place)
+            }
+        }
     }
 
     // MARK: Combining
@@ -76,12 +127,12 @@ struct RobustSum {
             add(mixing?.inputWeights(of: weights) ?? weights, factor: factor / divisor, to: result)
         case .trimmed(let chosen, let cut):
             let kept = min(cut, chosen.count)..<max(min(cut, chosen.count), chosen.count - cut)
-            let columns = OrderedColumns(rows: chosen, order: cut > 0 ? .sides(kept) : .nothing)
-            order(columns, mixing: mixing, factor: factor, to: result) { columns.mean(of: kept, into: $0) }
+            let network = OrderedColumns.network(rows: chosen.count, order: cut > 0 ? .sides(kept) : .nothing)
+            order(chosen, network, mixing: mixing, factor: factor, to: result) { $0.mean(of: kept, into: $1) }
         case .nearestMedian(let chosen, let wanted):
-            let columns = OrderedColumns(rows: chosen, order: .everything)
-            order(columns, mixing: mixing, factor: factor, to: result) {
-                columns.meanNearestMedian(of: wanted, into: $0)
+            let network = OrderedColumns.network(rows: chosen.count, order: .everything)
+            order(chosen, network, mixing: mixing, factor: factor, to: result) {
+                $0.meanNearestMedian(of: wanted, into: $1)
             }
         }
         return result.vector
@@ -89,13 +140,21 @@ struct RobustSum {
 
     private func add(_ weights: [Double], factor: Double, to result: RingWindows) {
         let counted = reports.indices.filter { weights[$0] != 0 }
+        forEachSection { add(weights, counted, sections[$0], factor: factor, to: result) }
+    }
+
+    private func add(
+        _ weights: [Double], _ counted: [Int], _ section: Range<Int>, factor: Double, to result: RingWindows
+    ) {
         var row = [Float](repeating: 0, count: Self.wideWindow)
         var sums = [Double](repeating: 0, count: Self.wideWindow)
         row.withUnsafeMutableBufferPointer { row in
             sums.withUnsafeMutableBufferPointer { sums in
                 guard let values = row.baseAddress, let sum = sums.baseAddress else { return }
-                for start in Swift.stride(from: 0, to: count, by: Self.wideWindow) {
-                    let window = start..<min(start + Self.wideWindow, count)
+                for start in Swift.stride(
+                    from: section.lowerBound, to: section.upperBound, by: Self.wideWindow)
+                {
+                    let window = start..<min(start + Self.wideWindow, section.upperBound)
                     sums.update(repeating: 0)
                     for place in counted {
                         reports[place].copy(window, scale: scale, into: values)
@@ -128,17 +187,29 @@ struct RobustSum {
     private static let wideWindow = 2048
 
     private func order(
-        _ columns: OrderedColumns, mixing: RowMixing?, factor: Double, to result: RingWindows,
-        reduce: (UnsafeMutablePointer<Double>) -> Void
+        _ chosen: [Int], _ network: [UInt32], mixing: RowMixing?, factor: Double, to result: RingWindows,
+        reduce: @Sendable (OrderedColumns, UnsafeMutablePointer<Double>) -> Void
+    ) {
+        let matrix = mixing?.matrix ?? []
+        forEachSection { place in
+            order(
+                OrderedColumns(rows: chosen, network: network), sections[place], mixing: mixing,
+                matrix: matrix,
+                factor: factor, to: result, reduce: reduce)
+        }
+    }
+
+    private func order(
+        _ columns: OrderedColumns, _ section: Range<Int>, mixing: RowMixing?, matrix: [Float], factor: Double,
+        to result: RingWindows, reduce: (OrderedColumns, UnsafeMutablePointer<Double>) -> Void
     ) {
         let width = OrderKernels.orderWidth
         var means = [Double](repeating: 0, count: width)
-        let matrix = mixing?.matrix ?? []
         var mixed = [Float](repeating: 0, count: (mixing?.outputs ?? 0) * stride)
         means.withUnsafeMutableBufferPointer { means in
             mixed.withUnsafeMutableBufferPointer { mixed in
                 guard let means = means.baseAddress else { return }
-                forEachBlock { block, filled, start in
+                forEachBlock(of: section) { block, filled, start in
                     var source = UnsafePointer(block)
                     if let mixing, let target = mixed.baseAddress {
                         mix(block, by: matrix, mixing, into: target)
@@ -149,7 +220,7 @@ struct RobustSum {
                         let next = start + window + first
                         for report in reports { report.prefetch(next..<next + width) }
                         columns.take(source + first, row: stride)
-                        reduce(means)
+                        reduce(columns, means)
                         let end = min(first + width, filled)
                         result.write(means, times: factor, at: start + first..<start + end)
                     }
@@ -175,14 +246,15 @@ struct RobustSum {
         }
     }
 
-    /// Calls `body` with the rows of each block, ``stride`` apart, the number of coordinates filled in it and the first of
-    /// them; what lies behind those is 0.
-    private func forEachBlock(_ body: (UnsafeMutablePointer<Float>, Int, Int) -> Void) {
+    /// Calls `body` with the rows of each block of a section, ``stride`` apart, the number of coordinates filled in it and the
+    /// first of them; what lies behind those is 0.
+    private func forEachBlock(of section: Range<Int>, _ body: (UnsafeMutablePointer<Float>, Int, Int) -> Void)
+    {
         var block = [Float](repeating: 0, count: max(1, reports.count) * stride)
         block.withUnsafeMutableBufferPointer { block in
             guard let place = block.baseAddress else { return }
-            for start in Swift.stride(from: 0, to: count, by: window) {
-                let part = start..<min(start + window, count)
+            for start in Swift.stride(from: section.lowerBound, to: section.upperBound, by: window) {
+                let part = start..<min(start + window, section.upperBound)
                 for (row, report) in reports.enumerated() {
                     let values = place + row * stride
                     report.copy(part, scale: scale, into: values)

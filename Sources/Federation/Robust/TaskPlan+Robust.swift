@@ -14,11 +14,12 @@ extension TaskPlan {
     /// that comes with it, or under central noise by the expected cohort, it is the mean that the server rule takes. `seed` is
     /// the run's and decides over buckets.
     ///
-    /// A function of the reports in their order, the seed and the round alone. Throws ``RoundLoss`` where there are too few.
+    /// A function of the reports in their order, the seed and the round alone, whatever the number of threads. Throws
+    /// ``RoundLoss`` where there are too few.
     package func robustSum(
-        of reports: [IndividualReport], seed: UInt64, round: Int
+        of reports: [IndividualReport], seed: UInt64, round: Int, threads: Int
     ) throws(RoundLoss) -> (vector: RingVector, weight: Int) {
-        try RobustRound(plan: self).sum(of: reports, seed: seed, round: round)
+        try RobustRound(plan: self).sum(of: reports, seed: seed, round: round, threads: threads)
     }
 }
 
@@ -26,9 +27,9 @@ extension TaskPlan {
 private struct RobustRound {
     let plan: TaskPlan
 
-    /// ``TaskPlan/robustSum(of:seed:round:)``.
+    /// ``TaskPlan/robustSum(of:seed:round:threads:)``.
     func sum(
-        of reports: [IndividualReport], seed: UInt64, round: Int
+        of reports: [IndividualReport], seed: UInt64, round: Int, threads: Int
     ) throws(RoundLoss) -> (vector: RingVector, weight: Int) {
         guard let robust = plan.robust else {
             preconditionFailure("a plan without a rule for single updates")
@@ -45,7 +46,8 @@ private struct RobustRound {
         var generator = SeededGenerator(seed: seed, purpose: .bucketing, round: round)
         return (
             robust.combine(
-                reports, count: count, codec: plan.codec, factor: Double(weight), using: &generator),
+                reports, count: count, codec: plan.codec, factor: Double(weight), threads: threads,
+                using: &generator),
             weight
         )
     }

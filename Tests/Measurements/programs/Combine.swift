@@ -60,7 +60,8 @@ struct Combine {
                 }
                 var generator = SeededGenerator(seed: 1, purpose: .bucketing)
                 return job.rule.combine(
-                    reports, count: width, codec: codec, factor: Double(job.rows), using: &generator)
+                    reports, count: width, codec: codec, factor: Double(job.rows), threads: 1,
+                    using: &generator)
             }
             for value in sum.centred() {
                 withUnsafeBytes(of: Double(value) / codec.scale / Double(job.rows)) {

@@ -99,6 +99,11 @@ import Testing
             return messages.count(where: { $0 == "WATCHDOG=1" }) >= 3
         }
         command.send(SIGTERM)
+        // The socket holds ten messages: unread ones would leave no room for the last on a slow machine.
+        _ = eventually(within: 30) {
+            messages += manager.messages()
+            return messages.contains("STOPPING=1")
+        }
         let result = try command.wait()
         messages += manager.messages()
         #expect(result.status == status, "\(result.errors)")

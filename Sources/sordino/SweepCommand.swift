@@ -22,6 +22,7 @@ enum SweepCommand: Subcommand {
             .value("random-seed", "N", "What the draw follows from (default: 1)."),
             .value("halving", "K", "Run all points briefly, and one of K of each rung K times as long."),
             .value("target", "A", "Tell the first round with this accuracy (default: the scenario's)."),
+            .value("worst-over", "PATH", "Tell for each point of the other keys this key's worst value."),
             .value("out", "DIR", "Folder for the runs and the table (default: sordino-sweep beside you)."),
             .value(
                 "set", "PATH=VALUE", "Override one key of the scenario for all runs; may be repeated.",
@@ -126,7 +127,10 @@ enum SweepCommand: Subcommand {
 
     /// One table of what shards have run; none of their runs may be missing.
     private static func merge(_ options: Options) throws -> ExitCode {
-        for name in ["over", "seeds", "folds", "random", "random-seed", "halving", "target", "set", "shard"]
+        for name in [
+            "over", "seeds", "folds", "random", "random-seed", "halving", "target", "worst-over", "set",
+            "shard",
+        ]
         where !options.all(name).isEmpty {
             throw options.usage("--merge takes what was run; --\(name) has no part in it")
         }
@@ -151,7 +155,9 @@ enum SweepCommand: Subcommand {
     private static func show(_ table: ResultTable, _ options: Options, folder: String) throws {
         if options.format == .json { return try StandardOutput.write(table.json) }
         StandardOutput.write(ResultText.text(table))
-        StandardOutput.write("table  \(folder)/sweep.csv, \(folder)/sweep.jsonl, \(folder)/report.html\n")
+        let worst = table.worstOver == nil ? "" : "\(folder)/worst.csv, "
+        StandardOutput.write(
+            "table  \(folder)/sweep.csv, \(folder)/sweep.jsonl, \(worst)\(folder)/report.html\n")
     }
 
     /// A sweep of which no run published a model has failed.
@@ -182,6 +188,7 @@ enum SweepCommand: Subcommand {
                 }
             } + request.axes
         request.seeds = try options.string("seeds").map { try seeds($0, options) } ?? section.seeds
+        request.worstOver = options.string("worst-over") ?? section.worstOver
         request.folds = try options.integer("folds", in: 2...1000)
         if let count = try options.integer("random", in: 1...SweepPlan.limit) {
             request.draws = (count, UInt64(try options.integer("random-seed", in: 0...Int.max) ?? 1))

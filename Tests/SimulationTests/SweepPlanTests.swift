@@ -92,13 +92,36 @@ import Testing
 
     @Test(
         arguments: [
-            (["a=1", "a=2"], [], nil), (["a=1", "a.b=2"], [], nil), (["simulation.seed=1"], [1], nil),
+            (["a=1", "a=2"], [], nil), (["simulation.seed=1"], [1], nil),
             (["a=1"], [2, 2], nil), (["simulation.data.split={test:0.1}"], [], 2), (["a=0.5..1"], [], nil),
             (["a=1..400", "b=1..400"], [], nil),
         ] as [([String], [Int], Int?)])
     func whatDoesNotGoTogetherIsRefused(_ over: [String], _ seeds: [Int], _ folds: Int?) {
         let error = #expect(throws: Failure.self) { try plan(over, seeds: seeds, folds: folds) }
         #expect(error?.exitCode == .usage)
+    }
+
+    /// Whatever comes first on the command line.
+    @Test(arguments: [
+        ["task.strategy.mu=1,2", "task.strategy={name:'fedprox'},{name:'fedavg'}"],
+        ["task.strategy={name:'fedprox'},{name:'fedavg'}", "task.strategy.mu=1,2"],
+    ])
+    func aKeyOfAnObjectIsSetInThePointsObject(_ over: [String]) throws {
+        for run in try plan(over).runs {
+            let section = try Section(run.document.root, path: "").section("task")?.section("strategy")
+            let strategy = try #require(section)
+            #expect(strategy.keys == ["mu", "name"])
+        }
+    }
+
+    @Test func theWorstIsTakenOverAKeyThatIsVaried() throws {
+        var request = SweepPlan.Request()
+        request.axes = [try SweepAxis("task.rounds=1,2")]
+        request.worstOver = "task.rounds"
+        #expect(try SweepPlan(scenario, request).worstOver == "task.rounds")
+        request.worstOver = "task.round"
+        let error = #expect(throws: Failure.self) { try SweepPlan(scenario, request) }
+        #expect(error?.exitCode == .usage && "\(try #require(error))".contains("task.rounds"))
     }
 
     @Test func whatIsDrawnFollowsFromTheSeed() throws {

@@ -27,12 +27,14 @@ import Testing
         URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path + "/simulations/quickstart.json5"
 
-    private func plan(_ over: [String] = ["task.training.learning_rate=0.1,0.5"]) throws -> SweepPlan {
+    private func plan(
+        _ over: [String] = ["task.training.learning_rate=0.1,0.5"], worstOver: String? = nil
+    ) throws -> SweepPlan {
         var document = try ConfigurationDocument(contentsOf: Self.quickstart)
         for assignment in ["simulation.baselines=[]", "task.rounds=2"] { try document.set(assignment) }
         var request = SweepPlan.Request()
         request.axes = try over.map { try SweepAxis($0) }
-        request.seeds = [1, 2]
+        (request.seeds, request.worstOver) = ([1, 2], worstOver)
         return try SweepPlan(document, request)
     }
 
@@ -116,6 +118,33 @@ import Testing
         #expect(
             try files(SweepResults.table([folder(plan, path)]))
                 == files(SweepResults.table([folder(plan, whole)])))
+    }
+
+    /// For each point of the other keys the value with the lowest mean accuracy, in file, object and page.
+    @Test func theWorstOfAKeyIsToldForEachPointOfTheOthers() throws {
+        let (bad, good) = ("task.training.learning_rate", "task.training.batch_size")
+        let plan = try plan(["\(bad)=1e-6,0.5", "\(good)=5,10"], worstOver: bad)
+        let path = try TemporaryFolders.make("sweep")
+        #expect(try run(plan, in: path))
+        let out = try OutputDirectory(path)
+        let table = try SweepResults.table([SweepFolder(reading: path)])
+        try SweepResults.write(table, to: out, title: "digits", command: "sordino sweep")
+        let worst = try #require(WorstCases(table))
+        #expect(worst.paths == [good] && worst.rows.map(\.labels) == [["5"], ["10"]])
+        let accuracy = try #require(ResultTable.columns.first { $0.name == "final_accuracy" })
+        for row in worst.rows {
+            let means = table.rows.filter { $0.labels[1] == row.labels[0] }.map {
+                table.spread(accuracy, $0)?.mean ?? 1
+            }
+            #expect(row.spread.count == 2 && row.spread.mean == means.min())
+        }
+        let csv = try String(contentsOfFile: out.file("worst.csv"), encoding: .utf8)
+        #expect(csv == worst.csv && csv.split(separator: "\n").count == 3)
+        let page = PageReader(try String(contentsOfFile: out.file("report.html"), encoding: .utf8))
+        #expect(page.problem == nil && page.text.contains("The worst of \(bad)"))
+        // Without the wish, no such file and no such section.
+        let plain = try SweepResults.table([folder(self.plan(), TemporaryFolders.make("sweep"))])
+        #expect(WorstCases(plain) == nil)
     }
 
     @Test func shardsMergeToTheWhole() throws {

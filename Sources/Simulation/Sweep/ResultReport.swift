@@ -60,6 +60,7 @@ package struct ResultReport {
                 </header>
                 """,
             main: """
+                \(WorstCases(table).map(\.section) ?? "")
                 \(tableSection)
                 \(curves)
                 <section id="reproduce"><h2>To run it again</h2>

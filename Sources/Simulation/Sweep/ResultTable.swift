@@ -48,11 +48,13 @@ package struct ResultTable: Sendable {
     package let rows: [Row]
     /// The accuracy whose first round is told; nil: none.
     package let target: Double?
+    /// The key over which the worst of its values is told; nil: none.
+    package let worstOver: String?
 
     /// A table of rows whose labels are one a path.
-    package init(paths: [String], rows: [Row], target: Double?) {
+    package init(paths: [String], rows: [Row], target: Double?, worstOver: String? = nil) {
         precondition(rows.allSatisfy { $0.labels.count == paths.count }, "a label a path")
-        (self.paths, self.rows, self.target) = (paths, rows, target)
+        (self.paths, self.rows, self.target, self.worstOver) = (paths, rows, target, worstOver)
     }
 
     /// All figures, in the order of the files.
@@ -112,7 +114,7 @@ package struct ResultTable: Sendable {
     }
 
     /// RFC 4180, but for line feeds alone.
-    private static func cell(_ text: String) -> String {
+    static func cell(_ text: String) -> String {
         guard text.contains(where: { "\",\n\r".contains($0) }) else { return text }
         return "\"\(text.replacing("\"", with: "\"\""))\""
     }
@@ -150,6 +152,7 @@ package struct ResultTable: Sendable {
     package var json: JSONValue {
         .object([
             "target": Self.number(target), "confidence": .string("95 %, Student's t"),
+            "worst": WorstCases(self)?.json ?? .null,
             "points": .array(
                 rows.map { row in
                     var members: [String: JSONValue] = [

@@ -74,7 +74,9 @@ package struct SuccessiveHalving: Sendable {
             }
         }
         let first = rungs.first?.table
-        return ResultTable(paths: [roundsPath] + (first?.paths ?? []), rows: rows, target: first?.target)
+        return ResultTable(
+            paths: [roundsPath] + (first?.paths ?? []), rows: rows, target: first?.target,
+            worstOver: first?.worstOver)
     }
 
     /// Name of a rung's folder.

@@ -14,9 +14,17 @@ package struct SweepFolder: Sendable {
 
     /// What makes a sweep: its runs, in order, and what is compared.
     package static func identity(_ plan: SweepPlan, target: Double?, keepsModels: Bool) throws -> JSONValue {
+        var members = try self.members(plan)
+        members["target"] = target.map { .number($0) } ?? .null
+        members["keep_models"] = .bool(keepsModels)
+        if let over = plan.worstOver { members["worst_over"] = .string(over) }
+        return .object(members)
+    }
+
+    private static func members(_ plan: SweepPlan) throws -> [String: JSONValue] {
         // Runs in full would be long; what they are made of is told by a digest of all.
         let runs = plan.runs.map { $0.document.root.text() }.joined(separator: "\n")
-        return .object([
+        return [
             "version": .string(ProductVersion.current),
             "over": .array(plan.paths.map { .string($0) }),
             "points": .array(plan.points.map { .array($0.map { .string($0) }) }),
@@ -28,9 +36,7 @@ package struct SweepFolder: Sendable {
                     ])
                 }),
             "scenarios": .string(try SHA256.text(of: Array(runs.utf8))),
-            "target": target.map { .number($0) } ?? .null,
-            "keep_models": .bool(keepsModels),
-        ])
+        ]
     }
 
     /// Makes the folder for a sweep, or takes up what it holds of it. Throws ``ConfigurationError`` where it holds another
@@ -96,6 +102,13 @@ package struct SweepIdentity: Decodable, Equatable, Sendable {
     package let points: [[String]]
     package let runs: [Run]
     package let target: Double?
+    /// The key over which the worst is told; nil: none.
+    package let worstOver: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case over, points, runs, target
+        case worstOver = "worst_over"
+    }
 
     /// Reads what a folder's file says. Throws ``ConfigurationError`` where it is no such text.
     package init(_ folder: SweepFolder) throws {
@@ -103,7 +116,8 @@ package struct SweepIdentity: Decodable, Equatable, Sendable {
             let identity = try? JSONDecoder().decode(Self.self, from: Data(folder.identity.text().utf8)),
             identity.points.allSatisfy({ $0.count == identity.over.count }),
             identity.runs.allSatisfy({ identity.points.indices.contains($0.point) }),
-            identity.runs.count <= SweepPlan.limit
+            identity.runs.count <= SweepPlan.limit,
+            identity.worstOver.map(identity.over.contains) ?? true
         else {
             throw ConfigurationError(
                 path: folder.file("sweep.json"), problem: "is damaged; run the sweep again")

@@ -14,6 +14,8 @@ package struct SweepPlan: Sendable {
         package var folds: Int?
         /// How many points are drawn, and from which seed; nil: all.
         package var draws: (count: Int, seed: UInt64)?
+        /// The key over which the worst of its values is told; nil: none.
+        package var worstOver: String?
 
         /// Nothing asked.
         package init() {}
@@ -42,6 +44,8 @@ package struct SweepPlan: Sendable {
     /// The labels of each point, one a path.
     package let points: [[String]]
     package let runs: [Run]
+    /// The key over which the worst of its values is told; nil: none.
+    package let worstOver: String?
 
     /// Most runs of a sweep.
     package static let limit = 100_000
@@ -51,6 +55,7 @@ package struct SweepPlan: Sendable {
     package init(_ scenario: ConfigurationDocument, _ request: Request) throws {
         try Self.check(request)
         paths = request.axes.map(\.path)
+        worstOver = request.worstOver
         let chosen = try Self.points(request)
         points = chosen.map { $0.map(\.label) }
         let seeds = try request.seeds.isEmpty ? [Self.seed(of: scenario)] : request.seeds
@@ -102,10 +107,10 @@ extension SweepPlan {
         for (first, second) in zip(paths, paths.dropFirst()) where first == second {
             throw Failure(.usage, "--over \(first) is given twice; give all its values at once")
         }
-        for outer in paths {
-            if let inner = paths.first(where: { $0.hasPrefix(outer + ".") }) {
-                throw Failure(.usage, "--over \(outer) replaces what --over \(inner) sets; give one of them")
-            }
+        if let over = request.worstOver, !paths.contains(over) {
+            let known = paths.isEmpty ? "none" : paths.joined(separator: ", ")
+            throw Failure(
+                .usage, "the worst over \"\(over)\" is asked for, which is not varied; varied are \(known)")
         }
         if !request.seeds.isEmpty, paths.contains(seedPath) {
             throw Failure(.usage, "--over \(seedPath) and --seeds are the same; give one of them")
@@ -193,6 +198,8 @@ extension SweepPlan {
             assignments.append((seedPath, .integer(seed)))
         }
         var document = base
+        // A key inside an object that is varied too is set in the object of the point.
+        assignments.sort { $0.path < $1.path }
         for (path, value) in assignments { try document.set(path, to: value) }
         if let fold {
             let split = split(document.root, fold)
@@ -234,7 +241,7 @@ extension SweepPlan {
                     number: runs.count + 1, point: place, seed: run.seed, fold: run.fold, document: document,
                     overrides: run.overrides + ["\(path)=\(value.text())"]))
         }
-        paths = whole.paths
+        (paths, worstOver) = (whole.paths, whole.worstOver)
         points = chosen.map { whole.points[$0] }
         self.runs = runs
     }

@@ -27,15 +27,19 @@ package enum SweepResults {
             }
             rows[run.point].runs.append(ResultTable.Run(name: name, folder: found, fold: run.fold))
         }
-        return ResultTable(paths: identity.over, rows: rows, target: identity.target)
+        return ResultTable(
+            paths: identity.over, rows: rows, target: identity.target, worstOver: identity.worstOver)
     }
 
-    /// Writes `sweep.csv`, `sweep.jsonl` and `report.html`. Throws a storage `Failure`.
+    /// Writes `sweep.csv`, `sweep.jsonl`, `report.html` and, where worst cases are asked for, `worst.csv`. Throws a storage `Failure`.
     package static func write(
         _ table: ResultTable, to folder: OutputDirectory, title: String, command: String
     ) throws {
         try AtomicFile.write(table.csv, to: folder.file("sweep.csv"))
         try AtomicFile.write(table.jsonLines, to: folder.file("sweep.jsonl"))
+        if let worst = WorstCases(table) {
+            try AtomicFile.write(worst.csv, to: folder.file("worst.csv"))
+        }
         try AtomicFile.write(
             ResultReport(table, title: title, command: command).html, to: folder.file("report.html"))
     }

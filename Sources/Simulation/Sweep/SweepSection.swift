@@ -6,6 +6,8 @@ package struct SweepSection: Sendable {
     package var axes: [SweepAxis] = []
     package var seeds: [Int] = []
     package var target: Double?
+    /// The key over which the worst of its values is told.
+    package var worstOver: String?
     /// The task's own target, for the table where nothing else is said.
     package var taskTarget: Double?
     /// The task's name.
@@ -32,6 +34,7 @@ package struct SweepSection: Sendable {
             self.seeds = seeds
         }
         target = try sweep.number("target", expected: "an accuracy from 0 to 1") { $0 >= 0 && $0 <= 1 }
+        worstOver = try sweep.string("worst_over")
         try sweep.finish()
     }
 

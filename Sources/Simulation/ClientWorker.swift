@@ -82,6 +82,9 @@ final class ClientWorker {
             try masking.deliver(pipeline.report(bits: partial.bits), from: job.client)
             return
         }
+        if let groups = job.groups {
+            return try groups.add(of: job.client) { try pipeline.add(delta, to: &$0) }
+        }
         if let kept = job.kept {
             kept.keep(pipeline.individualBytes(delta), of: job.client)
             return
@@ -200,6 +203,8 @@ struct ClientJob {
     let rotation: RandomRotation?
     /// The round's masks; nil: the same integers are summed without.
     let masking: MaskedRound?
+    /// Sums of groups; nil where all are summed together.
+    var groups: GroupedSums?
     /// Where single reports are kept for a robust rule; nil: they are summed.
     var kept: KeptReports?
     /// The hostile clients' round; nil where there are none.

@@ -18,13 +18,15 @@ package final class MaskedRound: Sendable {
     }
 
     private let participants: [Int: Participant]
-    private let collection: Mutex<MaskedCollection>
+    private let collection: Mutex<MaskedGroups>
     /// Drop-outs follow the virtual clock of the round engine; within a step nobody is late.
     private static let (start, end) = (Instant(nanoseconds: 0), Instant(nanoseconds: .max / 4))
 
     /// Runs the steps `keys` and `shares`, the members' side on `threads` threads. Throws
     /// ``SecureAggregationError`` where the cohort cannot be protected.
-    package init(invited: [Int], plan: TaskPlan, round: Int, model: [Float], threads: Int) throws {
+    package init(
+        invited: [Int], plan: TaskPlan, seed: UInt64, round: Int, model: [Float], threads: Int
+    ) throws {
         let binding = try plan.binding(
             run: "simulation", round: round, modelDigest: model.withUnsafeBytes { try SHA256.hash($0) })
         let members = try Self.parallel(invited, threads: threads) { _ in
@@ -40,10 +42,14 @@ package final class MaskedRound: Sendable {
                     binding: binding, policy: policy, member: member, verifier: verifier,
                     participation: &record))
         }
-        self.participants = Dictionary(uniqueKeysWithValues: zip(invited, participants))
+        let known = Dictionary(uniqueKeysWithValues: zip(invited, participants))
+        self.participants = known
+        let groups = plan.groups(of: invited, seed: seed, round: round).map {
+            $0.compactMap { known[$0]?.identity }
+        }
         collection = Mutex(
-            MaskedCollection(
-                binding: binding, verifier: verifier, invited: members.map(\.identity), opened: Self.start,
+            MaskedGroups(
+                binding: binding, verifier: verifier, groups: groups, opened: Self.start,
                 collectionDeadline: Self.end))
         for step in [ProtocolStep.keys, .shares] { try play(step, participants, threads: threads) }
     }
@@ -59,7 +65,7 @@ package final class MaskedRound: Sendable {
             for (participant, bytes) in zip(participants, answers) {
                 try collection.receive(step, bytes, from: participant.identity)
             }
-            if step != .unmask { _ = try collection.closeStep(at: Self.start) }
+            if step != .unmask { _ = try collection.closeSteps(at: Self.start) }
         }
     }
 
@@ -74,12 +80,19 @@ package final class MaskedRound: Sendable {
         try collection.withLock { try $0.receive(report: masked, from: participant.identity) }
     }
 
-    /// Runs the steps `consistency` and `unmask` with the survivors, on `threads` threads, and opens their sum.
-    package func open(survivors: [Int], threads: Int) throws -> RingVector {
-        let survivors = survivors.compactMap { participants[$0] }
+    /// Runs the steps `consistency` and `unmask` with the survivors, on `threads` threads, and opens the sums: one, or that of
+    /// each group that is not lost, and how many reports are in them.
+    package func open(survivors: [Int], threads: Int) throws -> (vectors: [RingVector], survivors: Int) {
         try collection.withLock { try $0.closeMasked(at: Self.start) }
-        for step in [ProtocolStep.consistency, .unmask] { try play(step, survivors, threads: threads) }
-        return try collection.withLock { try $0.open(threads: threads) }
+        for step in [ProtocolStep.consistency, .unmask] {
+            let going = collection.withLock { $0 }
+            let members = survivors.compactMap { participants[$0] }.filter { going.goesOn($0.identity) }
+            try play(step, members, threads: threads)
+        }
+        return try collection.withLock { collection in
+            try collection.openSums(at: Self.end, threads: threads)
+            return collection.sums
+        }
     }
 
     /// What `body` makes of each item, in order; the items are spread over `threads` threads. Throws one of the

@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Federation
 internal import Privacy
 
 /// What all clients of a round have in common.
@@ -12,6 +13,8 @@ struct SharedRound {
     let members: Int
     /// The server's noise; nil where it adds none of the round's own.
     let noise: NoiseAhead?
+    /// Sums of the groups that clients would be masked in; nil where all are summed together, or truly masked.
+    var groups: GroupedSums?
     /// Single reports, where a robust rule looks at them; nil where they are summed as they come.
     var kept: KeptReports?
     /// The hostile clients' round; nil where there are none.

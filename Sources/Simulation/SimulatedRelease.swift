@@ -32,12 +32,14 @@ final class SimulatedRelease: RoundCompletionPort {
         guard let round, round.number == number else { throw StepOutOfOrder("no round is open") }
         if let masking = round.masking {
             do {
-                exact = ExactSum(
-                    vector: try masking.open(survivors: survivors, threads: pool.states.count),
-                    weight: survivors.count, members: round.members, survivors: survivors.count)
+                exact = try sum(masking.open(survivors: survivors, threads: pool.states.count), round)
             } catch let error as SecureAggregationError {
                 throw RoundLoss("secure aggregation: \(error)")
             }
+            return
+        }
+        if let groups = round.groups {
+            exact = try sum(groups.sums(minimum: plan.minimalSurvivors), round)
             return
         }
         if let kept = round.kept {
@@ -51,6 +53,20 @@ final class SimulatedRelease: RoundCompletionPort {
         for worker in pool.states.dropFirst() { total.merge(worker.partial) }
         exact = ExactSum(
             vector: total.sum, weight: total.weight, members: round.members, survivors: survivors.count)
+    }
+
+    /// What is left of the sums of a round's groups: the only one, or what the robust rule makes of several.
+    private func sum(
+        _ groups: (vectors: [RingVector], survivors: Int), _ round: SharedRound
+    ) throws -> ExactSum {
+        guard plan.maskingGroups > 1 else {
+            return ExactSum(
+                vector: groups.vectors[0], weight: groups.survivors, members: round.members,
+                survivors: groups.survivors)
+        }
+        let (vector, weight) = try plan.robustSum(
+            ofGroups: groups.vectors, seed: seed, round: round.number, threads: pool.states.count)
+        return ExactSum(vector: vector, weight: weight, members: round.members, survivors: groups.survivors)
     }
 
     func exactSum(round: Int) throws -> ExactSum {

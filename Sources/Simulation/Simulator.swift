@@ -176,7 +176,14 @@ package final class Simulator {
             share: plan.privacy?.clientNoise(members: invited.count), members: invited.count,
             noise: NoiseAhead(plan: plan, origin: setup.noise, round: number))
         shared.attack = hostile.map { HostileRound($0, round: number) }
-        if plan.robust != nil { shared.kept = KeptReports(form: plan.individualForm) }
+        if plan.maskingGroups > 1 {
+            let groups = plan.groups(of: invited, seed: setup.seed, round: number)
+            if masking == nil {
+                shared.groups = GroupedSums(groups, count: plan.report.count, bits: plan.codec.bits)
+            }
+        } else if plan.robust != nil {
+            shared.kept = KeptReports(form: plan.individualForm)
+        }
         let outcome = collect(invitation, actions, shared)
         try memory?.accept(outcome.results.map(\.client))
         engine = outcome.engine
@@ -260,7 +267,8 @@ package final class Simulator {
                     run: "simulation", seed: setup.seed, client: client, round: shared.number,
                     model: parameters,
                     clippingNorm: clippingNorm, rotation: shared.rotation,
-                    masking: shared.masking, kept: shared.kept, attack: shared.attack, share: shared.share,
+                    masking: shared.masking, groups: shared.groups, kept: shared.kept,
+                    attack: shared.attack, share: shared.share,
                     examples: poisoned?.examples ?? setup.training,
                     indices: poisoned?.indices ?? setup.partition[client], noise: setup.noise,
                     serverState: serverState, memory: memory))
@@ -305,7 +313,7 @@ package final class Simulator {
         guard setup.masks else { return nil }
         do {
             return try MaskedRound(
-                invited: invitation.clients, plan: plan, round: invitation.round,
+                invited: invitation.clients, plan: plan, seed: setup.seed, round: invitation.round,
                 model: model.parameters.values, threads: setup.workers)
         } catch let error as SecureAggregationError where plan.rules.schedule != nil {
             actions += engine.handle(.failed("secure aggregation: \(error)"))

@@ -72,6 +72,29 @@ import Testing
         for model in models.dropFirst() { #expect(model == models[0]) }
     }
 
+    static let groups =
+        "{mode: 'distributed', clipping_norm: 1, noise_multiplier: 0.3}, secure_aggregation: {groups: 4,"
+        + " estimated_dropout_rate: 0.3, adversarial_client_rate: 0}"
+
+    /// Real masks in groups, the same integers without, any number of workers, and drop-outs: one model.
+    @Test(arguments: ["{rule: 'median'}", "{rule: 'trimmed-mean', hostile: 1}", "{rule: 'krum'}"])
+    func groupsAreOneModelMaskedOrNot(_ robust: String) throws {
+        var faults = FleetModel()
+        faults.dropoutRate = 0.05
+        let runs = try [(1, false), (3, false), (2, true)].map { workers, masks in
+            var setup = try setup(
+                robust: robust, privacy: Self.groups, workers: workers, faults: faults, cohort: 24)
+            setup.masks = masks
+            return try SimulatorFixture.run(setup).progress
+        }
+        for run in runs.dropFirst() { #expect(run.parameters.values == runs[0].parameters.values) }
+        #expect(runs[0].published > 0)
+        let plain = try setup(
+            privacy: "{mode: 'distributed', clipping_norm: 1, noise_multiplier: 0.3}", faults: faults,
+            cohort: 24)
+        #expect(try SimulatorFixture.run(plain).progress.parameters.values != runs[0].parameters.values)
+    }
+
     /// A run goes on where it was stopped.
     @Test func stoppedRunsGoOn() throws {
         let setup = try setup(robust: "{rule: 'median', bucketing: 2}", attack: "{name: 'min-max'}")

@@ -49,22 +49,22 @@ final class MaskedDesk {
     var outcome: MaskedRoundState.Outcome? { masking?.outcome }
 
     /// Members of the open round's roster; nil where it is not masked.
-    var memberCount: Int? { masking?.collection.memberCount }
+    var memberCount: Int? { masking?.groups.memberCount }
 
     /// Whether agents can still become members: whoever has no keys when that step ends cannot be in the round.
-    var takesKeys: Bool { masking?.collection.step == .keys && masking?.outcome == nil }
+    var takesKeys: Bool { masking?.outcome == nil && masking?.groups.takes(.keys) == true }
 
     /// Whether masked reports are taken, and the protocol goes on.
-    var takesReports: Bool { masking?.collection.step == .masked && masking?.outcome == nil }
+    var takesReports: Bool { masking?.outcome == nil && masking?.groups.takes(.masked) == true }
 
     /// Whether the round waits for its members to sign and unmask.
     var waitsForShares: Bool {
         guard let masking else { return false }
-        return masking.outcome == nil && masking.collection.step > .masked
+        return masking.outcome == nil && masking.groups.step > .masked
     }
 
     /// When the step under way ends at the latest; nil where none is.
-    var deadline: Instant? { masking?.outcome == nil ? masking?.collection.deadline : nil }
+    var deadline: Instant? { masking?.outcome == nil ? masking?.groups.deadline : nil }
 
     /// Names of those that may have business with a masked round: members of the open one, and those of the last that
     /// sent messages.
@@ -107,12 +107,15 @@ final class MaskedDesk {
         let binding = try plan.binding(
             run: run.run, round: file.round, modelDigest: model,
             context: TaskPlan.maskingContext(taskDigest: task, population: run.population, seed: run.seed))
-        let collection = MaskedCollection(
-            binding: binding, verifier: try verifier(), invited: Array(places.keys),
-            opened: Instant(seconds: file.opened), collectionDeadline: Instant(seconds: file.deadline),
+        let members = Dictionary(uniqueKeysWithValues: places.map { ($0.value, $0.key) })
+        let groups = MaskedGroups(
+            binding: binding, verifier: try verifier(),
+            groups: plan.groups(of: file.invited, seed: run.seed, round: file.round).map {
+                $0.compactMap { members[$0] }
+            }, opened: Instant(seconds: file.opened), collectionDeadline: Instant(seconds: file.deadline),
             isScheduled: plan.rules.schedule != nil)
         return MaskedRoundState(
-            key: books.key(file.round), collection: collection, identities: identities, places: places)
+            key: books.key(file.round), groups: groups, identities: identities, places: places)
     }
 
     /// Ends secure aggregation: its secrets go, and nobody waits any more.
@@ -152,7 +155,7 @@ final class MaskedDesk {
         do {
             switch message.content {
             case .step(let step, let bytes):
-                try masking?.collection.receive(step, bytes, from: identity)
+                try masking?.groups.receive(step, bytes, from: identity)
             case .report(let report): try add(report, of: identity, message)
             }
         } catch {
@@ -182,7 +185,7 @@ final class MaskedDesk {
         guard let client = masking?.places[identity] else { throw SecureAggregationError.unknownMember }
         let (moment, number) = (context.instant, message.key.round)
         if let refusal = rounds.refusal(of: client, round: number, at: moment) { throw Self.error(refusal) }
-        try masking?.collection.receive(report: report, from: identity)
+        try masking?.groups.receive(report: report, from: identity)
         if let reason = rounds.offer(client, round: number, at: moment) {
             // It was asked a moment ago; should it refuse all the same, the sum is not what it counts.
             lose("a report is in the sum that does not count")
@@ -240,7 +243,7 @@ final class MaskedDesk {
     /// Whether the question has its answer.
     private func answer(_ question: MaskedQuestion, _ identity: MemberIdentity) -> Bool {
         do {
-            guard let bytes = try masking?.collection.message(question.step, for: identity) else {
+            guard let bytes = try masking?.groups.message(question.step, for: identity) else {
                 return false
             }
             rounds.noteBytes(down: bytes.count)
@@ -273,7 +276,7 @@ final class MaskedDesk {
     /// A member gives up: no step waits for it any more. Returns whether it was in a masked round.
     func leave(_ agent: AgentIdentity, _ key: RoundKey) -> Bool {
         guard let identity = masking?.identities[agent.name], masking?.key == key else { return false }
-        masking?.collection.leave(identity)
+        masking?.groups.leave(identity)
         return true
     }
 
@@ -281,10 +284,10 @@ final class MaskedDesk {
 
     /// Ends steps that are complete or late, and opens the sum when it can be opened.
     func drive() {
-        while masking?.outcome == nil, masking?.collection.isDue(at: context.instant) == true {
+        while masking?.outcome == nil, masking?.groups.isDue(at: context.instant) == true {
             do {
-                guard let step = masking?.collection.step,
-                    let missing = try masking?.collection.closeStep(at: context.instant)
+                guard let step = masking?.groups.step,
+                    let missing = try masking?.groups.closeSteps(at: context.instant)
                 else { return }
                 noteStep(step, missing: missing.count)
                 if rounds.phase == .collecting { giveUp(missing) }
@@ -293,16 +296,16 @@ final class MaskedDesk {
                 lose("\(error)")
             }
         }
-        guard masking?.outcome == nil, masking?.collection.canOpen(at: context.instant) == true else {
+        guard masking?.outcome == nil, masking?.groups.canOpen(at: context.instant) == true else {
             return
         }
-        openSum()
+        openSums()
     }
 
     /// Ends the step of masked reports: whose are in the sum has survived, durably.
     func closeReports() {
         do throws(SecureAggregationError) {
-            try masking?.collection.closeMasked(at: context.instant)
+            try masking?.groups.closeMasked(at: context.instant)
             noteStep(.masked, missing: rounds.gaveUpCount)
             answerHolds()
         } catch {
@@ -311,7 +314,7 @@ final class MaskedDesk {
     }
 
     private func noteStep(_ step: ProtocolStep, missing: Int) {
-        let parameters = masking?.collection.parameters
+        let parameters = masking?.groups.parameters
         context.log.info(
             "step done",
             [
@@ -330,15 +333,19 @@ final class MaskedDesk {
         }
     }
 
-    private func openSum() {
+    private func openSums() {
         do {
             let threads = ProcessInfo.processInfo.activeProcessorCount
-            guard let sum = try masking?.collection.open(threads: threads) else { return }
-            masking?.outcome = .sum(sum)
+            // What cannot be opened yet waits for more shares: false ones may be among those that came.
+            try masking?.groups.openSums(at: context.instant, threads: threads)
+            guard let groups = masking?.groups, groups.isFinished else { return }
+            if groups.lostCount > 0 {
+                context.log.warning("groups left out", ["groups": .integer(groups.lostCount)])
+            }
+            masking?.outcome = .sums(groups.sums.vectors, survivors: groups.sums.survivors)
             noteStep(.unmask, missing: 0)
         } catch {
-            // False shares may be among those that came; more may still mend it.
-            if masking?.collection.isLast(at: context.instant) == true { lose("\(error)") }
+            lose("\(error)")
         }
     }
 

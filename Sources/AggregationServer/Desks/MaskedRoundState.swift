@@ -7,8 +7,8 @@ internal import Transport
 struct MaskedRoundState {
     /// How the round came out of the protocol.
     enum Outcome {
-        /// The sum of so many survivors' reports.
-        case sum(RingVector)
+        /// The sums of so many survivors' reports: one, or one for each group that was opened.
+        case sums([RingVector], survivors: Int)
         /// Nothing can be opened, for this reason.
         case lost(String)
     }
@@ -23,7 +23,7 @@ struct MaskedRoundState {
     /// Which round it is.
     let key: RoundKey
     /// The protocol's state.
-    var collection: MaskedCollection
+    var groups: MaskedGroups
     /// Members by certified name, and their places in the roster.
     let identities: [String: MemberIdentity]
     let places: [MemberIdentity: Int]

@@ -2,6 +2,7 @@ internal import Cryptography
 internal import Custody
 internal import Encoding
 internal import Federation
+internal import Foundation
 internal import Learning
 internal import Messages
 internal import Operations
@@ -80,10 +81,12 @@ final class ReleaseDesk: RoundCompletionPort {
 
     func fix(survivors: [Int], round number: Int) throws {
         // Of single reports it is enough that the noisy sum says who is in it: before it is durable others may still come.
-        if let problem = plan.robust?.problem(reports: survivors.count) { throw RoundLoss(problem) }
-        guard plan.masksReports else { return closeInMemory(survivors) }
+        guard plan.masksReports else {
+            if let problem = plan.robust?.problem(reports: survivors.count) { throw RoundLoss(problem) }
+            return closeInMemory(survivors)
+        }
         switch masked.outcome {
-        case .sum(let sum)?: reports.adopt(sum, weight: survivors.count)
+        case .sums(let sums, let counted)?: try adopt(sums, of: counted, round: number)
         case .lost(let reason)?: throw RoundLoss("secure aggregation: \(reason)")
         case nil:
             // After a restart: the noisy sum is on disk, or the round would have been abandoned.
@@ -92,6 +95,15 @@ final class ReleaseDesk: RoundCompletionPort {
             }
             try close(number, survivors)
         }
+    }
+
+    /// Takes the sum of a masked round: the only one, or what the robust rule makes of those of its groups.
+    private func adopt(_ sums: [RingVector], of survivors: Int, round: Int) throws {
+        guard plan.maskingGroups > 1 else { return reports.adopt(sums[0], weight: survivors) }
+        let (vector, weight) = try plan.robustSum(
+            ofGroups: sums, seed: books.run.seed, round: round,
+            threads: ProcessInfo.processInfo.activeProcessorCount)
+        reports.adopt(vector, weight: weight)
     }
 
     /// Writes who is in the sum, before any member of a masked round sees it: from here on it is exactly these.
@@ -115,7 +127,7 @@ final class ReleaseDesk: RoundCompletionPort {
         guard let file = rounds.file,
             let members = plan.masksReports ? masked.memberCount : file.invited.count
         else { throw Failure(.internalFault, "round \(number) has no members") }
-        guard plan.robust == nil else {
+        guard plan.robust == nil || plan.masksReports else {
             let (vector, weight) = try reports.robustSum(of: file.survivors, round: number)
             return ExactSum(
                 vector: vector, weight: weight, members: members, survivors: file.survivors.count)

@@ -25,8 +25,9 @@ package struct PolicyGate: Sendable {
                 task: task.name, model: Self.name(of: task.model.json), mode: Self.mode(privacy.mode),
                 isMasked: privacy.mode == .distributed, clippingNorm: privacy.clippingNorm,
                 guaranteedNoiseMultiplier: privacy.noiseMultiplier ?? .infinity,
-                minimalCohort: task.minimumReports
-                    ?? (privacy.mode == .distributed ? task.cohortSize : max(1, task.cohortSize / 2)),
+                minimalCohort: (task.minimumReports
+                    ?? (privacy.mode == .distributed ? task.cohortSize : max(1, task.cohortSize / 2)))
+                    / task.secureAggregation.groups,
                 adversarialRate: 1, dropOutRate: 1, rosterDigest: Self.stated(rosterDigest, task),
                 epsilonAfter: privacy.mode == .none ? .infinity : 0, delta: policy.maximalDelta,
                 epsilonMembersAfter: 0, roundsToday: roundsToday))
@@ -68,7 +69,8 @@ package struct PolicyGate: Sendable {
     private static func minimalCohort(_ plan: TaskPlan) -> Int {
         let configuration = plan.configuration
         let isPlanned = configuration.privacy.mode == .central && configuration.privacy.sampling == .poisson
-        return isPlanned ? configuration.cohortSize : plan.rules.minimumReports
+        if isPlanned { return configuration.cohortSize }
+        return plan.maskingGroups > 1 ? plan.minimalSurvivors : plan.rules.minimumReports
     }
 
     /// Only masked rounds show an agent its peers: the roster is held against nothing elsewhere.

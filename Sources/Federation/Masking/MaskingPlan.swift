@@ -8,11 +8,11 @@ extension TaskPlan {
     /// Whether reports are masked, so that nobody sees more of them than their sum.
     package var masksReports: Bool { configuration.privacy.mode == .distributed }
 
-    /// Most members of a round. Noise shares are sized for the corrupt among so many: a larger roster is refused.
-    package var maximalMembers: Int { greatestCohort }
+    /// Most members that are masked together. Noise shares are sized for the corrupt among so many: a larger roster is refused.
+    package var maximalMembers: Int { greatestGroup }
 
     /// Fewest members whose sum may be opened.
-    package var minimalSurvivors: Int { max(2, rules.minimumReports) }
+    package var minimalSurvivors: Int { max(2, fewestOfGroup) }
 
     /// The rates that the plan assumes of its cohort, against a server that may lie.
     package func assumptions() throws(SecureAggregationError) -> SecurityAssumptions {

@@ -75,11 +75,19 @@ package struct RobustAggregation: Sendable {
         }
         switch task.privacy.mode {
         case .none, .local: break
+        case .distributed where task.secureAggregation.groups > 1:
+            let groups = task.secureAggregation.groups
+            guard groups < fewestReports else { return }
+            throw refuse(
+                "hostile",
+                "is \(hostile), for which \"\(name)\" needs \(fewestReports) groups, one hostile client spoiling a group, and"
+                    + " secure_aggregation.groups is \(groups)")
         case .distributed:
             throw refuse(
                 "rule",
-                "\"\(name)\" looks at single updates, which the masks of mode \"distributed\" hide from the server; use mode"
-                    + " \"local\" or \"none\", or leave task.robust out")
+                "\"\(name)\" looks at single updates, which the masks of mode \"distributed\" hide from the server; mask"
+                    + " clients in groups (secure_aggregation.groups), use mode \"local\" or \"none\", or leave task.robust"
+                    + " out")
         case .central:
             guard rule.normBound != nil, bucketSize == 1, !mixes else {
                 throw refuse(

@@ -24,7 +24,7 @@ struct NoiseDesign {
         self.configuration = configuration
         shares = configuration.mode == .distributed ? try NoiseShares(task, cohort: cohort) : nil
         self.dimension = dimension
-        reports = cohort.greatest
+        reports = cohort.greatestGroup
         expectedCohort = Int(cohort.expected)
         roundsPerTree = cohort.roundsPerTree
         distance = configuration.adjacency == .replaceOne ? 2 : 1

@@ -9,6 +9,9 @@ internal import SecureAggregation
 /// size is random, and must stay hidden: the noise in a sum, estimated from its many coordinates, would tell it,
 /// and with it take back what sampling promises. There shares are sized by the round's members, and the server
 /// brings every sum to one and the same variance, whoever dropped out.
+///
+/// Where clients are masked in groups the server sees each group's sum: a group brings all of the noise by itself, and
+/// everything here is of one group.
 struct NoiseShares {
     /// Sizes that a round's membership may have.
     let members: ClosedRange<Int>
@@ -24,8 +27,8 @@ struct NoiseShares {
     private let adversarialRate: Double
 
     init(_ task: TaskConfiguration, cohort: CohortPlan) throws {
-        minimum = try cohort.minimumReports(task)
-        members = min(minimum, cohort.greatest)...cohort.greatest
+        minimum = try cohort.minimumOfGroup(task)
+        members = min(minimum, cohort.greatestGroup)...cohort.greatestGroup
         followsMembers = task.privacy.sampling == .poisson
         dropoutRate = task.secureAggregation.dropoutRate
         adversarialRate = task.secureAggregation.adversarialRate

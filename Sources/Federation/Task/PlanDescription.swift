@@ -76,6 +76,7 @@ extension TaskPlan {
             cohortSize: maximalMembers, assumptions: assumptions())
         return [
             "secagg_members": .integer(maximalMembers),
+            "secagg_groups": .integer(maskingGroups),
             "secagg_degree": parameters.map { .integer($0.degree) } ?? .null,
             "secagg_threshold": parameters.map { .integer($0.threshold) } ?? .null,
             "secagg_minimal_survivors": .integer(minimalSurvivors),

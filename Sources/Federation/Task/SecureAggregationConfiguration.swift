@@ -12,6 +12,9 @@ package struct SecureAggregationConfiguration: Equatable, Sendable {
     /// Share of the cohort that may work for the server, bring no noise and tell what they know.
     package var adversarialRate: Double
 
+    /// Groups that the members of a round are masked in, each with a sum of its own; 1: all together.
+    package var groups: Int
+
     /// Reads the section; nil gives the defaults.
     package init(_ section: Section?) throws {
         func rate(_ key: String) throws -> Double? {
@@ -21,6 +24,7 @@ package struct SecureAggregationConfiguration: Equatable, Sendable {
         bits = try section?.integer("bits", in: 12...32)
         dropoutRate = try rate("estimated_dropout_rate") ?? 0.1
         adversarialRate = try rate("adversarial_client_rate") ?? 0.1
+        groups = try section?.integer("groups", in: 1...100_000) ?? 1
         try section?.finish()
     }
 }

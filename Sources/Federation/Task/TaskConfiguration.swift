@@ -97,6 +97,33 @@ package struct TaskConfiguration: Sendable {
         try check(section)
     }
 
+    /// Groups are for a rule across them, and their noise counts on a number of members that is known beforehand.
+    private func checkGroups(_ section: Section) throws {
+        let groups = secureAggregation.groups
+        guard groups > 1 else { return }
+        let key = "secure_aggregation.groups"
+        guard privacy.mode == .distributed else {
+            throw section.error(
+                key, "goes with privacy.mode \"distributed\", whose masks hide single updates")
+        }
+        guard robust != nil else {
+            throw section.error(
+                key,
+                "costs noise, for each group's sum bears all that one sum would: it goes with task.robust, a rule across the"
+                    + " groups; leave it out to mask all members together")
+        }
+        guard privacy.sampling != .poisson else {
+            throw section.error(
+                key,
+                "does not go with sampling \"poisson\", where a group might have hardly anybody; use \"none\" or \"fixed-size\""
+            )
+        }
+        guard groups <= cohortSize / 2 else {
+            throw section.error(
+                key, "is \(groups): a cohort of \(cohortSize) fills at most \(cohortSize / 2) groups of two")
+        }
+    }
+
     private func check(_ section: Section) throws {
         if let minimumReports, minimumReports > cohortSize {
             throw section.error("min_reports", "is \(minimumReports), above the cohort_size of \(cohortSize)")
@@ -127,6 +154,7 @@ package struct TaskConfiguration: Sendable {
             throw section.error("secure_aggregation.enabled", "goes with privacy.mode \"distributed\"")
         default: break
         }
+        try checkGroups(section)
         guard privacy.sampling == .none || overSelection == 1 else {
             throw section.error(
                 "over_selection",

@@ -29,6 +29,9 @@ package struct TaskPlan: Sendable {
     package let rules: RoundEngine.Rules
     /// Most clients that a round invites (for Poisson sampling: but with probability 1e-15).
     package let greatestCohort: Int
+    /// Most clients that are masked together, and the fewest whose sum may be opened: of one group, where a round has several.
+    let greatestGroup: Int
+    let fewestOfGroup: Int
     package let divisor: Divisor
 
     /// Number of model parameters that are shared: what clients report and the server publishes.
@@ -126,9 +129,12 @@ package struct TaskPlan: Sendable {
             codec = plan.codec
             // With a robust rule local noise is in the single updates, and what the rule makes of them is no sum.
             let isNoSum = configuration.robust != nil && configuration.privacy.mode == .local
-            divisor = isNoSum ? .weights : .expectedCohort(cohort.expected)
+            // Of groups that are masked apart one sum is left, of one group's size.
+            divisor = isNoSum ? .weights : .expectedCohort(cohort.expected / Double(cohort.groups))
         }
         greatestCohort = cohort.greatest
+        greatestGroup = cohort.greatestGroup
+        fewestOfGroup = try cohort.minimumOfGroup(configuration)
         var rules = RoundEngine.Rules(
             rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
             minimumReports: try cohort.minimumReports(configuration),
@@ -158,6 +164,8 @@ struct CohortPlan {
     let population: Int
     /// Rounds in which a client takes part at most once, with tree noise; nil: no bound.
     let roundsPerTree: Int?
+    /// Groups that clients are masked in.
+    let groups: Int
     private let claimed: ClaimedSampling
 
     /// Throws ``ConfigurationError`` where trees ask for more clients than there are.
@@ -166,6 +174,7 @@ struct CohortPlan {
         self.population = population
         claimed = configuration.privacy.sampling
         expected = Double(cohort)
+        groups = configuration.secureAggregation.groups
         switch claimed {
         case .poisson:
             sampling = .poisson(probability: Double(cohort) / Double(population))
@@ -223,6 +232,15 @@ struct CohortPlan {
             return max(1, Int((Double(configuration.cohortSize) * kept).rounded(.down)))
         }
         return configuration.minimumReports ?? max(1, configuration.cohortSize / 2)
+    }
+
+    /// Most clients of a group.
+    var greatestGroup: Int { (greatest + groups - 1) / groups }
+
+    /// Fewest reports of a group: its share of the round's fewest.
+    func minimumOfGroup(_ configuration: TaskConfiguration) throws -> Int {
+        let whole = try minimumReports(configuration)
+        return groups == 1 ? whole : max(1, whole / groups)
     }
 
     /// That a Poisson cohort is too small for masked rounds, and what would do: keys that would be refused are not named.

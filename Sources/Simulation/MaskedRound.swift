@@ -44,7 +44,7 @@ package final class MaskedRound: Sendable {
         }
         let known = Dictionary(uniqueKeysWithValues: zip(invited, participants))
         self.participants = known
-        let groups = plan.groups(of: invited, seed: seed, round: round).map {
+        let groups = GroupedRound(plan).groups(of: invited, seed: seed, round: round).map {
             $0.compactMap { known[$0]?.identity }
         }
         collection = Mutex(

@@ -64,7 +64,7 @@ final class SimulatedRelease: RoundCompletionPort {
                 vector: groups.vectors[0], weight: groups.survivors, members: round.members,
                 survivors: groups.survivors)
         }
-        let (vector, weight) = try plan.robustSum(
+        let (vector, weight) = try GroupedRound(plan).robustSum(
             ofGroups: groups.vectors, seed: seed, round: round.number, threads: pool.states.count)
         return ExactSum(vector: vector, weight: weight, members: round.members, survivors: groups.survivors)
     }

@@ -177,7 +177,7 @@ package final class Simulator {
             noise: NoiseAhead(plan: plan, origin: setup.noise, round: number))
         shared.attack = hostile.map { HostileRound($0, round: number) }
         if plan.maskingGroups > 1 {
-            let groups = plan.groups(of: invited, seed: setup.seed, round: number)
+            let groups = GroupedRound(plan).groups(of: invited, seed: setup.seed, round: number)
             if masking == nil {
                 shared.groups = GroupedSums(groups, count: plan.report.count, bits: plan.codec.bits)
             }

@@ -23,7 +23,7 @@ import Transport
     }
 
     private func groups(_ fleet: MaskedFleet) throws -> [[Int]] {
-        try fleet.fixture.setup.plan.groups(of: Array(0..<15), seed: 7, round: 1)
+        try GroupedRound(fleet.fixture.setup.plan).groups(of: Array(0..<15), seed: 7, round: 1)
     }
 
     private func client(_ member: MaskedFleet.Member) throws -> Int { try #require(member.plan).client }
@@ -40,7 +40,7 @@ import Transport
             }
             return sum.sum
         }
-        let (vector, weight) = try task.robustSum(ofGroups: sums, seed: 7, round: 1, threads: 1)
+        let (vector, weight) = try GroupedRound(task).robustSum(ofGroups: sums, seed: 7, round: 1, threads: 1)
         var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
         model.apply(noisySum: vector, weight: weight, rotation: try task.rotation(seed: 7, round: 1))
         return setup.modelFile(model.parameters, round: 1)

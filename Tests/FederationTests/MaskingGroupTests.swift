@@ -28,14 +28,16 @@ import Testing
         let plan = try plan(groups: count)
         let clients = Array(stride(from: 3, to: 123, by: 3))
         for round in 1...5 {
-            let groups = plan.groups(of: clients, seed: 4, round: round)
+            let groups = GroupedRound(plan).groups(of: clients, seed: 4, round: round)
             #expect(groups.count == count && groups.joined().sorted() == clients)
             let sizes = groups.map(\.count)
             #expect((sizes.max() ?? 0) - (sizes.min() ?? 0) <= 1 && (sizes.max() ?? 0) <= plan.maximalMembers)
-            #expect(groups == plan.groups(of: clients.reversed(), seed: 4, round: round))
+            #expect(groups == GroupedRound(plan).groups(of: clients.reversed(), seed: 4, round: round))
         }
-        #expect(plan.groups(of: clients, seed: 4, round: 1) != plan.groups(of: clients, seed: 4, round: 2))
-        #expect(plan.groups(of: clients, seed: 4, round: 1) != plan.groups(of: clients, seed: 5, round: 1))
+        let draws = [(4, 1), (4, 2), (5, 1)].map { seed, round in
+            GroupedRound(plan).groups(of: clients, seed: UInt64(seed), round: round)
+        }
+        #expect(draws[0] != draws[1] && draws[0] != draws[2])
     }
 
     /// Each group bears the noise that a round of its size bears by itself, and the claim is the same.
@@ -43,7 +45,7 @@ import Testing
         let groups = try plan(groups: 4)
         let alone = try plan(groups: 1, robust: "", cohort: 10)
         let (one, other) = (try #require(groups.privacy), try #require(alone.privacy))
-        #expect(one.event == other.event && one.serverEvent == other.serverEvent)
+        #expect(one.roundEvent == other.roundEvent && one.serverEvent == other.serverEvent)
         #expect(try one.clientNoise(members: 40)?.variance == other.clientNoise(members: 10)?.variance)
         #expect(groups.codec == alone.codec && groups.minimalSurvivors == alone.minimalSurvivors)
         #expect(groups.divisor == .expectedCohort(10))
@@ -56,11 +58,11 @@ import Testing
         let sums = [1, 2, 3, 4, 1 << 20].map { value in
             RingVector(narrow: [UInt32](repeating: UInt32(value), count: count), bits: plan.codec.bits)
         }
-        let (vector, weight) = try plan.robustSum(ofGroups: sums, seed: 1, round: 1, threads: 2)
+        let (vector, weight) = try GroupedRound(plan).robustSum(ofGroups: sums, seed: 1, round: 1, threads: 2)
         #expect(weight == 1 && vector.centred() == [Int64](repeating: 3, count: count))
         let negative = RingVector(
             narrow: [UInt32](repeating: UInt32(bitPattern: -7), count: count), bits: plan.codec.bits)
-        let middle = try plan.robustSum(
+        let middle = try GroupedRound(plan).robustSum(
             ofGroups: [sums[0], negative, negative], seed: 1, round: 1, threads: 1)
         #expect(middle.vector.centred() == [Int64](repeating: -7, count: count))
     }

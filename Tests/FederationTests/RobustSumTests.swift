@@ -50,8 +50,8 @@ import Testing
 
     @Test(arguments: sizes) func geometry(_ rows: Int, _ width: Int) {
         let updates = similar(rows, width)
-        let geometry = RobustSum(RobustFixture.reports(updates), count: width, scale: 0x1p32).geometry(
-            .distances)
+        let sum = RobustSum(RobustFixture.reports(updates), count: width, scale: 0x1p32, threads: 2)
+        let geometry = sum.geometry(.distances)
         for (i, line) in distances(updates).enumerated() {
             for (j, expected) in line.enumerated() {
                 #expect(abs(geometry.squaredDistance(i, j) - expected) < 1e-5 * max(1, expected))

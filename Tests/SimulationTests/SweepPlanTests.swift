@@ -120,8 +120,8 @@ import Testing
         request.worstOver = "task.rounds"
         #expect(try SweepPlan(scenario, request).worstOver == "task.rounds")
         request.worstOver = "task.round"
-        let error = #expect(throws: Failure.self) { try SweepPlan(scenario, request) }
-        #expect(error?.exitCode == .usage && "\(try #require(error))".contains("task.rounds"))
+        let error = try #require(#expect(throws: Failure.self) { try SweepPlan(scenario, request) })
+        #expect(error.exitCode == .usage && "\(error)".contains("task.rounds"))
     }
 
     @Test func whatIsDrawnFollowsFromTheSeed() throws {

@@ -110,7 +110,7 @@ final class MaskedDesk {
         let members = Dictionary(uniqueKeysWithValues: places.map { ($0.value, $0.key) })
         let groups = MaskedGroups(
             binding: binding, verifier: try verifier(),
-            groups: plan.groups(of: file.invited, seed: run.seed, round: file.round).map {
+            groups: GroupedRound(plan).groups(of: file.invited, seed: run.seed, round: file.round).map {
                 $0.compactMap { members[$0] }
             }, opened: Instant(seconds: file.opened), collectionDeadline: Instant(seconds: file.deadline),
             isScheduled: plan.rules.schedule != nil)

@@ -100,7 +100,7 @@ final class ReleaseDesk: RoundCompletionPort {
     /// Takes the sum of a masked round: the only one, or what the robust rule makes of those of its groups.
     private func adopt(_ sums: [RingVector], of survivors: Int, round: Int) throws {
         guard plan.maskingGroups > 1 else { return reports.adopt(sums[0], weight: survivors) }
-        let (vector, weight) = try plan.robustSum(
+        let (vector, weight) = try GroupedRound(plan).robustSum(
             ofGroups: sums, seed: books.run.seed, round: round,
             threads: ProcessInfo.processInfo.activeProcessorCount)
         reports.adopt(vector, weight: weight)

@@ -2,21 +2,29 @@ internal import Compute
 package import Encoding
 internal import Synchronization
 
-/// Rounds whose clients are masked in groups, with a robust rule across the groups' sums: the server sees no single update,
-/// and a group with a hostile client is to the rule what a hostile update is elsewhere.
 extension TaskPlan {
     /// Groups of a round; 1: all clients are masked together.
     package var maskingGroups: Int { configuration.secureAggregation.groups }
+}
+
+/// Rounds whose clients are masked in groups, with a robust rule across the groups' sums: the server sees no single update,
+/// and a group with a hostile client is to the rule what a hostile update is elsewhere.
+package struct GroupedRound {
+    private let plan: TaskPlan
+
+    /// Rounds of a plan.
+    package init(_ plan: TaskPlan) { self.plan = plan }
 
     /// The clients of a round in their groups, drawn by the run's seed and the round: as many each as there can be, the
     /// first ones one more.
     package func groups(of clients: [Int], seed: UInt64, round: Int) -> [[Int]] {
-        guard maskingGroups > 1 else { return [clients] }
+        let count = plan.maskingGroups
+        guard count > 1 else { return [clients] }
         var generator = SeededGenerator(seed: seed, purpose: .maskingGroups, round: round)
-        var order = clients.sorted()
+        var order = clients.sorted().map { Int32($0) }
         order.withUnsafeMutableBufferPointer { generator.shuffle($0) }
-        var groups = [[Int]](repeating: [], count: maskingGroups)
-        for (place, client) in order.enumerated() { groups[place % maskingGroups].append(client) }
+        var groups = [[Int]](repeating: [], count: count)
+        for (place, client) in order.enumerated() { groups[place % count].append(Int(client)) }
         return groups.map { $0.sorted() }
     }
 
@@ -25,9 +33,9 @@ extension TaskPlan {
     package func robustSum(
         ofGroups sums: [RingVector], seed: UInt64, round: Int, threads: Int
     ) throws(RoundLoss) -> (vector: RingVector, weight: Int) {
-        guard let robust else { preconditionFailure("a plan without a rule across groups") }
+        guard let robust = plan.robust else { preconditionFailure("a plan without a rule across groups") }
         if let problem = robust.problem(reports: sums.count) { throw RoundLoss(problem) }
-        let count = report.count
+        let (count, codec) = (plan.report.count, plan.codec)
         guard !sums.isEmpty else { return (RingVector(zeros: count, bits: codec.bits), 0) }
         let reports = sums.map { sum in
             let words = GroupSum(sum.centred().map { Int32(truncatingIfNeeded: $0) })

@@ -21,16 +21,16 @@ package struct ResultReport {
     }
 
     /// What says how good a run is.
-    struct Measure {
+    struct Measure: Sendable {
         var column: ResultTable.Column
         var name: String
         var isBetterHigh: Bool
-        var value: (RoundRecord) -> Double?
+        var value: @Sendable (RoundRecord) -> Double?
     }
 
     /// The first of accuracy, RMSE and loss that any run of a table has.
     static func measure(_ table: ResultTable) -> Measure {
-        let all: [(String, String, Bool, (RoundRecord) -> Double?)] = [
+        let all: [(String, String, Bool, @Sendable (RoundRecord) -> Double?)] = [
             ("final_accuracy", "hold-out accuracy", true, { $0.accuracy }),
             ("final_rmse", "RMSE", false, { $0.rmse }), ("final_loss", "mean loss", false, { $0.loss }),
         ]

@@ -1,4 +1,4 @@
-internal import Configuration
+package import Configuration
 internal import Reporting
 
 /// The worst of a sweep's points over one of its keys: what is left where whoever picks that key's value means harm. For

@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Federation
 internal import Privacy
 
 /// What all clients of a round have in common.
@@ -12,8 +13,10 @@ struct SharedRound {
     let members: Int
     /// The server's noise; nil where it adds none of the round's own.
     let noise: NoiseAhead?
-    /// Single reports, where a robust rule looks at them; nil where they are summed as they come.
+    /// Single reports, where a robust rule looks at them or a buffer is filled; nil where they are summed as they come.
     var kept: KeptReports?
+    /// The full buffer's updates; empty in a round.
+    var buffered: [BufferedReport] = []
     /// The hostile clients' round; nil where there are none.
     var attack: HostileRound?
 }

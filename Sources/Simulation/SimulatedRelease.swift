@@ -40,6 +40,12 @@ final class SimulatedRelease: RoundCompletionPort {
             }
             return
         }
+        if !round.buffered.isEmpty {
+            let (vector, weight) = plan.bufferedSum(of: round.buffered)
+            exact = ExactSum(
+                vector: vector, weight: weight, members: round.members, survivors: survivors.count)
+            return
+        }
         if let kept = round.kept {
             let (vector, weight) = try plan.robustSum(
                 of: kept.reports(of: survivors), seed: seed, round: number)

@@ -1,4 +1,5 @@
 internal import Compute
+internal import Encoding
 
 /// One client's report as it was sent, behind its header. Here and nowhere else single reports become numbers again.
 package struct IndividualReport {
@@ -56,6 +57,12 @@ package struct IndividualReport {
                 }
             }
         }
+    }
+
+    /// Adds floating-point numbers to a sum, each times `factor` rounded to the nearest integer of the ring of 64 bits.
+    func add(to sum: inout Aggregation, factor: Double, weight: Int) {
+        precondition(form == .floats, "a report of integers")
+        withExtendedLifetime(owner) { sum.add(floats: bytes, factor: factor, weight: weight) }
     }
 
     /// Writes the integers of a ring of 32 bits, each as the representative nearest zero.

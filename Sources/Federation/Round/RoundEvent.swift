@@ -33,6 +33,7 @@ package enum FinishReason: String, Equatable, Sendable {
     case stopped = "stopped on request"
     case targetReached = "target metric reached"
     case abandonedTooOften = "too many rounds abandoned in a row"
+    case tooFewClients = "too few clients are left to take part"
 }
 
 /// A cohort that is to train for a round.

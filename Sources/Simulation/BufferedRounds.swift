@@ -56,7 +56,7 @@ final class BufferedRounds {
 
     /// Before the first step, or where `memory` was kept; nil where the plan has rounds.
     init?(_ training: FleetTraining, journal: any SimulationJournal, from memory: Memory?) {
-        guard let rules = training.setup.plan.bufferedRules else { return nil }
+        guard let rules = BufferedEngine.Rules(training.setup.plan) else { return nil }
         (self.training, self.journal) = (training, journal)
         setup = training.setup
         kept = KeptReports(form: setup.plan.individualForm)

@@ -41,7 +41,7 @@ final class SimulatedRelease: RoundCompletionPort {
             return
         }
         if !round.buffered.isEmpty {
-            let (vector, weight) = plan.bufferedSum(of: round.buffered)
+            let (vector, weight) = BufferedReport.sum(of: round.buffered, under: plan)
             exact = ExactSum(
                 vector: vector, weight: weight, members: round.members, survivors: survivors.count)
             return

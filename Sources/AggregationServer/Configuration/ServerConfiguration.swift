@@ -160,11 +160,6 @@ package struct ServerConfiguration: Sendable {
                     + "which holds only for cohorts drawn from the whole enrolled roster; name it, or use \"none\""
             )
         }
-        if task.asynchronous != nil {
-            throw ConfigurationError(
-                path: "task.asynchronous",
-                problem: "is simulated only, so far; for a deployment say cohort_size in its place")
-        }
         if data != nil, inputShape != nil {
             throw server.error("input_shape", "follows from the data; remove one of the two")
         }

@@ -205,6 +205,29 @@ package struct BufferedEngine: Sendable {
         return late
     }
 
+    // MARK: Taking up
+
+    /// A client asks for work anew: what it was at is lost.
+    package mutating func withdraw(_ client: Int) { inFlight[client] = nil }
+
+    /// Takes a step up again whose buffer was closed before a restart. Those in it are looked up among who trains.
+    package mutating func resume(closedWith survivors: [Int]) -> [RoundAction] {
+        guard phase == .collecting else { return [] }
+        for client in survivors {
+            guard let assignment = inFlight.removeValue(forKey: client) else { continue }
+            buffer[client] = Entry(
+                client: client, round: assignment.round, staleness: published - assignment.version)
+        }
+        phase = .summing
+        return [.requireSum(round: round, survivors: buffer.keys.sorted())]
+    }
+
+    /// Says that the run is over where all steps are done, or the budget is.
+    package mutating func finishIfDone() -> [RoundAction] {
+        guard phase == .collecting, let reason = reasonToFinish() else { return [] }
+        return finish(reason)
+    }
+
     // MARK: Completing
 
     /// Takes the news that a step is done, that it has failed, or that the run is to end. News that do not fit the phase
@@ -225,7 +248,8 @@ package struct BufferedEngine: Sendable {
             published += 1
             abandonedInARow = 0
             return nextStep([])
-        case (.failed(let what), .summing), (.failed(let what), .charging), (.failed(let what), .noising),
+        case (.failed(let what), .collecting), (.failed(let what), .summing), (.failed(let what), .charging),
+            (.failed(let what), .noising),
             (.failed(let what), .settling), (.failed(let what), .publishing):
             abandonedInARow += 1
             return nextStep([.abandoned(round: round, .failed(what))])
@@ -306,15 +330,15 @@ extension BufferedEngine.Assignment {
     }
 }
 
-extension TaskPlan {
-    /// The rules of an asynchronous task; nil where the task has rounds.
-    package var bufferedRules: BufferedEngine.Rules? {
-        configuration.asynchronous.map {
-            BufferedEngine.Rules(
-                steps: rules.rounds, buffer: $0.buffer, concurrency: $0.concurrency,
-                maximalStaleness: $0.maximalStaleness, maximalParticipations: $0.maximalParticipations,
-                deadlineSeconds: rules.deadlineSeconds, affordableSteps: rules.affordableRounds,
-                abandonLimit: rules.abandonLimit)
-        }
+extension BufferedEngine.Rules {
+    /// What the engine must know of a plan; nil where the plan has rounds.
+    package init?(_ plan: TaskPlan) {
+        guard let asynchronous = plan.configuration.asynchronous else { return nil }
+        self.init(
+            steps: plan.rules.rounds, buffer: asynchronous.buffer, concurrency: asynchronous.concurrency,
+            maximalStaleness: asynchronous.maximalStaleness,
+            maximalParticipations: asynchronous.maximalParticipations,
+            deadlineSeconds: plan.rules.deadlineSeconds, affordableSteps: plan.rules.affordableRounds,
+            abandonLimit: plan.rules.abandonLimit)
     }
 }

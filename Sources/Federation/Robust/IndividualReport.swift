@@ -59,10 +59,24 @@ package struct IndividualReport {
         }
     }
 
-    /// Adds floating-point numbers to a sum, each times `factor` rounded to the nearest integer of the ring of 64 bits.
-    func add(to sum: inout Aggregation, factor: Double, weight: Int) {
-        precondition(form == .floats, "a report of integers")
-        withExtendedLifetime(owner) { sum.add(floats: bytes, factor: factor, weight: weight) }
+    /// Adds an unclipped update to a sum on the ring of 64 bits, `worth` times, from 0 to 1: floating-point numbers each
+    /// times `factor` and that, rounded to the nearest integer; integers, in which `factor` is already, as they are or made
+    /// shorter.
+    func add(to sum: inout Aggregation, factor: Double, worth: Double, weight: Int) {
+        withExtendedLifetime(owner) {
+            guard form != .floats else {
+                return sum.add(floats: bytes, factor: factor * worth, weight: weight)
+            }
+            precondition(form == .integers(bits: 64), "a report of another ring")
+            let numbers = (0..<count).map { place -> Int64 in
+                let word = bytes.loadUnaligned(fromByteOffset: 8 &* place, as: UInt64.self)
+                let number = Int64(bitPattern: UInt64(littleEndian: word))
+                return worth < 1 ? Int64((Double(number) * worth).rounded(.towardZero)) : number
+            }
+            var vector = RingVector(zeros: count, bits: 64)
+            numbers.withUnsafeBufferPointer { vector.add(integers: $0) }
+            sum.add(vector, weight: weight)
+        }
     }
 
     /// Writes the integers of a ring of 32 bits, each as the representative nearest zero.

@@ -5,6 +5,7 @@ package enum ReportRefusal: String, Equatable, Sendable {
     case closed = "the round is closed"
     case duplicate = "already reported"
     case gaveUp = "gave up before"
+    case tooStale = "too many models were published since the one that it started from"
 }
 
 /// Why a round released nothing.

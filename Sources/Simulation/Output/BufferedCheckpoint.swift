@@ -54,7 +54,7 @@ enum BufferedCheckpoint {
     static func decode(
         _ data: Data, plan: TaskPlan, progress: Simulator.Progress, path: String
     ) throws -> BufferedRounds.Memory? {
-        guard let rules = plan.bufferedRules, progress.round > 0 else { return nil }
+        guard let rules = BufferedEngine.Rules(plan), progress.round > 0 else { return nil }
         let damaged = ConfigurationError(
             path: path, problem: "damaged checkpoint (\(key)); run without --resume")
         guard let file = try? data.withUnsafeBytes({ try SafeTensors(decoding: $0) }),

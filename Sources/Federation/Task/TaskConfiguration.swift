@@ -75,9 +75,7 @@ package struct TaskConfiguration: Sendable {
             throw section.error("rounds", "is missing: how many global models to publish")
         }
         self.rounds = rounds
-        asynchronous = try section.section(AsynchronousAggregation.key).map {
-            try AsynchronousAggregation($0)
-        }
+        asynchronous = try section.section("asynchronous").map { try AsynchronousAggregation($0) }
         if asynchronous != nil { try AsynchronousAggregation.refuseKeysOfRounds(section) }
         guard
             let cohort = try asynchronous?.buffer ?? section.integer("cohort_size", in: 1...100_000_000)

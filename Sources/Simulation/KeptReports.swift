@@ -1,7 +1,7 @@
 internal import Federation
 internal import Synchronization
 
-/// The single reports of a round, kept for a rule that has to see them; in plans without one nothing is kept.
+/// Single reports, kept for a rule that has to see them or until a buffer is full; in other plans nothing is kept.
 ///
 /// Workers put them in as they come; they are read in the order of clients, so that their number does not matter.
 final class KeptReports: Sendable {
@@ -29,6 +29,13 @@ final class KeptReports: Sendable {
     func keep(_ bytes: UnsafeRawBufferPointer, of client: Int) {
         let report = Report(copying: bytes)
         reports.withLock { $0[client] = report }
+    }
+
+    /// Gives the reports of these clients up; those that were asked for before stay as long as they are held.
+    func forget(_ clients: [Int]) {
+        reports.withLock { reports in
+            for client in clients { reports[client] = nil }
+        }
     }
 
     /// The reports of these clients, in the order given; those that are not kept are left out.

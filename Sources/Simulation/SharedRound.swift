@@ -15,8 +15,10 @@ struct SharedRound {
     let noise: NoiseAhead?
     /// Sums of the groups that clients would be masked in; nil where all are summed together, or truly masked.
     var groups: GroupedSums?
-    /// Single reports, where a robust rule looks at them; nil where they are summed as they come.
+    /// Single reports, where a robust rule looks at them or a buffer is filled; nil where they are summed as they come.
     var kept: KeptReports?
+    /// The full buffer's updates; empty in a round.
+    var buffered: [BufferedReport] = []
     /// The hostile clients' round; nil where there are none.
     var attack: HostileRound?
 }

@@ -42,6 +42,12 @@ final class SimulatedRelease: RoundCompletionPort {
             exact = try sum(groups.sums(minimum: plan.minimalSurvivors), round)
             return
         }
+        if !round.buffered.isEmpty {
+            let (vector, weight) = BufferedReport.sum(of: round.buffered, under: plan)
+            exact = ExactSum(
+                vector: vector, weight: weight, members: round.members, survivors: survivors.count)
+            return
+        }
         if let kept = round.kept {
             let (vector, weight) = try plan.robustSum(
                 of: kept.reports(of: survivors), seed: seed, round: number, threads: pool.states.count)

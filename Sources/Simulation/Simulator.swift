@@ -73,6 +73,8 @@ package final class Simulator {
         /// earlier version does not say.
         package var participation: [Int32] = []
         package var finished: FinishReason?
+        /// Who trains, and what from, in an asynchronous task; nil before its first step, and where there are rounds.
+        var buffered: BufferedRounds.Memory?
     }
 
     package private(set) var progress: Progress
@@ -84,6 +86,9 @@ package final class Simulator {
     private var engine: RoundEngine
     private let release: SimulatedRelease
     private let pool: WorkerPool<ClientWorker>
+    private let training: FleetTraining
+    /// Clients that train all the time; nil where there are rounds.
+    private let buffered: BufferedRounds?
     private let evaluator: HoldoutEvaluator?
     private let journal: any SimulationJournal
     /// What clients keep between rounds; nil where they keep nothing.
@@ -111,6 +116,8 @@ package final class Simulator {
         pool = WorkerPool(workers: setup.workers) {
             ClientWorker(plan: setup.plan, masks: setup.masks, isAttacked: setup.attack != nil)
         }
+        training = FleetTraining(setup: setup, pool: pool, memory: memory)
+        buffered = BufferedRounds(training, journal: journal, from: progress.buffered)
         let model = try GlobalModel(
             parameters: progress.parameters, optimizerState: progress.optimizerState,
             clippingNorm: progress.clippingNorm, published: progress.published, plan: plan)
@@ -158,13 +165,14 @@ package final class Simulator {
     // MARK: One round
 
     private func playRound() throws {
+        if let buffered { return try playStep(buffered) }
         let began = ContinuousClock.now
         let round = progress.round + 1
         let invitation: Invitation
         var actions: [RoundAction]
         switch try openRound(round) {
         case .declined(let then):
-            try conclude(then, selected: 0, reported: 0, seconds: 0, round: round)
+            try conclude(then, RoundTally(), seconds: 0, round: round)
             return
         case .invited(let cohort, let then): (invitation, actions) = (cohort, then)
         }
@@ -192,13 +200,31 @@ package final class Simulator {
         actions = outcome.actions
         try completeRound(&actions, outcome.results, shared)
         let seconds = began.secondsToNow
-        // Before the record: the checkpoint that may follow it ends the round for good.
-        let diagnostics = Self.diagnostics(number, outcome)
-        journal.diagnose(diagnostics)
         try conclude(
-            actions, selected: invited.count, reported: outcome.results.count, seconds: seconds, round: number
-        )
-        if let record = progress.records.last { watch.look(at: diagnostics, record) }
+            actions, RoundTally(selected: invited.count, reported: outcome.results.count),
+            diagnostics: RoundDiagnostics(round: number, outcome.results, failures: outcome.failures),
+            seconds: seconds, round: number)
+    }
+
+    /// A step of an asynchronous task: until the buffer is full, then as any round.
+    private func playStep(_ buffered: BufferedRounds) throws {
+        let began = ContinuousClock.now
+        let number = progress.round + 1
+        let members = buffered.engine.rules.buffer
+        var shared = try SharedRound(
+            number: number, rotation: nil, masking: nil,
+            share: plan.privacy?.clientNoise(members: members), members: members,
+            noise: NoiseAhead(plan: plan, origin: setup.noise, round: number), kept: buffered.kept)
+        let outcome = try buffered.collect(at: progress.virtualTime, model: model, shared)
+        progress.virtualTime = outcome.closedAt
+        shared.buffered = outcome.reports
+        var actions = outcome.actions
+        try completeRound(&actions, outcome.results, shared)
+        buffered.endStep()
+        try conclude(
+            actions, RoundTally(outcome),
+            diagnostics: RoundDiagnostics(round: number, outcome.results, failures: outcome.failures),
+            seconds: began.secondsToNow, round: number)
     }
 
     /// Plays the round until its collection closes. `actions` are those of its opening: they are not empty where nobody
@@ -226,6 +252,13 @@ package final class Simulator {
         }
     }
 
+    private func train(_ clients: [Int], _ shared: SharedRound) -> [ClientResult] {
+        let start = model.parameters.values
+        return training.train(
+            clients.map { FleetTraining.Order(client: $0, round: shared.number, model: start) }, shared,
+            model: model)
+    }
+
     /// The cohort: drawn from the seed in a rehearsal, under the run's secret key otherwise, because amplification
     /// by sampling holds only for a secret draw.
     private func openRound(_ round: Int) throws -> OpeningVerdict {
@@ -242,41 +275,6 @@ package final class Simulator {
         }
     }
 
-    /// Trains clients on all workers, longest first, and returns their results in the order given.
-    private func train(_ clients: [Int], _ shared: SharedRound) -> [ClientResult] {
-        let order = clients.indices.sorted {
-            let (left, right) = (setup.partition[clients[$0]].count, setup.partition[clients[$1]].count)
-            return left == right ? $0 < $1 : left > right
-        }
-        let slots = Slots<ClientResult>(count: clients.count)
-        let (parameters, serverState) = (model.parameters.values, model.publishedState)
-        let clippingNorm = model.clippingNorm
-        // The noise is one more job, and the first: it is long.
-        let noise = shared.noise?.isDue == true ? shared.noise : nil
-        let before = noise == nil ? 0 : 1
-        pool.run(count: order.count + before) { [setup, memory] worker, place in
-            if place < before {
-                noise?.draw()
-                return
-            }
-            let slot = order[place - before]
-            let client = clients[slot]
-            let poisoned = shared.attack?.fleet.data(of: client)
-            slots[slot] = worker.serve(
-                ClientJob(
-                    run: "simulation", seed: setup.seed, client: client, round: shared.number,
-                    model: parameters,
-                    clippingNorm: clippingNorm, rotation: shared.rotation,
-                    masking: shared.masking, groups: shared.groups, kept: shared.kept,
-                    attack: shared.attack, share: shared.share,
-                    examples: poisoned?.examples ?? setup.training,
-                    indices: poisoned?.indices ?? setup.partition[client], noise: setup.noise,
-                    serverState: serverState, memory: memory))
-        }
-        // Every slot is filled: the pool returns when all jobs are done.
-        return slots.values.compactMap(\.self)
-    }
-
     /// Carries the engine's steps out until it asks for none.
     private func completeRound(
         _ actions: inout [RoundAction], _ results: [(client: Int, result: ClientResult)],
@@ -285,13 +283,21 @@ package final class Simulator {
         release.begin(shared)
         var completion = RoundCompletion<SimulatedRelease>(plan)
         while let action = actions.first,
-            let event = try completion.carryOut(action, charged: engine.charged, over: release)
+            let event = try completion.carryOut(action, charged: standing.charged, over: release)
         {
             if case .published = event {
                 count(results)
             }
-            actions = engine.handle(event)
+            actions = buffered.map { $0.handle(event) } ?? engine.handle(event)
         }
+    }
+
+    /// The last round that was opened, or step that was ended, and how many were published and charged.
+    private var standing: (round: Int, published: Int, charged: Int) {
+        guard let engine = buffered?.engine else {
+            return (engine.round, engine.published, engine.charged)
+        }
+        return (engine.round - 1, engine.published, engine.charged)
     }
 
     /// Counts the reports of a published round.
@@ -322,7 +328,8 @@ package final class Simulator {
     }
 
     private func conclude(
-        _ actions: [RoundAction], selected: Int, reported: Int, seconds: Double, round: Int
+        _ actions: [RoundAction], _ tally: RoundTally, diagnostics: RoundDiagnostics? = nil,
+        seconds: Double, round: Int
     ) throws {
         var abandoned: String?
         for action in actions {
@@ -333,25 +340,34 @@ package final class Simulator {
             if case .finished(let reason) = action { progress.finished = reason }
         }
         // Not where the engine finished instead.
-        let wasOpened = engine.round > progress.round
-        progress.round = engine.round
-        progress.published = engine.published
-        progress.charged = engine.charged
+        let standing = standing
+        let wasOpened = standing.round > progress.round
+        (progress.round, progress.published) = (standing.round, standing.published)
+        progress.charged = standing.charged
         progress.parameters = model.parameters
         progress.optimizerState = model.optimizerState
         progress.clippingNorm = model.clippingNorm
         progress.participants = engine.participants
-        guard wasOpened else { return }
+        progress.buffered = buffered?.memory
+        guard wasOpened else {
+            watch.count(diagnostics?.failures ?? [:])
+            return
+        }
+        // Before the record: the checkpoint that may follow it ends the round for good.
+        if let diagnostics { journal.diagnose(diagnostics) }
         var record = RoundRecord(
-            round: round, accuracy: nil, loss: nil, epsilon: try journal.epsilon(charged: engine.charged),
-            epsilonServer: try journal.epsilonServer(charged: engine.charged),
-            epsilonMembers: try journal.epsilonMembers(charged: engine.charged), clientsSelected: selected,
-            clientsReported: reported, seconds: seconds, evaluationSeconds: 0,
-            bytesUp: reported * plan.reportBytes, bytesDown: selected * plan.modelBytes,
+            round: round, accuracy: nil, loss: nil, epsilon: try journal.epsilon(charged: standing.charged),
+            epsilonServer: try journal.epsilonServer(charged: standing.charged),
+            epsilonMembers: try journal.epsilonMembers(charged: standing.charged),
+            clientsSelected: tally.selected, clientsReported: tally.reported, seconds: seconds,
+            evaluationSeconds: 0, bytesUp: tally.sent * plan.reportBytes,
+            bytesDown: tally.selected * plan.modelBytes,
             virtualSeconds: progress.virtualTime.seconds, abandoned: abandoned)
+        record.take(tally)
         evaluate(&record)
         progress.records.append(record)
         try journal.record(record, progress)
+        if let diagnostics { watch.look(at: diagnostics, record) }
     }
 
     /// Evaluates where the plan says so, and always at the end; reaching the target ends the run.
@@ -363,7 +379,7 @@ package final class Simulator {
             record.loss = metrics.loss
         }
         lastMetrics = nil
-        let isDue = record.abandoned == nil && engine.published % configuration.evaluateEvery == 0
+        let isDue = record.abandoned == nil && standing.published % configuration.evaluateEvery == 0
         guard let evaluator, configuration.holdout == .server, isDue || progress.finished != nil else {
             return
         }
@@ -379,23 +395,6 @@ package final class Simulator {
         {
             progress.finished = .targetReached
         }
-    }
-
-    private static func diagnostics(_ round: Int, _ outcome: RoundExecution.Outcome) -> RoundDiagnostics {
-        // What a private round hides is seen here, in the one file that may not leave.
-        let trained = outcome.results.map(\.result).filter { $0.hiddenFailure == nil }
-        let hidden = outcome.results.compactMap(\.result.hiddenFailure)
-        let failures = hidden.reduce(into: outcome.failures) { $0[$1, default: 0] += 1 }
-        let norms = trained.map(\.norm).sorted()
-        let count = trained.count
-        func quantile(_ share: Double) -> Double { norms[Int((Double(norms.count - 1) * share).rounded())] }
-        let clipped = trained.count { $0.wasClipped }
-        let loss = trained.reduce(0) { $0 + $1.loss }
-        return RoundDiagnostics(
-            round: round, updateNorms: norms.isEmpty ? [] : [0, 0.25, 0.5, 0.75, 1].map(quantile),
-            clippedFraction: count == 0 ? 0 : Double(clipped) / Double(count),
-            clientLoss: count == 0 || !loss.isFinite ? nil : loss / Double(count),
-            clientsFailed: failures.values.reduce(0, +), failures: failures)
     }
 }
 

@@ -54,6 +54,13 @@ import Testing
         expect(try rows(Self.taskPage, "`task.privacy`"), tell: keys, "task.privacy")
     }
 
+    @Test func asynchronous() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "task.asynchronous", inner: ["staleness": []],
+            ["task.asynchronous={buffer: 5, concurrency: 9}"])
+        expect(try rows(Self.taskPage, "`task.asynchronous`"), tell: keys, "task.asynchronous")
+    }
+
     @Test func secureAggregation() throws {
         let keys = try KeyProbe.known(Scenarios.quickstart, at: "task.secure_aggregation")
         expect(try rows(Self.taskPage, "`task.secure_aggregation`"), tell: keys, "task.secure_aggregation")
@@ -232,7 +239,7 @@ import Testing
             "task", "training", "schedule", "augment", "strategy", "privacy", "example", "adaptive_clipping",
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
-            "trainer", "log", "robust", "attack", "compression",
+            "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

@@ -16,12 +16,12 @@ enum SimulatorFixture {
         privacy: String = "{mode: 'none'}", strategy: String = "{name: 'fedavg'}",
         faults: FleetModel = FleetModel(),
         workers: Int = 1, seed: UInt64 = 1, task extra: String = "", clients: Int = 40,
-        cohort: Int = 12, model modelKeys: String = ""
+        cohort: Int? = 12, model modelKeys: String = ""
     ) throws -> SimulationSetup {
         let text = """
             { name: 't', model: { preset: 'mlp', hidden: [8], classes: 3 \(modelKeys) },
               training: { local_epochs: 1, batch_size: 5, learning_rate: 0.1 },
-              strategy: \(strategy), rounds: 6, cohort_size: \(cohort), privacy: \(privacy), \(extra) }
+              strategy: \(strategy), rounds: 6, \(cohort.map { "cohort_size: \($0)," } ?? "") privacy: \(privacy), \(extra) }
             """
         let task = try TaskConfiguration(
             Section(JSONValue(json5: text.utf8, source: "test"), path: "task"))

@@ -200,7 +200,7 @@ final class MaskedDesk {
     private static func error(_ refusal: ReportRefusal) -> SecureAggregationError {
         switch refusal {
         case .duplicate: .repeatedMessage
-        case .notInvited, .wrongRound, .closed, .gaveUp: .unknownMember
+        case .notInvited, .wrongRound, .closed, .gaveUp, .tooStale: .unknownMember
         }
     }
 

@@ -66,7 +66,7 @@ final class OpeningDesk {
             if present.isEmpty { schedule.warnOfAbsence() }
             return open(roster, at: opening)
         }
-        guard hasGathered(present) else { return nil }
+        guard rounds.isBuffered || hasGathered(present) else { return nil }
         let candidates = schedule.isInForce ? roster : .present(present)
         return hasRoom() ? open(candidates, at: context.instant) : nil
     }
@@ -96,6 +96,7 @@ final class OpeningDesk {
                     opened: invitation.opened.seconds, deadline: invitation.deadline.seconds,
                     publication: invitation.publication?.seconds, invited: invitation.clients)
                 file.registered = roster.count
+                file.beginnings = rounds.beginnings
                 try state.write(file)
                 return file
             }

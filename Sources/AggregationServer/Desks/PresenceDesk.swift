@@ -32,6 +32,8 @@ final class PresenceDesk {
     private let books: BookDesk
     private let roster: RosterDesk
     private let start: () -> Start
+    /// Writes the open round's file.
+    private let keep: (RoundFile) throws -> Void
     private let admits: () -> Bool
     private let gone: @Sendable (UInt64) -> Void
     /// ε of one round against released models and against the server.
@@ -44,19 +46,20 @@ final class PresenceDesk {
     private var finishedAt: Double?
     private var toldFinished: Set<Int> = []
 
-    /// A desk at which nobody waits. `start` says what agents start from, `admits` whether the open round still takes
+    /// A desk at which nobody waits. `start` says what agents start from, `keep` writes the open round's file, `admits` whether the open round still takes
     /// agents that have not begun; `gone` is told, on any thread, of a held check-in whose client has left, for
     /// ``forget(_:)``. Throws where the plan's ε cannot be computed.
     init(
         _ context: DeskContext, rounds: RoundDesk, books: BookDesk, roster: RosterDesk,
-        start: @escaping () -> Start, admits: @escaping () -> Bool,
-        gone: @escaping @Sendable (UInt64) -> Void
+        start: @escaping () -> Start, keep: @escaping (RoundFile) throws -> Void = { _ in },
+        admits: @escaping () -> Bool, gone: @escaping @Sendable (UInt64) -> Void
     ) throws {
         self.context = context
         self.rounds = rounds
         self.books = books
         self.roster = roster
         self.start = start
+        self.keep = keep
         self.admits = admits
         self.gone = gone
         let privacy = context.plan.privacy
@@ -227,7 +230,7 @@ final class PresenceDesk {
     /// The plan that the client is to serve now; nil when it is not its turn.
     private func assignment(_ client: Int, lastRound: Int) -> RoundOffer? {
         guard admits(), rounds.phase == .collecting, let file = rounds.file, lastRound < file.round,
-            rounds.awaits(client)
+            rounds.awaits(client) || begins(client)
         else { return nil }
         let (run, setup, plan, start) = (books.run, context.setup, context.plan, start())
         return RoundOffer(
@@ -237,7 +240,20 @@ final class PresenceDesk {
             state: start.state, privacy: facts(clippingNorm: start.clippingNorm),
             report: ReportShape(
                 count: plan.report.count, bits: plan.codec.bits, scale: plan.codec.scale),
-            deadlineSeconds: max(0, file.deadline - context.now))
+            deadlineSeconds: max(0, (rounds.deadline(of: client) ?? file.deadline) - context.now))
+    }
+
+    /// Whether an agent that asks may begin at once, because nobody waits for a cohort.
+    private func begins(_ client: Int) -> Bool {
+        guard rounds.isBuffered, !books.run.isPaused, !roster.isRevoked(client) else { return false }
+        do {
+            guard try rounds.begin(client, keep: keep) else { return false }
+        } catch {
+            context.storageFailed("note who begins", error)
+            return false
+        }
+        context.boardChanged()
+        return true
     }
 
     /// What the round's privacy is, for the policies of agents.

@@ -67,13 +67,16 @@ final class ReleaseDesk: RoundCompletionPort {
             state: model.state.map { .init(sha256: $0.digest, bytes: $0.buffer.count) })
     }
 
+    /// Models that stay where steps follow each other while others download.
+    private static let modelsOfSteps = 8
+
     /// Lets agents download the newest model; the one before stays for those who are still at it.
     func offerModel() {
-        let model = model
+        let (model, kept) = (model, rounds.isBuffered ? Self.modelsOfSteps : 2)
         context.board.change { board in
             board.shownRound = model.round
             board.models[model.round] = model
-            for old in board.models.keys.sorted().dropLast(2) { board.models[old] = nil }
+            for old in board.models.keys.sorted().dropLast(kept) { board.models[old] = nil }
         }
     }
 
@@ -127,6 +130,11 @@ final class ReleaseDesk: RoundCompletionPort {
         guard let file = rounds.file,
             let members = plan.masksReports ? masked.memberCount : file.invited.count
         else { throw Failure(.internalFault, "round \(number) has no members") }
+        if let entries = rounds.entries {
+            let (vector, weight) = try reports.bufferedSum(of: entries)
+            return ExactSum(
+                vector: vector, weight: weight, members: entries.count, survivors: entries.count)
+        }
         guard plan.robust == nil || plan.masksReports else {
             let (vector, weight) = try reports.robustSum(of: file.survivors, round: number)
             return ExactSum(

@@ -80,6 +80,12 @@ final class ReportDesk {
     func removeReports(of round: Int) throws {
         journalled = [:]
         try journal.clear()
+        if rounds.isBuffered, let file = rounds.file {
+            for client in file.reports.keys.compactMap({ Int($0) }) {
+                unlink(spool.reportPath(round: file.origin(of: client), client: client))
+            }
+            return
+        }
         try spool.removeReports(round: round)
     }
 
@@ -114,6 +120,11 @@ final class ReportDesk {
             threads: ProcessInfo.processInfo.activeProcessorCount)
     }
 
+    /// The sum of a full buffer. Throws where a report is missing, damaged, or another round's.
+    func bufferedSum(of entries: [BufferedEngine.Entry]) throws -> (vector: RingVector, weight: Int) {
+        BufferedReport.sum(of: try reader.bufferedReports(of: entries), under: context.plan)
+    }
+
     /// Reads digest and size of a kept report back into its round's file.
     func note(_ client: Int, in file: inout RoundFile) throws {
         if let body = journalled[client] {
@@ -121,7 +132,7 @@ final class ReportDesk {
             file.bytesUp += body.count
             return
         }
-        let path = spool.reportPath(round: file.round, client: client)
+        let path = spool.reportPath(round: file.origin(of: client), client: client)
         guard let report = try state.map(path) else { throw StateDirectory.missing(path) }
         file.reports[String(client)] = try SHA256.text(of: report)
         file.bytesUp += report.count
@@ -155,11 +166,16 @@ final class ReportDesk {
             }
             return
         }
+        if rounds.isBuffered, rounds.phase != .collecting {
+            turnAway(report, 503, "busy", "a step is being taken; send it again", retryAfter: 1)
+            return
+        }
         if let refusal = rounds.refusal(of: client, round: report.key.round, at: context.instant) {
             refuse(report, refusal)
             return
         }
-        guard report.path != nil || report.content != nil, rounds.file?.round == report.key.round else {
+        let isOpen = rounds.isBuffered ? rounds.file != nil : rounds.file?.round == report.key.round
+        guard report.path != nil || report.content != nil, isOpen else {
             // Only its hash was kept, because it seemed to be a repetition; it can come again.
             turnAway(report, 503, "busy", "the report was not kept; send it again", retryAfter: 1)
             return
@@ -180,10 +196,16 @@ final class ReportDesk {
             try spool.accept(path, round: round, client: client)
             hasNewNames = true
         } else if let content = report.content {
-            try journal.append(client, content.bytes)
+            if rounds.isBuffered {
+                // The journal is of one round.
+                try spool.accept(content.bytes, round: round, client: client)
+                hasNewNames = true
+            } else {
+                try journal.append(client, content.bytes)
+            }
         }
         if let reason = rounds.offer(client, round: round, at: context.instant) {
-            if report.path != nil {
+            if report.path != nil || rounds.isBuffered {
                 unlink(spool.reportPath(round: round, client: client))
             } else if let content = report.content {
                 try journal.removeLast(content.bytes)
@@ -204,7 +226,7 @@ final class ReportDesk {
     /// The first answer may have been that the folder could not be synced: a receipt is only for what lasts.
     private func repeatReceipt(_ report: IncomingReport) {
         do {
-            if report.key.round == rounds.file?.round { try synchronise() }
+            if report.key.round == rounds.file?.round || rounds.isBuffered { try synchronise() }
             discard(report)
             let receipt = receipt(report)
             report.responder.respond(.json(200, (try? receipt.encoded()) ?? []))
@@ -227,6 +249,12 @@ final class ReportDesk {
     /// Digest of what the client reported in the open round or one before.
     private func knownDigest(_ client: Int, _ key: RoundKey) -> String? {
         guard key.run == books.run.run else { return nil }
+        guard !rounds.isBuffered else {
+            let files = books.history + [rounds.file].compactMap(\.self)
+            return files.last {
+                $0.reports[String(client)] != nil && $0.origin(of: client) == key.round
+            }?.reports[String(client)]
+        }
         if let open = rounds.file, open.round == key.round { return open.reports[String(client)] }
         return books.digest(of: client, round: key.round)
     }
@@ -240,6 +268,7 @@ final class ReportDesk {
             case .closed: "round_closed"
             case .duplicate: "duplicate"
             case .gaveUp: "gave_up"
+            case .tooStale: "too_stale"
             }
         turnAway(report, 409, word, reason.rawValue)
     }
@@ -316,7 +345,7 @@ final class ReportDesk {
     private func addReport(
         _ update: UnsafeRawBufferPointer, _ header: UpdateHeader, consumed: (Range<Int>) -> Void = { _ in }
     ) {
-        guard context.plan.robust == nil else { return }
+        guard !context.plan.keepsReports else { return }
         let (vector, weight) = (ReportReader.vector(update), header.weight)
         let factor = context.plan.codec.scale * Double(weight)
         if let expansion, header.values == .compressed {
@@ -350,7 +379,7 @@ final class ReportDesk {
             if let client { noteFailure(agent, client, key, report, responder) }
             responder.respond(HTTPResponse(204))
         case .duplicate??, .gaveUp??: responder.respond(HTTPResponse(204))
-        case .closed??, .wrongRound??, .notInvited??, nil:
+        case .closed??, .wrongRound??, .notInvited??, .tooStale??, nil:
             responder.respond(
                 wasMember
                     ? HTTPResponse(204)

@@ -29,6 +29,17 @@ struct ReportReader {
         }
     }
 
+    /// The kept reports of a full buffer. Throws where one of them is missing, damaged, or another round's.
+    func bufferedReports(of entries: [BufferedEngine.Entry]) throws -> [BufferedReport] {
+        try entries.map { entry in
+            let (update, header) = try report(of: entry.client, round: entry.round)
+            let report = IndividualReport(
+                Self.vector(update.bytes),
+                as: header.values == .floats ? .floats : .integers(bits: header.bits), keptBy: update)
+            return BufferedReport(report, weight: header.weight, staleness: entry.staleness)
+        }
+    }
+
     /// A client's kept report with a file of its own; throws where that is missing, damaged, or another round's.
     func report(of client: Int, round: Int) throws -> (update: SharedBuffer, header: UpdateHeader) {
         let path = spool.reportPath(round: round, client: client)

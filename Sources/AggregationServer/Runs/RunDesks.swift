@@ -70,7 +70,7 @@ struct RunDesks {
             context, rounds: rounds, masked: masked, schedule: schedule, release: release)
         let presence = try PresenceDesk(
             context, rounds: rounds, books: books, roster: roster,
-            start: { release.start },
+            start: { release.start }, keep: { try state.write($0) },
             admits: { !plan.masksReports || masked.takesKeys }, gone: { mailbox.post(.checkInGone($0)) })
         let evaluator = try setup.holdout.map {
             try EvaluationThread(setup, holdout: $0, mailbox: mailbox)
@@ -126,10 +126,31 @@ struct RunDesks {
 
     // MARK: What event loops may know
 
+    /// Steps that are looked at for reports that are sent again.
+    private static let stepsShown = 16
+
+    /// Who may report in an asynchronous task, by the round that they began in, and who has; none where rounds have cohorts.
+    private func shownSteps() -> [RoundKey: RoundBoard.Round] {
+        guard rounds.isBuffered else { return [:] }
+        var agents: [Int: [(Int, String?)]] = [:]
+        for file in books.history.suffix(Self.stepsShown) + [rounds.file].compactMap(\.self) {
+            for (place, digest) in file.reports {
+                if let client = Int(place) {
+                    agents[file.origin(of: client), default: []].append((client, digest))
+                }
+            }
+        }
+        for (client, round) in rounds.inFlight { agents[round, default: []].append((client, nil)) }
+        return Dictionary(
+            uniqueKeysWithValues: agents.map { round, clients in
+                (books.key(round), RoundBoard.Round(isCollecting: true, invited: roster.named(clients)))
+            })
+    }
+
     /// Tells event loops where the rounds stand.
     func publishBoard() {
-        var shown: [RoundKey: RoundBoard.Round] = [:]
-        for file in books.history.suffix(2) + [rounds.file].compactMap(\.self) {
+        var shown = shownSteps()
+        for file in books.history.suffix(2) + [rounds.file].compactMap(\.self) where !rounds.isBuffered {
             let isOpen = file.round == rounds.file?.round && rounds.phase == .collecting
             let clients = isOpen ? file.invited : file.reports.keys.compactMap { Int($0) }
             shown[books.key(file.round)] = RoundBoard.Round(

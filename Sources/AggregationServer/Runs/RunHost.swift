@@ -77,6 +77,8 @@ final class RunHost: DeskObserver {
             keepBooks()
             desks.presence.expireHolds()
             considerOpening()
+            // Whoever reported has left a place to another.
+            if rounds.isBuffered { desks.presence.inviteHeld() }
             context.metrics.agentsKnown.set(Double(desks.roster.count))
             context.metrics.openReports.set(Double(rounds.file?.reports.count ?? 0))
             if books.isFinished, context.setup.configuration.exitWhenFinished, desks.presence.hasToldAll() {

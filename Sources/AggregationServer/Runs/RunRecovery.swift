@@ -90,6 +90,7 @@ struct RunRecovery {
     /// concludes. Throws a `Failure` where files are missing or damaged.
     func recover() throws -> RoundFile? {
         try books.readHistory()
+        if desks.rounds.isBuffered { return try StepRecovery(desks).recover() }
         let run = books.run
         desks.rounds.restart(
             after: books, round: run.round, charged: run.charged, participants: try participants())

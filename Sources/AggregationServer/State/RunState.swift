@@ -70,6 +70,16 @@ struct RoundFile: Codable, Equatable, Sendable {
         case abandoned
     }
 
+    /// What an agent trains from that is not of a cohort.
+    struct Beginning: Codable, Equatable, Sendable {
+        /// The step that was open then: what its report is of.
+        var round: Int
+        /// Models that were published then.
+        var version: Int
+        /// Seconds since 1970.
+        var at: Double
+    }
+
     var run: String
     var round: Int
     var state: State
@@ -111,11 +121,14 @@ struct RoundFile: Codable, Equatable, Sendable {
     var isCharged: Bool?
     /// Agents that were registered when the round was opened; nil in files of 0.1.0.
     var registered: Int?
+    /// By place in the roster, of those who train or whose reports are in the buffer of an asynchronous task; nil where
+    /// rounds have cohorts.
+    var beginnings: [String: Beginning]?
 
     enum CodingKeys: String, CodingKey {
         case run, round, state, opened, deadline, publication, invited, survivors, reports, failures,
             accuracy, loss, mae, rmse, r2,
-            epsilon, seconds, abandoned, registered
+            epsilon, seconds, abandoned, registered, beginnings
         case isCharged = "charged"
         case examplesPerClient = "examples_per_client"
         case noisySumSHA256 = "noisy_sum_sha256"

@@ -35,6 +35,21 @@ struct Spool: Sendable {
         }
     }
 
+    /// Gives a report in memory a file of its own, synced; durable only after ``synchronise()``. Throws a storage `Failure`.
+    func accept(_ body: UnsafeRawBufferPointer, round: Int, client: Int) throws {
+        let path = incomingPath()
+        guard let file = SpoolFile(creating: path, isDirect: false) else {
+            throw Failure(
+                .storage, "cannot keep a report in \(self.path): \(String(cString: strerror(errno)))")
+        }
+        guard file.append(body), file.synchronise() else {
+            let reason = String(cString: strerror(errno))
+            file.discard()
+            throw Failure(.storage, "cannot keep a report in \(self.path): \(reason)")
+        }
+        try accept(path, round: round, client: client)
+    }
+
     /// Waits until the folder's entries are on the device.
     func synchronise() throws {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -53,6 +68,18 @@ struct Spool: Sendable {
             let client = Int(name.dropFirst(prefix.count).dropLast(".update".count))
             return client.flatMap { name == "\(prefix)\($0).update" && $0 >= 0 ? $0 : nil }
         }.sorted()
+    }
+
+    /// Reports that are kept, of whatever round.
+    func all() throws -> [(round: Int, client: Int)] {
+        try names().compactMap { name in
+            guard name.hasSuffix(".update") else { return nil }
+            let numbers = name.dropLast(".update".count).split(separator: "-").map { Int($0) }
+            guard numbers.count == 2, let round = numbers[0], let client = numbers[1],
+                "\(path)/\(name)" == reportPath(round: round, client: client)
+            else { return nil }
+            return (round, client)
+        }.sorted { $0 < $1 }
     }
 
     /// Removes what is left of other rounds than `round`.

@@ -37,5 +37,13 @@ extension RoundFile {
                 Int(text).map { String($0) == text && members.contains($0) } ?? false
             } && failures.values.allSatisfy { (0...Int(Int32.max)).contains($0) }
             && (0...Int(Int32.max)).contains(registered ?? 0)
+            && (beginnings ?? [:]).allSatisfy { text, began in
+                Int(text).map { String($0) == text && members.contains($0) } == true
+                    && (1...round).contains(began.round) && (0..<round).contains(began.version)
+                    && Self.isTime(began.at)
+            }
     }
+
+    /// The round that a report in this file is of: one before, where its agent was slow.
+    func origin(of client: Int) -> Int { beginnings?[String(client)]?.round ?? round }
 }

@@ -206,6 +206,11 @@ package final class RoundRunner {
         let task = try tasks.task(message)
         let early = gate.judge(task: task.configuration, roundsToday: today)
         guard early.isEmpty else { return deny(early) }
+        if let most = task.configuration.asynchronous?.maximalParticipations,
+            ledgers.bindings[message.run]?.rounds ?? 0 >= most
+        {
+            return deny(.budget, "this agent has taken part in all \(most) steps that the task allows it")
+        }
         var work = try resolve(message, task)
         let charged = try ledgers.lastRound(of: message.run, task: work.plan, taskDigest: task.digest)
         guard charged < message.round else { return deny(.busy, "this round was charged before") }

@@ -72,7 +72,7 @@ package final class UpdatePipeline {
         stages.append(ClippingStage(privacy, metrics: plan.metrics, report: plan.report))
         let isPlain = plan.report.count == plan.dimension && plan.layerClipping == nil
         roundsWhenAdded =
-            onlyAdds && isPlain && privacy.roundsToNearest && !privacy.clientsAddNoise && plan.robust == nil
+            onlyAdds && isPlain && privacy.roundsToNearest && !privacy.clientsAddNoise && !plan.keepsReports
         if !roundsWhenAdded {
             if privacy.rotates { stages.append(RotationStage(coordinates: plan.report.vector.count)) }
             stages.append(RoundingStage(privacy, coordinates: plan.report.vector.count))
@@ -136,7 +136,7 @@ package final class UpdatePipeline {
         return RingVector(narrow: encoded.map { UInt32(bitPattern: $0) }, bits: bits)
     }
 
-    /// The update that was encoded last, `delta` still being the same, as it travels and is kept for a robust rule: in the
+    /// The update that was encoded last, `delta` still being the same, as it travels and is kept by itself: in the
     /// plan's ``TaskPlan/individualForm``.
     package func individualBytes(_ delta: UnsafeBufferPointer<Float>) -> UnsafeRawBufferPointer {
         privacy == nil ? UnsafeRawBufferPointer(delta) : UnsafeRawBufferPointer(encoded)

@@ -1,4 +1,5 @@
 internal import Compute
+internal import Encoding
 
 /// One client's report as it was sent, behind its header. Here and nowhere else single reports become numbers again.
 ///
@@ -57,6 +58,26 @@ package struct IndividualReport: @unchecked Sendable {
                     values[place] = Float(Int64(bitPattern: UInt64(littleEndian: word)))
                 }
             }
+        }
+    }
+
+    /// Adds an unclipped update to a sum on the ring of 64 bits, `worth` times, from 0 to 1: floating-point numbers each
+    /// times `factor` and that, rounded to the nearest integer; integers, in which `factor` is already, as they are or made
+    /// shorter.
+    func add(to sum: inout Aggregation, factor: Double, worth: Double, weight: Int) {
+        withExtendedLifetime(owner) {
+            guard form != .floats else {
+                return sum.add(floats: bytes, factor: factor * worth, weight: weight)
+            }
+            precondition(form == .integers(bits: 64), "a report of another ring")
+            let numbers = (0..<count).map { place -> Int64 in
+                let word = bytes.loadUnaligned(fromByteOffset: 8 &* place, as: UInt64.self)
+                let number = Int64(bitPattern: UInt64(littleEndian: word))
+                return worth < 1 ? Int64((Double(number) * worth).rounded(.towardZero)) : number
+            }
+            var vector = RingVector(zeros: count, bits: 64)
+            numbers.withUnsafeBufferPointer { vector.add(integers: $0) }
+            sum.add(vector, weight: weight)
         }
     }
 

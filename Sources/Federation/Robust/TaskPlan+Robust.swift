@@ -7,7 +7,7 @@ extension TaskPlan {
     /// The rule that takes the place of the mean; nil where reports are summed and single ones forgotten.
     package var robust: RobustAggregation? { configuration.robust }
 
-    /// How a client's report lies in memory where it is kept for a robust rule.
+    /// How a client's report lies in memory where it is kept by itself (``keepsReports``).
     package var individualForm: IndividualReport.Form { sendsFloats ? .floats : .integers(bits: codec.bits) }
 
     /// What a robust rule makes of a round's reports, ascending by client, in the place of their sum: divided by the weight

@@ -13,15 +13,16 @@ package enum Candidates: Equatable, Sendable {
         }
     }
 
-    /// The others, in ascending order.
-    func without(_ excluded: Set<Int>) -> Candidates {
-        let clients =
-            switch self {
-            case .roster(let count): Array(0..<count)
-            case .present(let clients): clients
-            }
-        return .present(clients.filter { !excluded.contains($0) })
+    /// All of them, in ascending order.
+    var all: [Int] {
+        switch self {
+        case .roster(let count): Array(0..<count)
+        case .present(let clients): clients
+        }
     }
+
+    /// The others, in ascending order.
+    func without(_ excluded: Set<Int>) -> Candidates { .present(all.filter { !excluded.contains($0) }) }
 
     fileprivate func client(at index: Int) -> Int {
         switch self {

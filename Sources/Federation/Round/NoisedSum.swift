@@ -61,7 +61,8 @@ extension TaskPlan {
     package func costs(charge: Int) -> RoundCosts {
         RoundCosts(
             released: privacy?.events(charge: charge) ?? [],
-            server: [privacy?.serverEvent ?? PrivacyPlan.unprotected(configuration.privacy.adjacency)],
+            server: privacy?.serverEvents(charge: charge)
+                ?? [PrivacyPlan.unprotected(configuration.privacy.adjacency)],
             example: [example?.event(rounds: 1)].compactMap(\.self),
             members: privacy?.membersEvents(charge: charge) ?? [])
     }

@@ -5,6 +5,7 @@ package enum ReportRefusal: String, Equatable, Sendable {
     case closed = "the round is closed"
     case duplicate = "already reported"
     case gaveUp = "gave up before"
+    case tooStale = "too many models were published since the one that it started from"
 }
 
 /// Why a round released nothing.
@@ -33,6 +34,7 @@ package enum FinishReason: String, Equatable, Sendable {
     case stopped = "stopped on request"
     case targetReached = "target metric reached"
     case abandonedTooOften = "too many rounds abandoned in a row"
+    case tooFewClients = "too few clients are left to take part"
 }
 
 /// A cohort that is to train for a round.

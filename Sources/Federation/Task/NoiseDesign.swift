@@ -18,6 +18,8 @@ struct NoiseDesign {
     private let distance: Double
     /// Rounds of one tree of noise; nil for noise of each round's own.
     private let roundsPerTree: Int?
+    /// Most rounds that one client is in; nil: it may be in all.
+    private let participations: Int?
 
     init(_ task: TaskConfiguration, cohort: CohortPlan, dimension: Int) throws {
         let configuration = task.privacy
@@ -27,6 +29,7 @@ struct NoiseDesign {
         reports = cohort.greatestGroup
         expectedCohort = Int(cohort.expected)
         roundsPerTree = cohort.roundsPerTree
+        participations = task.asynchronous?.maximalParticipations
         distance = configuration.adjacency == .replaceOne ? 2 : 1
         switch (configuration.sampling, cohort.sampling) {
         case (.poisson, .poisson(let probability)): sampling = .poisson(probability: probability)
@@ -40,7 +43,8 @@ struct NoiseDesign {
     func plan(noiseMultiplier: Double, rounds: Int) throws -> PrivacyPlan {
         let parts = try parts(noiseMultiplier)
         return try PrivacyPlan(
-            configuration: configuration, noiseMultiplier: noiseMultiplier, parts: parts, rounds: rounds)
+            configuration: configuration, noiseMultiplier: noiseMultiplier, parts: parts, rounds: rounds,
+            participations: participations)
     }
 
     /// What follows from a noise multiplier.
@@ -58,6 +62,7 @@ struct NoiseDesign {
 
     /// The least noise multiplier, to a relative 1e-4, whose ε after `rounds` stays within the target.
     func calibratedMultiplier(target: Double, rounds: Int) throws -> Double {
+        let rounds = min(rounds, participations ?? rounds)
         func epsilon(_ multiplier: Double, _ accountant: AccountantKind) throws -> Double {
             try PrivacyPlan.guarantee(
                 parts(multiplier).event, configuration, rounds: rounds, accountant: accountant

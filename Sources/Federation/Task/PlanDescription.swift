@@ -38,6 +38,7 @@ extension TaskPlan {
             members["frozen_parameters"] = .integer(model.frozenLayout.count)
             members["bytes_down_once_per_client"] = .integer(frozenFile.bytes)
         }
+        if let asynchronous = configuration.asynchronous { members["asynchronous"] = asynchronous.json }
         if let schedule = rules.schedule {
             members["seconds_per_round"] = .number(schedule.publicationSeconds)
         }

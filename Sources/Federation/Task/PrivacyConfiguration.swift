@@ -45,15 +45,16 @@ package struct PrivacyConfiguration: Equatable, Sendable {
     /// Nil: single records are protected no better than their client.
     package var example: ExampleConfiguration?
 
-    /// Reads the section; nil gives the private default.
-    package init(_ section: Section?) throws {
+    /// Reads the section; nil gives the private default. `boundsParticipations`: who takes part depends on who did before,
+    /// and what a client costs is bounded by how often it does.
+    package init(_ section: Section?, boundsParticipations: Bool = false) throws {
         guard let section else {
             self = try PrivacyConfiguration(
                 Section(
                     .object([
                         "mode": .string("central"), "calibrate": .bool(true), "target_epsilon": .integer(8),
                     ]),
-                    path: "task.privacy"))
+                    path: "task.privacy"), boundsParticipations: boundsParticipations)
             return
         }
         guard let mode = try section.choice("mode", of: PrivacyMode.self) else {
@@ -70,7 +71,9 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         roundsPerTree = try section.integer("rounds_per_tree", in: 1...1_000_000)
         let adjacency = try section.choice("adjacency", of: Adjacency.self)
         self.adjacency =
-            adjacency ?? Self.defaultAdjacency(sampling: sampling, usesTrees: mechanism == Self.tree)
+            adjacency
+            ?? Self.defaultAdjacency(
+                sampling: sampling, boundsParticipations: boundsParticipations || mechanism == Self.tree)
         targetDelta =
             try section.number("target_delta", expected: "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
             ?? 1e-5
@@ -90,8 +93,10 @@ package struct PrivacyConfiguration: Equatable, Sendable {
     /// Whether the noise is that of trees over rounds (DP-FTRL).
     package var usesTrees: Bool { mode != .none && mechanism == Self.tree }
 
-    private static func defaultAdjacency(sampling: ClaimedSampling, usesTrees: Bool) -> Adjacency {
-        if usesTrees { return .zeroOut }
+    private static func defaultAdjacency(
+        sampling: ClaimedSampling, boundsParticipations: Bool
+    ) -> Adjacency {
+        if boundsParticipations { return .zeroOut }
         return sampling == .fixedSize ? .replaceOne : .addOrRemoveOne
     }
 

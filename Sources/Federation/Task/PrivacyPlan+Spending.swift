@@ -13,17 +13,27 @@ package enum SpendingStatement: Sendable {
 /// What rounds of a task cost, and whom against.
 extension PrivacyPlan {
     /// What the ledger charges for a round against whoever sees the released models, `charge` being the round's
-    /// number among the charged ones, from 1: its event, or a whole tree's with the tree's first round.
-    package func events(charge: Int) -> [PrivacyEvent] {
-        guard let tree else { return [roundEvent] }
-        return tree.isFirstOfTree(step: charge) ? [roundEvent] : []
-    }
+    /// number among the charged ones, from 1: its event, or a whole tree's with the tree's first round. Where a client is in
+    /// no more than some of the rounds, those after as many change nothing for it: their noise is that of rounds in which its
+    /// update is; the others say nothing of it, and so many like steps compose to the same whichever they are, also where that is
+    /// chosen as they come (Smith and Thakurta 2022).
+    package func events(charge: Int) -> [PrivacyEvent] { isCharged(charge) ? [roundEvent] : [] }
 
     /// The same against other members of a cohort.
-    package func membersEvents(charge: Int) -> [PrivacyEvent] {
-        guard let tree else { return [membersEvent] }
-        return tree.isFirstOfTree(step: charge) ? [membersEvent] : []
+    package func membersEvents(charge: Int) -> [PrivacyEvent] { isCharged(charge) ? [membersEvent] : [] }
+
+    /// The same against the server; one that bounds nothing where no noise stands before it.
+    package func serverEvents(charge: Int) -> [PrivacyEvent] {
+        guard let serverEvent else { return [Self.unprotected(configuration.adjacency)] }
+        return isCharged(charge) ? [serverEvent] : []
     }
+
+    private func isCharged(_ charge: Int) -> Bool {
+        tree?.isFirstOfTree(step: charge) ?? (charge == counted(charge))
+    }
+
+    /// Of so many charged rounds, those that one client is in at most.
+    private func counted(_ rounds: Int) -> Int { min(rounds, participations ?? rounds) }
 
     /// The least number of charged rounds that have so many events.
     package func rounds(events: Int) -> Int {
@@ -33,7 +43,7 @@ extension PrivacyPlan {
 
     /// The guarantee after `rounds` charged rounds against whoever sees the released models.
     package func spent(rounds: Int, accountant: AccountantKind? = nil) throws -> PrivacyGuarantee {
-        try Self.guarantee(roundEvent, configuration, rounds: rounds, accountant: accountant)
+        try Self.guarantee(roundEvent, configuration, rounds: counted(rounds), accountant: accountant)
     }
 
     /// The guarantee after `rounds` charged rounds against other members of the cohorts, colluding ones at the rate that
@@ -41,7 +51,7 @@ extension PrivacyPlan {
     package func spentAgainstMembers(rounds: Int, accountant: AccountantKind? = nil) throws
         -> PrivacyGuarantee
     {
-        try Self.guarantee(membersEvent, configuration, rounds: rounds, accountant: accountant)
+        try Self.guarantee(membersEvent, configuration, rounds: counted(rounds), accountant: accountant)
     }
 
     /// ε after `rounds` by Rényi accounting alone, which takes no time and is never below the truth: for every
@@ -84,7 +94,7 @@ extension PrivacyPlan {
     private func epsilonByFormula(_ event: PrivacyEvent, rounds: Int) throws -> Double? {
         guard configuration.accountant != .rdp, Self.hasClosedForm(event) else { return nil }
         guard rounds > 0 else { return 0 }
-        return try Self.guarantee(event, configuration, rounds: rounds, accountant: .pld).epsilon
+        return try Self.guarantee(event, configuration, rounds: counted(rounds), accountant: .pld).epsilon
     }
 
     private static func hasClosedForm(_ event: PrivacyEvent) -> Bool {
@@ -94,7 +104,7 @@ extension PrivacyPlan {
 
     private func epsilon(of curve: RenyiCurve, rounds: Int) -> Double {
         var total = RenyiCurve(orders: curve.orders)
-        total.add(curve, steps: tree?.trees(steps: rounds) ?? rounds)
+        total.add(curve, steps: tree?.trees(steps: rounds) ?? counted(rounds))
         return total.epsilon(delta: Self.accountedDelta(configuration)).epsilon
     }
 
@@ -102,7 +112,9 @@ extension PrivacyPlan {
     package func spentAgainstServer(rounds: Int, accountant: AccountantKind? = nil) throws
         -> PrivacyGuarantee?
     {
-        try serverEvent.map { try Self.guarantee($0, configuration, rounds: rounds, accountant: accountant) }
+        try serverEvent.map {
+            try Self.guarantee($0, configuration, rounds: counted(rounds), accountant: accountant)
+        }
     }
 
     /// The δ left for the noise: abandoning a round for want of survivors tells of the cohort's size, and under

@@ -28,6 +28,8 @@ package struct PrivacyPlan: Sendable {
     package let serverEvent: PrivacyEvent?
     /// What one round costs against other members of its cohort, or a tree of rounds as a whole.
     let membersEvent: PrivacyEvent
+    /// Most charged rounds that one client is in; nil: it may be in all.
+    package let participations: Int?
     /// Rounds that `target_epsilon` affords; nil: no budget was set.
     package let affordableRounds: Int?
     /// Rényi divergences of one round; nil where Rényi accounting does not know the event.
@@ -52,9 +54,11 @@ package struct PrivacyPlan: Sendable {
     }
 
     init(
-        configuration: PrivacyConfiguration, noiseMultiplier: Double, parts: NoiseDesign.Parts, rounds: Int
+        configuration: PrivacyConfiguration, noiseMultiplier: Double, parts: NoiseDesign.Parts, rounds: Int,
+        participations: Int?
     ) throws {
         self.configuration = configuration
+        self.participations = participations
         self.noiseMultiplier = noiseMultiplier
         rounding = parts.rounding
         noise = parts.noise
@@ -68,7 +72,8 @@ package struct PrivacyPlan: Sendable {
         membersEvent = parts.membersEvent
         membersCurve = Self.curve(parts.membersEvent)
         affordableRounds = try configuration.targetEpsilon.map { target in
-            try Self.affordableRounds(roundEvent, configuration, target: target, rounds: rounds)
+            try Self.affordableRounds(
+                roundEvent, configuration, target: target, rounds: rounds, participations: participations)
         }
         if affordableRounds == 0, let target = configuration.targetEpsilon {
             throw PrivacyRefusal(
@@ -91,12 +96,15 @@ package struct PrivacyPlan: Sendable {
 
     /// The greatest number of rounds, up to `rounds`, whose ε stays within the target.
     private static func affordableRounds(
-        _ event: PrivacyEvent, _ configuration: PrivacyConfiguration, target: Double, rounds: Int
+        _ event: PrivacyEvent, _ configuration: PrivacyConfiguration, target: Double, rounds: Int,
+        participations: Int?
     ) throws -> Int {
         // Calibration ends just below its target; rounding may carry the last digit over it.
         let limit = target * (1 + 1e-9)
         func fits(_ count: Int) throws -> Bool {
-            try guarantee(event, configuration, rounds: count, accountant: nil).epsilon <= limit
+            try guarantee(
+                event, configuration, rounds: min(count, participations ?? count), accountant: nil
+            ).epsilon <= limit
         }
         if try fits(rounds) { return rounds }
         var (least, most) = (0, rounds)

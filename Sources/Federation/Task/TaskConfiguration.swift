@@ -12,12 +12,18 @@ package struct TaskConfiguration: Sendable {
     package var strategy: Strategy
     /// The rule that takes the place of the mean; nil: the mean.
     package var robust: RobustAggregation?
+    /// Steps over a buffer of updates in the place of rounds; nil: rounds.
+    package var asynchronous: AsynchronousAggregation?
     /// How updates travel in fewer bytes; nil: whole.
     package var compression: Compression?
     /// Rounds to publish.
     package var rounds: Int
-    /// Reports wanted a round.
+    /// Reports wanted a round; in an asynchronous task those of a step.
     package var cohortSize: Int
+    /// The key that says ``cohortSize``, below `task`.
+    package var cohortKey: String {
+        asynchronous == nil ? "cohort_size" : "\(AsynchronousAggregation.key).buffer"
+    }
     /// Invited clients = ceil(`cohortSize` × this).
     package var overSelection: Double
     /// Fewest reports that may be released; nil: the plan decides.
@@ -69,19 +75,25 @@ package struct TaskConfiguration: Sendable {
             throw section.error("rounds", "is missing: how many global models to publish")
         }
         self.rounds = rounds
-        guard let cohort = try section.integer("cohort_size", in: 1...100_000_000) else {
+        asynchronous = try section.section("asynchronous").map { try AsynchronousAggregation($0) }
+        if asynchronous != nil { try AsynchronousAggregation.refuseKeysOfRounds(section) }
+        guard
+            let cohort = try asynchronous?.buffer ?? section.integer("cohort_size", in: 1...100_000_000)
+        else {
             throw section.error("cohort_size", "is missing: how many clients report in a round")
         }
         cohortSize = cohort
         overSelection =
             try section.number("over_selection", expected: "a number from 1 to 10") { $0 >= 1 && $0 <= 10 }
             ?? 1
-        minimumReports = try section.integer("min_reports", in: 1...100_000_000)
+        minimumReports =
+            try asynchronous?.buffer ?? section.integer("min_reports", in: 1...100_000_000)
         reportDeadline = try section.seconds("report_deadline") ?? 600
         abandonLimit = try section.integer(Self.abandonLimitKey, in: 1...1_000_000) ?? 10
         reportAfter = try section.seconds("report_after")
         schema = section.value(Self.schemaKey)
-        privacy = try PrivacyConfiguration(section.section("privacy"))
+        privacy = try PrivacyConfiguration(
+            section.section("privacy"), boundsParticipations: asynchronous != nil)
         let evaluation = try section.section("evaluation")
         evaluateEvery = try evaluation?.integer("every", in: 1...10_000_000) ?? 1
         holdout =

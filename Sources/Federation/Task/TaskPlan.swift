@@ -98,9 +98,10 @@ package struct TaskPlan: Sendable {
         try configuration.checkStrategy()
         try configuration.compression?.check(configuration)
         try LocalParameterRules.check(configuration, model)
+        try configuration.asynchronous?.check(configuration, population: population)
         guard configuration.cohortSize <= population else {
             throw ConfigurationError(
-                path: "task.cohort_size",
+                path: "task.\(configuration.cohortKey)",
                 problem: "is \(configuration.cohortSize), above the \(population) clients")
         }
         example = try configuration.privacy.example.map {

@@ -24,6 +24,8 @@ package struct FleetModel: Equatable, Sendable {
     package var secondsPerExample = 0.0
     /// Spread of the clients' speeds: standard deviation of its natural logarithm.
     package var speedSpread = 0.0
+    /// How many times as long the slowest client takes as the fastest: uniform in its logarithm between these.
+    package var speedRange = 1.0
     /// Network speeds of a client of median speed, bytes a second.
     package var uploadBytesPerSecond = Double.infinity
     package var downloadBytesPerSecond = Double.infinity
@@ -44,6 +46,11 @@ package struct FleetModel: Equatable, Sendable {
             ?? stragglerSlowdown
         secondsPerExample = try section.nonNegative("seconds_per_example") ?? secondsPerExample
         speedSpread = try section.nonNegative("speed_spread") ?? speedSpread
+        speedRange =
+            try section.number("speed_range", expected: "a number of at least 1") { $0 >= 1 } ?? speedRange
+        if speedRange > 1, speedSpread > 0 {
+            throw section.error("speed_range", "is another spread than speed_spread; remove one of the two")
+        }
         uploadBytesPerSecond = try section.positive("upload_bytes_per_second") ?? uploadBytesPerSecond
         downloadBytesPerSecond = try section.positive("download_bytes_per_second") ?? downloadBytesPerSecond
         try section.finish()
@@ -60,6 +67,7 @@ package struct FleetModel: Equatable, Sendable {
         var slowness = 1.0
         if stragglerFraction > 0, nature.uniformDouble() < stragglerFraction { slowness = stragglerSlowdown }
         if speedSpread > 0 { slowness *= Self.logNormal(speedSpread, using: &nature) }
+        if speedRange > 1 { slowness *= pow(speedRange, nature.uniformDouble()) }
         let network = Double(bytesDown) / downloadBytesPerSecond + Double(bytesUp) / uploadBytesPerSecond
         return .reports(afterSeconds: slowness * (secondsPerExample * Double(work) + network))
     }

@@ -41,6 +41,13 @@ struct Checkpoint {
             "participants": bits(progress.participants),
         ]
         metadata.merge(OptimizerState.metadata(names: progress.optimizerState.names)) { $1 }
+        if let buffered = progress.buffered {
+            metadata.merge(BufferedCheckpoint.metadata(buffered)) { $1 }
+            for tensor in BufferedCheckpoint.tensors(buffered) {
+                tensors.append((tensor.name, [tensor.values.count]))
+                values.append(tensor.values)
+            }
+        }
         if let memory {
             metadata[memoryKey] = "\(memory.digest) \(Data(memory.places).base64EncodedString())"
         }
@@ -111,8 +118,10 @@ struct Checkpoint {
         }
         var progress = Simulator.Progress(
             parameters: try ModelFile.parameters(
-                file.tensors.filter { ![OptimizerState.fileKey, participationKey].contains($0.name) },
-                layout: layout, path: path))
+                file.tensors.filter {
+                    ![OptimizerState.fileKey, participationKey].contains($0.name)
+                        && !BufferedCheckpoint.isOwn($0.name)
+                }, layout: layout, path: path))
         progress.round = try counter("round")
         progress.published = try counter("published")
         progress.optimizerState = try optimizerState(

@@ -30,10 +30,13 @@ package struct DivergenceWatch {
         clippingNorm = setup.plan.privacy?.configuration.clippingNorm
     }
 
+    /// Counts why clients failed that waited for a step which never came.
+    mutating func count(_ failures: [String: Int]) { failed.merge(failures) { $0 + $1 } }
+
     /// Looks at a round that has ended.
     mutating func look(at round: RoundDiagnostics, _ record: RoundRecord) {
         reported += record.clientsReported
-        failed.merge(round.failures) { $0 + $1 }
+        count(round.failures)
         let clients = record.clientsReported + (record.abandoned == nil ? 0 : round.clientsFailed)
         if round.clientsFailed > 0 {
             say(

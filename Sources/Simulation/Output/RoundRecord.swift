@@ -33,6 +33,11 @@ package struct RoundRecord: Codable, Equatable, Sendable {
     package var bytesDown: Int
     /// Seconds of the fleet's virtual clock at the end of the round.
     package var virtualSeconds: Double
+    /// Published models that the step's updates lay behind the newest, mean and greatest, and updates that were too stale to
+    /// be added; null where there are rounds.
+    package var stalenessMean: Double?
+    package var stalenessMax: Int?
+    package var reportsStale: Int?
     /// Why the round released nothing; null for a published round.
     package var abandoned: String?
 
@@ -46,6 +51,9 @@ package struct RoundRecord: Codable, Equatable, Sendable {
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"
         case virtualSeconds = "virtual_seconds"
+        case stalenessMean = "staleness_mean"
+        case stalenessMax = "staleness_max"
+        case reportsStale = "reports_stale"
     }
 
     /// Writes every key, with null where a value is absent: readers find the same columns in every line.
@@ -67,6 +75,9 @@ package struct RoundRecord: Codable, Equatable, Sendable {
         try container.encode(bytesUp, forKey: .bytesUp)
         try container.encode(bytesDown, forKey: .bytesDown)
         try container.encode(virtualSeconds, forKey: .virtualSeconds)
+        try container.encode(stalenessMean, forKey: .stalenessMean)
+        try container.encode(stalenessMax, forKey: .stalenessMax)
+        try container.encode(reportsStale, forKey: .reportsStale)
         try container.encode(abandoned, forKey: .abandoned)
     }
 }
@@ -78,6 +89,16 @@ extension RoundRecord {
         mae = finite(metrics.meanAbsoluteError)
         rmse = finite(metrics.rootMeanSquaredError)
         r2 = finite(metrics.rSquared)
+    }
+}
+
+extension RoundRecord {
+    /// Takes over how stale the updates were, where they could be.
+    mutating func take(_ tally: RoundTally) {
+        guard let staleness = tally.staleness else { return }
+        let sum = staleness.reduce(0, +)
+        stalenessMean = staleness.isEmpty ? nil : Double(sum) / Double(staleness.count)
+        (stalenessMax, reportsStale) = (staleness.max(), tally.dropped)
     }
 }
 

@@ -143,9 +143,10 @@ package final class RunJournal: SimulationJournal {
             return nil
         }
         records = try rounds.decode(RoundRecord.self)
-        let progress = try Checkpoint.decode(
+        var progress = try Checkpoint.decode(
             data, layout: plan.model.layout, stateNames: plan.configuration.strategy.server.stateNames,
             scenarioDigest: scenarioDigest, records: records, path: path)
+        progress.buffered = try BufferedCheckpoint.decode(data, plan: plan, progress: progress, path: path)
         if let binding = try Checkpoint.ledger(data, path: path) {
             try ledger?.check(binding, round: progress.round, path: folder.file("ledger.jsonl"))
         }

@@ -20,9 +20,13 @@ enum ResolvedScenario {
         if let compression = scenario.task.compression { task["compression"] = compression.json }
         if let robust = scenario.task.robust { task["robust"] = robust.json }
         task["rounds"] = .integer(scenario.task.rounds)
-        task["cohort_size"] = .integer(scenario.task.cohortSize)
-        task["over_selection"] = .number(scenario.task.overSelection)
-        task["min_reports"] = .integer(setup.plan.rules.minimumReports)
+        if let asynchronous = scenario.task.asynchronous {
+            task[AsynchronousAggregation.key] = asynchronous.json
+        } else {
+            task["cohort_size"] = .integer(scenario.task.cohortSize)
+            task["over_selection"] = .number(scenario.task.overSelection)
+            task["min_reports"] = .integer(setup.plan.rules.minimumReports)
+        }
         task["privacy"] = privacy(scenario.task.privacy, setup.plan.privacy)
         root["task"] = .object(task)
         var simulation = object(root["simulation"])

@@ -67,11 +67,17 @@ package struct Scenario: Sendable {
                 "fine_tune_epochs",
                 "needs client_holdout, a share of each client's data to measure on, such as 0.2")
         }
+        if attack != nil, self.task.asynchronous != nil {
+            throw simulation.error(
+                "attack",
+                "does not go with task.asynchronous: attacks are made of what a round's honest clients send together"
+            )
+        }
         try simulation.finish()
         try root.finish()
         if let clients, self.task.cohortSize > clients {
             throw ConfigurationError(
-                path: "task.cohort_size",
+                path: "task.\(self.task.cohortKey)",
                 problem: "is \(self.task.cohortSize), above the \(clients) clients of simulation.clients")
         }
     }

@@ -174,10 +174,12 @@ package final class ScenarioRun {
         _ reason: FinishReason?, _ progress: Simulator.Progress, _ watch: DivergenceWatch
     ) -> Ending {
         guard let reason else { return .interrupted }
-        guard progress.published == 0 || reason == .abandonedTooOften else { return .complete }
+        let isCut = reason == .abandonedTooOften || reason == .tooFewClients
+        guard progress.published == 0 || isCut else { return .complete }
         let abandoned = progress.records.filter { $0.abandoned != nil }
         let why = watch.reason(
-            published: progress.published, abandoned: abandoned.count, last: abandoned.last?.abandoned)
+            published: progress.published, abandoned: abandoned.count,
+            last: reason == .tooFewClients ? reason.rawValue : abandoned.last?.abandoned)
         return reason == .budget ? .refused(why) : .failed(why)
     }
 }

@@ -212,7 +212,7 @@ package final class Simulator {
                 work: setup.partition[client].count
                     * (plan.training.epochs + (plan.personalTraining?.epochs ?? 0)),
                 bytesUp: plan.reportBytes,
-                bytesDown: plan.modelBytes)
+                bytesDown: plan.downloadBytes(published: progress.published))
         }
         return execution.play(engine) { clients in
             shared.attack?.serve(clients) { train($0, shared) } ?? train(clients, shared)
@@ -324,6 +324,8 @@ package final class Simulator {
             }
             if case .finished(let reason) = action { progress.finished = reason }
         }
+        // The model that the round started from.
+        let bytesDown = plan.downloadBytes(published: progress.published)
         // Not where the engine finished instead.
         let wasOpened = engine.round > progress.round
         progress.round = engine.round
@@ -339,7 +341,7 @@ package final class Simulator {
             epsilonServer: try journal.epsilonServer(charged: engine.charged),
             epsilonMembers: try journal.epsilonMembers(charged: engine.charged), clientsSelected: selected,
             clientsReported: reported, seconds: seconds, evaluationSeconds: 0,
-            bytesUp: reported * plan.reportBytes, bytesDown: selected * plan.modelBytes,
+            bytesUp: reported * plan.reportBytes, bytesDown: selected * bytesDown,
             virtualSeconds: progress.virtualTime.seconds, abandoned: abandoned)
         evaluate(&record)
         progress.records.append(record)

@@ -95,7 +95,7 @@ import Testing
     @Test(arguments: [
         (taskPage, "`task.strategy`", "`name`", "task.strategy", ["name"]),
         (taskPage, "`task.robust`", "`rule`", "task.robust", ["rule", "hostile", "bucketing", "mixing"]),
-        (taskPage, "`task.compression`", "`name`", "task.compression", ["name"]),
+        (taskPage, "`task.compression`", "`name`", "task.compression", ["name", "download"]),
         (
             "Sources/Simulation/README.md", "`simulation.attack`", "`name`", "simulation.attack",
             ["name", "share"]

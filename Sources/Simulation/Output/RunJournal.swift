@@ -144,7 +144,7 @@ package final class RunJournal: SimulationJournal {
         }
         records = try rounds.decode(RoundRecord.self)
         let progress = try Checkpoint.decode(
-            data, layout: plan.model.layout, stateNames: plan.configuration.strategy.server.stateNames,
+            data, layout: plan.model.layout, stateNames: plan.stateNames,
             scenarioDigest: scenarioDigest, records: records, path: path)
         if let binding = try Checkpoint.ledger(data, path: path) {
             try ledger?.check(binding, round: progress.round, path: folder.file("ledger.jsonl"))

@@ -17,7 +17,7 @@ enum ResolvedScenario {
         task["model"] = scenario.task.model.json
         task["training"] = setup.plan.training.json
         task["strategy"] = scenario.task.strategy.json
-        if let compression = scenario.task.compression { task["compression"] = compression.json }
+        task["compression"] = scenario.task.compressionJSON
         if let robust = scenario.task.robust { task["robust"] = robust.json }
         task["rounds"] = .integer(scenario.task.rounds)
         task["cohort_size"] = .integer(scenario.task.cohortSize)

@@ -148,7 +148,7 @@ package final class ScenarioRun {
         }
         return ClientShares(
             accuracies: accuracies, participation: progress.participation.map(Int.init),
-            bytesUp: setup.plan.reportBytes, bytesDown: setup.plan.modelBytes)
+            bytesUp: setup.plan.reportBytes, bytesDown: setup.plan.downloadBytes(published: 1))
     }
 
     /// What clients would use themselves, given the published model's scores; nil where that is all there is to tell.

@@ -169,6 +169,15 @@ import Testing
         expect(try rows("Sources/Simulation/README.md", "`simulation`"), tell: keys, "simulation")
     }
 
+    @Test func privacyAttack() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "simulation.privacy_attack",
+            inner: ["gradient_inversion": [], "membership_inference": []])
+        expect(
+            try rows("Sources/Simulation/README.md", "`simulation.privacy_attack`"), tell: keys,
+            "simulation.privacy_attack")
+    }
+
     /// The second column says in which formats a key is read: `all`, `tables`, or some by name, and for several keys in
     /// a row for each of them.
     @Test(arguments: ["csv", "table", "arff", "idx", "images", "cifar", "text"]) func data(_ format: String)

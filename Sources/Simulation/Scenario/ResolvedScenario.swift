@@ -30,6 +30,7 @@ enum ResolvedScenario {
         simulation["clients"] = .integer(setup.partition.clientCount)
         simulation["partition"] = scenario.partition
         simulation["attack"] = scenario.attack?.json
+        simulation["privacy_attack"] = scenario.privacyAttack?.json
         simulation["workers"] = nil
         root["simulation"] = .object(simulation)
         root["resolved"] = .object([

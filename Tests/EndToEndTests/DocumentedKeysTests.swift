@@ -128,6 +128,16 @@ import Testing
         "matrix-factorization": "items: 3",
     ]
 
+    /// How updates travel is told by name above; here, how models do.
+    @Test func modelsThatTravel() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "task.compression", inner: ["download": []],
+            ["task.compression={name: \"quantize\", download: {}}"])
+        expect(
+            try rows(Self.taskPage, "`task.compression`"), tell: keys.subtracting(["bits"]),
+            "task.compression")
+    }
+
     /// The keys that all robust rules and all attacks share.
     @Test(arguments: [
         (taskPage, "`task.robust`", "task.robust", "{rule: \"median\"}"),
@@ -241,7 +251,8 @@ import Testing
             "task", "training", "schedule", "augment", "strategy", "privacy", "example", "adaptive_clipping",
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
-            "trainer", "log", "robust", "attack", "compression",
+            "trainer", "log", "robust", "attack", "compression", "download", "privacy_attack",
+            "gradient_inversion", "membership_inference",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

@@ -114,7 +114,8 @@ package struct Axis {
         ticks = Self.multiples(of: step, from: 0, through: (upper / step).rounded(.down))
     }
 
-    private init(decadesFrom least: Double, to greatest: Double) {
+    /// An axis of whole decades that covers values above zero.
+    init(decadesFrom least: Double, to greatest: Double) {
         unit = .plain
         isLogarithmic = true
         let first = log10(least).rounded(.down)

@@ -114,6 +114,7 @@ package enum ReportStyle {
 
     private static let tables: HTML = """
         .scroll { overflow-x: auto; max-width: 100%; margin-bottom: 1rem; }
+        .picture { width: 4.5rem; height: auto; margin: .2rem .2rem .2rem 0; }
         .scroll.tall { overflow: auto; border: 1px solid var(--line); border-radius: 4px; }
         table { width: 100%; border-collapse: collapse; font-size: .92rem;
           font-variant-numeric: tabular-nums; }

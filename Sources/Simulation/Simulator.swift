@@ -245,7 +245,7 @@ package final class Simulator {
                 work: setup.partition[client].count
                     * (plan.training.epochs + (plan.personalTraining?.epochs ?? 0)),
                 bytesUp: plan.reportBytes,
-                bytesDown: plan.modelBytes)
+                bytesDown: plan.downloadBytes(published: progress.published))
         }
         return execution.play(engine) { clients in
             shared.attack?.serve(clients) { train($0, shared) } ?? train(clients, shared)
@@ -339,6 +339,8 @@ package final class Simulator {
             }
             if case .finished(let reason) = action { progress.finished = reason }
         }
+        // The model that the round started from.
+        let bytesDown = plan.downloadBytes(published: progress.published)
         // Not where the engine finished instead.
         let standing = standing
         let wasOpened = standing.round > progress.round
@@ -361,7 +363,7 @@ package final class Simulator {
             epsilonMembers: try journal.epsilonMembers(charged: standing.charged),
             clientsSelected: tally.selected, clientsReported: tally.reported, seconds: seconds,
             evaluationSeconds: 0, bytesUp: tally.sent * plan.reportBytes,
-            bytesDown: tally.selected * plan.modelBytes,
+            bytesDown: tally.selected * bytesDown,
             virtualSeconds: progress.virtualTime.seconds, abandoned: abandoned)
         record.take(tally)
         evaluate(&record)

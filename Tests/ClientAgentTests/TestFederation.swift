@@ -19,6 +19,8 @@ final class TestFederation: HTTPHandler, Sendable {
     struct State {
         var plans: [RoundOffer] = []
         var models: [Int: [UInt8]] = [:]
+        /// Models in few bits, by round.
+        var packedModels: [Int: [UInt8]] = [:]
         /// What the strategy remembers with a model, as the file that is sent.
         var modelStates: [Int: [UInt8]] = [:]
         /// The file of frozen parameters; nil: the task's model has none.
@@ -98,6 +100,9 @@ final class TestFederation: HTTPHandler, Sendable {
             let parts = path.split(separator: "/")
             if parts.last == "state", parts.count == 4, let round = Int(parts[2]) {
                 return .respond(representation(state.withLock { $0.modelStates[round] }, range: range))
+            }
+            if parts.last == "packed", parts.count == 4, let round = Int(parts[2]) {
+                return .respond(representation(state.withLock { $0.packedModels[round] }, range: range))
             }
             guard let round = Int(parts.last ?? "") else {
                 return .respond(.text(405, "not here"))

@@ -102,7 +102,7 @@ import Testing
     @Test(arguments: [
         (taskPage, "`task.strategy`", "`name`", "task.strategy", ["name"]),
         (taskPage, "`task.robust`", "`rule`", "task.robust", ["rule", "hostile", "bucketing", "mixing"]),
-        (taskPage, "`task.compression`", "`name`", "task.compression", ["name"]),
+        (taskPage, "`task.compression`", "`name`", "task.compression", ["name", "download"]),
         (
             "Sources/Simulation/README.md", "`simulation.attack`", "`name`", "simulation.attack",
             ["name", "share"]
@@ -134,6 +134,16 @@ import Testing
         "dirichlet": "alpha: 1", "centred-clipping": "radius: 1", "norm-bound": "norm: 1",
         "matrix-factorization": "items: 3",
     ]
+
+    /// How updates travel is told by name above; here, how models do.
+    @Test func modelsThatTravel() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "task.compression", inner: ["download": []],
+            ["task.compression={name: \"quantize\", download: {}}"])
+        expect(
+            try rows(Self.taskPage, "`task.compression`"), tell: keys.subtracting(["bits"]),
+            "task.compression")
+    }
 
     /// The keys that all robust rules and all attacks share.
     @Test(arguments: [
@@ -174,6 +184,15 @@ import Testing
     @Test func simulation() throws {
         let keys = try known(Scenarios.quickstart, at: "simulation", inner: ["faults": []])
         expect(try rows("Sources/Simulation/README.md", "`simulation`"), tell: keys, "simulation")
+    }
+
+    @Test func privacyAttack() throws {
+        let keys = try known(
+            Scenarios.quickstart, at: "simulation.privacy_attack",
+            inner: ["gradient_inversion": [], "membership_inference": []])
+        expect(
+            try rows("Sources/Simulation/README.md", "`simulation.privacy_attack`"), tell: keys,
+            "simulation.privacy_attack")
     }
 
     /// The second column says in which formats a key is read: `all`, `tables`, or some by name, and for several keys in
@@ -239,7 +258,8 @@ import Testing
             "task", "training", "schedule", "augment", "strategy", "privacy", "example", "adaptive_clipping",
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
-            "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness",
+            "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness", "download",
+            "privacy_attack", "gradient_inversion", "membership_inference",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

@@ -32,6 +32,14 @@ import Testing
                 page: "Sources/Simulation/README.md", heading: "`simulation.attack`", key: "`name`",
                 override: "simulation.attack={name: \"min-max\", direction: \"x\"}"),
             Choice(
+                page: "Sources/Simulation/README.md", heading: "`simulation.privacy_attack`",
+                key: "gradient_inversion.labels",
+                override: "simulation.privacy_attack.gradient_inversion.labels=x"),
+            Choice(
+                page: "Sources/Simulation/README.md", heading: "`simulation.privacy_attack`",
+                key: "membership_inference.unit",
+                override: "simulation.privacy_attack.membership_inference.unit=x"),
+            Choice(
                 page: task, heading: "`task.model`", key: "`preset`", override: "task.model={preset: \"x\"}"),
             Choice(
                 page: task, heading: "`task.model`", key: "layer", override: "task.model={layers: [\"x\"]}"),

@@ -73,6 +73,30 @@ import Testing
         #expect(page.tips.contains { $0.hasPrefix("round 4: ") })
     }
 
+    /// Pictures of four digits and of what two observers, or one, make of them, and a curve of members found.
+    @Test(arguments: [("none", 12), ("distributed", 8)]) func attacksOnPrivacy(
+        _ mode: String, _ pictures: Int
+    )
+        throws
+    {
+        let (page, folder) = try page(
+            Self.simulations + "/privacy-attack.json5",
+            set: [
+                "task.rounds=2", "task.privacy=\(privacy)",
+                "simulation.privacy_attack.gradient_inversion.iterations=20",
+                "simulation.privacy_attack.membership_inference.shadows=4",
+            ])
+        #expect(page.elements.count { $0.attributes["class"] == "picture" } == pictures)
+        #expect(figures(page).contains("membership") && page.text.contains("Attacks on privacy"))
+        #expect(page.text.contains("most that privacy leaves") == (pictures == 8))
+        let summary = try JSONDecoder().decode(
+            SimulationSummary.self,
+            from: Data(contentsOf: URL(fileURLWithPath: folder + "/summary.json")))
+        let found = try #require(summary.privacyAttack)
+        #expect(!found.releasable && found.membershipInference?.runs == 5)
+        #expect((found.membershipInference?.ceiling != nil) == (pictures == 8))
+    }
+
     @Test func withoutPrivacyNothingIsSpentOrClipped() throws {
         let (page, _) = try page(Self.simulations + "/xor.json5", set: ["task.rounds=4"])
         #expect(!figures(page).contains("epsilon") && !figures(page).contains("clipped"))

@@ -64,6 +64,8 @@ final class AgentRouter: HTTPHandler {
         case (2, "models", let round?): return only(.get, request) { model(round, request) }
         case (3, "models", let round?) where route[2] == "state":
             return only(.get, request) { modelState(round, request) }
+        case (3, "models", let round?) where route[2] == "packed":
+            return only(.get, request) { packedModel(round, request) }
         case (3, "rounds", let round?) where route[2] == "update":
             return only(.put, request) { update(agent, round, request, responder) }
         case (4, "rounds", let round?) where route[2] == "secagg":
@@ -139,6 +141,17 @@ final class AgentRouter: HTTPHandler {
         return .respond(
             .representation(
                 model.buffer, tag: model.digest, contentType: "application/octet-stream",
+                request: request.head.headers))
+    }
+
+    /// A model that is offered, in few bits a parameter.
+    private func packedModel(_ round: Int, _ request: HTTPRequest) -> RequestDecision {
+        guard let packed = board.read({ $0.models[round]?.packed }) else {
+            return .respond(.refusal(404, "no_such_model", "this model is offered whole, or not at all"))
+        }
+        return .respond(
+            .representation(
+                packed.buffer, tag: packed.digest, contentType: "application/octet-stream",
                 request: request.head.headers))
     }
 

@@ -210,6 +210,7 @@ final class ReleaseDesk: RoundCompletionPort {
         let digest = try writeNextModel(number, mean, next, stateHash)
         let stateDigest = try stateHash.text()
         var stored = try StoredModel(number, digest: digest, in: state, layout: plan.model.layout)
+            .packing(on: plan.configuration.download)
         if next.publishesState { stored = try stored.publishing(stateDigest: stateDigest, from: state) }
         return PreparedModel(
             model: stored, serverUpdate: next, shownAt: schedule.showing(file), stateDigest: stateDigest)

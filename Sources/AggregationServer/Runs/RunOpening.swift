@@ -37,10 +37,11 @@ struct RunOpening {
             let newest = try Self.model(run, state, plan)
             serverUpdate = try ServerUpdate(
                 clippingNorm: state.optimizerState(
-                    run.modelRound, names: plan.configuration.strategy.server.stateNames,
+                    run.modelRound, names: plan.stateNames,
                     count: plan.dimension, digest: run.optimizerStateSHA256
                 ).clippingNorm, published: run.published, plan: plan)
             model = try Self.published(newest, serverUpdate, run.optimizerStateSHA256, state)
+                .packing(on: plan.configuration.download)
             try state.mendLatest(run.modelRound, digest: run.modelSHA256, next: run.round + 1)
             self.run = run
             return

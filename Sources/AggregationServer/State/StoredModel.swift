@@ -17,6 +17,8 @@ struct StoredModel: Sendable {
     let buffer: SharedBuffer
     /// What the strategy remembers with the model, where agents are given that.
     private(set) var state: PublishedState?
+    /// The model in few bits a parameter, where the task has such models and this is one.
+    private(set) var packed: PublishedState?
     private let values: StoredValues
 
     /// Opens the model of a round whose file is known to have this digest. Throws a storage `Failure` where there is
@@ -40,6 +42,16 @@ struct StoredModel: Sendable {
         guard let buffer = try state.map(path) else { throw StateDirectory.missing(path) }
         var model = self
         model.state = PublishedState(digest: stateDigest, buffer: buffer)
+        return model
+    }
+
+    /// The model with its packed form in memory; as it is where there is no grid or it is not on it.
+    func packing(on grid: ModelGrid?) throws -> StoredModel {
+        guard let grid, let bytes = PackedModel.pack(buffer.bytes, on: grid, count: values.count) else {
+            return self
+        }
+        var model = self
+        model.packed = PublishedState(digest: try SHA256.text(of: bytes), buffer: SharedBuffer(bytes))
         return model
     }
 
@@ -68,11 +80,11 @@ struct StoredModel: Sendable {
     }
 }
 
-/// What a strategy remembers with a model, as the file that agents are sent, mapped.
+/// What agents are sent beside a model, or in its place.
 struct PublishedState: Sendable {
-    /// SHA-256 of the file.
+    /// SHA-256 of the bytes.
     let digest: String
-    /// The file.
+    /// The bytes: a file, mapped, or memory.
     let buffer: SharedBuffer
 }
 

@@ -245,7 +245,9 @@ package final class RoundRunner {
     private func resolve(_ message: RoundOffer, _ task: AssignedTask) throws -> RoundWork {
         let target = try models.target(
             digest: message.model.sha256, count: message.model.bytes, tag: message.model.entityTag)
-        let bytes = try link.download(message.model, into: target)
+        let bytes =
+            try link.packed(message.model, on: task.configuration.download)
+            ?? link.download(message.model, into: target)
         var work = try RoundWork(message, task: task, model: bytes, cache: &tasks)
         let state = try memory.serverState(message, work.plan, from: link)
         work.context = try memory.context(run: message.run, work.plan, serverState: state)

@@ -57,6 +57,16 @@ package struct Compression: Sendable {
     /// Name of the vector that clients keep where the compressor feeds back.
     package static let residual = "compression_residual"
 
+    /// Reads `task.compression`: how updates travel, and how models do; either may be missing, not both. Throws
+    /// ``ConfigurationError`` as ``init(_:)`` does.
+    static func read(_ section: Section?) throws -> (updates: Compression?, models: ModelGrid?) {
+        guard let section else { return (nil, nil) }
+        let models = try section.section("download").map { try ModelGrid($0) }
+        guard section.value("name") == nil, models != nil else { return (try Compression(section), models) }
+        try section.finish()
+        return (nil, models)
+    }
+
     /// Reads the section. Throws ``ConfigurationError`` for a name that is not in the catalog, and for unknown keys.
     package init(_ section: Section) throws {
         guard let name = try section.string("name") else {

@@ -31,7 +31,7 @@ package struct ServerUpdate: Sendable {
     }
 
     /// Names of the values that are remembered of every parameter: the optimiser state.
-    package var stateNames: [String] { plan.configuration.strategy.server.stateNames }
+    package var stateNames: [String] { plan.stateNames }
 
     /// Whether clients are given the optimiser state with the model.
     package var publishesState: Bool { plan.configuration.strategy.server.publishesState }
@@ -76,7 +76,7 @@ package struct ServerUpdate: Sendable {
         return mean
     }
 
-    /// Moves the parameters from `start` on by their mean update, and their optimiser state, `state`, with them.
+    /// Moves the parameters from `start` on by their mean update, then to the grid of published models where there is one, and their optimiser state, `state`, with them.
     /// `scratch` has room for ``scratchWidth`` values a parameter.
     package func apply(
         _ mean: MeanUpdate, from start: Int, state: OptimizerStatePiece,
@@ -93,6 +93,9 @@ package struct ServerUpdate: Sendable {
                 step: steps, meanUpdate: UnsafeBufferPointer(piece),
                 meanControlVariate: UnsafeBufferPointer(beside), factor: factor,
                 participation: participation, state: state, parameters: parameters))
+        guard let grid = plan.configuration.download else { return }
+        precondition(start % ModelGrid.block == 0, "a piece begins within a block")
+        grid.round(parameters, residual: state[state.width - 1])
     }
 
     /// Values that ``apply(_:from:state:to:scratch:)`` needs room for, a parameter.

@@ -22,7 +22,7 @@ extension TaskPlan {
             "rounds": .integer(plannedRounds),
             "min_reports": .integer(rules.minimumReports),
             "bytes_up_per_round": .integer(reportBytes * configuration.cohortSize),
-            "bytes_down_per_round": .integer(modelBytes * configuration.cohortSize),
+            "bytes_down_per_round": .integer(downloadBytes(published: 1) * configuration.cohortSize),
             "bytes_per_report": .integer(reportBytes),
             "ring_bits": .integer(codec.bits),
             "grid_scale": .number(codec.scale),

@@ -16,6 +16,8 @@ package struct TaskConfiguration: Sendable {
     package var asynchronous: AsynchronousAggregation?
     /// How updates travel in fewer bytes; nil: whole.
     package var compression: Compression?
+    /// How published models travel in fewer bytes; nil: as they are.
+    package var download: ModelGrid?
     /// Rounds to publish.
     package var rounds: Int
     /// Reports wanted a round; in an asynchronous task those of a step.
@@ -70,7 +72,7 @@ package struct TaskConfiguration: Sendable {
         self.training = try TrainingOptions(training)
         strategy = try StrategyCatalog.make(section.section("strategy"))
         robust = try section.section("robust").map { try RobustAggregation($0) }
-        compression = try section.section("compression").map { try Compression($0) }
+        (compression, download) = try Compression.read(section.section("compression"))
         guard let rounds = try section.integer("rounds", in: 1...10_000_000) else {
             throw section.error("rounds", "is missing: how many global models to publish")
         }

@@ -74,7 +74,17 @@ package struct TaskPlan: Sendable {
             + (feedsBack ? [Compression.residual] : [])
         return names.map { ClientMemoryVector(name: $0, count: dimension) } + ownVectors
     }
-    /// Bytes of one published model, headers apart, with what the strategy publishes beside it.
+    /// Names of the values that the server remembers of every parameter: the strategy's, and what the grid of published models
+    /// leaves out, last.
+    package var stateNames: [String] {
+        configuration.strategy.server.stateNames + (configuration.download == nil ? [] : [ModelGrid.residual])
+    }
+    /// Bytes that a client downloads in a round, headers apart. The model that a run starts from is on no grid.
+    package func downloadBytes(published: Int) -> Int {
+        guard let download = configuration.download, published > 0 else { return modelBytes }
+        return download.byteCount(dimension)
+    }
+    /// Bytes of one published model as it is, headers apart, with what the strategy publishes beside it.
     package var modelBytes: Int {
         let rule = configuration.strategy.server
         return dimension * 4 * (1 + (rule.publishesState ? rule.stateNames.count : 0))
@@ -97,6 +107,7 @@ package struct TaskPlan: Sendable {
         try training.augment?.check(model)
         try configuration.checkStrategy()
         try configuration.compression?.check(configuration)
+        try configuration.download?.check(configuration)
         try LocalParameterRules.check(configuration, model)
         try configuration.asynchronous?.check(configuration, population: population)
         guard configuration.cohortSize <= population else {

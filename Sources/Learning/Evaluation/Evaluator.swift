@@ -10,8 +10,8 @@ package final class Evaluator {
     package let model: Model
     /// The loss that is reported, and whose link turns outputs into probabilities.
     package let loss: any Loss
-    private let workspace: Workspace
-    private let depth: Int
+    let workspace: Workspace
+    let depth: Int
     private let keepsScores: Bool
     private var indices: [Int32] = []
 
@@ -98,7 +98,7 @@ package final class Evaluator {
         return result
     }
 
-    private func forEachBatch(
+    func forEachBatch(
         _ parameters: [Float], _ examples: Examples, _ range: Range<Int>, withTargets: Bool = true,
         _ body: (Range<Int>) -> Void
     ) {

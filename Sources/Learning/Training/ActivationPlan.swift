@@ -8,6 +8,8 @@ struct ActivationPlan {
         case evaluation
         case training
         case privateTraining
+        /// As training, but the input's delta is wanted too.
+        case inputGradients
     }
 
     /// How a node's delta reaches one of the values that it reads.
@@ -38,7 +40,7 @@ struct ActivationPlan {
     init(_ model: Model, capacity: Int, use: Use) {
         (self.use, self.capacity) = (use, capacity)
         let nodes = model.nodes
-        let needed = Self.valuesWithDelta(model)
+        let needed = Self.valuesWithDelta(model, use)
         planRoutes(nodes, needed)
         // Times: forward visits node i at i; backward at 2n − i, after the loss at n.
         let last = 2 * nodes.count + 1
@@ -100,9 +102,10 @@ struct ActivationPlan {
         }
     }
 
-    /// Of each value whether something trained lies at or below the node that yields it.
-    static func valuesWithDelta(_ model: Model) -> [Bool] {
+    /// Of each value whether something trained lies at or below the node that yields it, or the input's delta is wanted.
+    static func valuesWithDelta(_ model: Model, _ use: Use) -> [Bool] {
         var needed = [Bool](repeating: false, count: model.valueShapes.count)
+        needed[0] = use == .inputGradients
         for node in model.nodes {
             needed[node.output] = node.isTrained || node.inputs.contains { needed[$0] }
         }

@@ -111,7 +111,7 @@ final class Workspace {
         _ model: Model, _ plan: ActivationPlan, _ base: UnsafeMutablePointer<Float>,
         _ places: UnsafeBufferPointer<ParameterPlace>
     ) -> [Stage] {
-        let needed = ActivationPlan.valuesWithDelta(model)
+        let needed = ActivationPlan.valuesWithDelta(model, plan.use)
         var start = 0
         return model.nodes.enumerated().map { index, node in
             let own = UnsafeBufferPointer(rebasing: places[start..<(start + node.places.count)])
@@ -252,6 +252,18 @@ final class Workspace {
                 )
             }
         }
+    }
+
+    /// Goes back through the nodes without forming the parameters' gradient: what is wanted is the input's delta.
+    func backwardToInput(_ parameters: UnsafeMutablePointer<Float>, count: Int, depth: Int) {
+        for index in stride(from: depth - 1, through: 0, by: -1) {
+            goBack(index, parameters, count: count) { _, _ in }
+        }
+    }
+
+    /// [capacity, input size]: the input's delta, where it is wanted; nil elsewhere.
+    var inputDelta: UnsafeMutablePointer<Float>? {
+        stages.first { $0.input.value == input }?.input.delta
     }
 
     /// Takes the deltas of one node's inputs from its output's; `body` sees its layer and pass before an added delta

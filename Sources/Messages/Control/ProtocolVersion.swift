@@ -26,6 +26,9 @@ package enum AgentProtocol {
     /// `GET`: what the server's rule remembers with that model (safetensors), where the task's strategy publishes it; `ETag`
     /// is its SHA-256 in quotes. 404 elsewhere.
     package static func modelStatePath(round: Int) -> String { "\(modelPath(round: round))/state" }
+    /// `GET`: that model in few bits a parameter, where the task's `compression.download` puts models on a grid: the head of its
+    /// file, and the packed parameters. 404 elsewhere, and for a model that is on no grid.
+    package static func packedModelPath(round: Int) -> String { "\(modelPath(round: round))/packed" }
     /// `GET`: the file of the parameters that nobody trains, the same in every round; `ETag` is its SHA-256 in quotes. 404
     /// where the task's model has none.
     package static let frozenModelPath = "/v1/models/frozen"

@@ -144,7 +144,7 @@ package final class RunJournal: SimulationJournal {
         }
         records = try rounds.decode(RoundRecord.self)
         var progress = try Checkpoint.decode(
-            data, layout: plan.model.layout, stateNames: plan.configuration.strategy.server.stateNames,
+            data, layout: plan.model.layout, stateNames: plan.stateNames,
             scenarioDigest: scenarioDigest, records: records, path: path)
         progress.buffered = try BufferedCheckpoint.decode(data, plan: plan, progress: progress, path: path)
         if let binding = try Checkpoint.ledger(data, path: path) {

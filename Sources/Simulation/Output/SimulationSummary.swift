@@ -92,6 +92,8 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
     package var personal: PersonalFigures?
     /// Hostile clients and what they came to; null without.
     package var attack: Attack?
+    /// What attacks on privacy found; null without. Not releasable.
+    package var privacyAttack: PrivacyAttackOutcome?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case task, epsilon, delta, accountant, adjacency, mechanism, sampling, seed, workers, version,
@@ -121,6 +123,7 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         case bytesDown = "bytes_down"
         case modelSHA256 = "model_sha256"
         case clientAccuracy = "client_accuracy"
+        case privacyAttack = "privacy_attack"
     }
 
     /// Writes every key, with null where a value is absent: readers find the same fields in every summary.
@@ -165,5 +168,6 @@ package struct SimulationSummary: Codable, Equatable, Sendable {
         try container.encode(clientAccuracy, forKey: .clientAccuracy)
         try container.encode(personal, forKey: .personal)
         try container.encode(attack, forKey: .attack)
+        try container.encode(privacyAttack, forKey: .privacyAttack)
     }
 }

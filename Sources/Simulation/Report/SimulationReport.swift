@@ -26,6 +26,8 @@ package struct SimulationReport: Sendable {
     package var evaluation: EvaluationMetrics?
     /// What the run was for each client, as far as that is known.
     package var shares = ClientShares()
+    /// Pictures and curves of attacks on privacy, where any were made.
+    package var exhibits = PrivacyExhibits()
 
     /// A report of a finished or interrupted run.
     package init(
@@ -61,7 +63,8 @@ package struct SimulationReport: Sendable {
     private var sections: [any ReportSection] {
         [
             BaselineComparison(self), RoundCurves(self), ClassScores(self),
-            ClientFairness(self), PersonalModels(self), DataSkew(distribution: distribution),
+            ClientFairness(self), PersonalModels(self), PrivacyAttackResults(self),
+            DataSkew(distribution: distribution),
             RoundTable(self),
             PrivacyStatement(self), Reproduction(self),
         ]

@@ -11,7 +11,7 @@ enum ReportBuilder {
     static func html(
         summary: SimulationSummary, progress: Simulator.Progress, journal: RunJournal,
         evaluation: EvaluationMetrics?, setup: SimulationSetup, dataset: Dataset, shares: ClientShares,
-        command: String
+        exhibits: PrivacyExhibits, command: String
     ) throws -> String {
         let privacy = setup.plan.privacy
         var report = SimulationReport(
@@ -28,6 +28,7 @@ enum ReportBuilder {
             evaluation: evaluation
         )
         report.shares = shares
+        report.exhibits = exhibits
         return report.html()
     }
 

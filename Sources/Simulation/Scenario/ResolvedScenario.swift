@@ -17,7 +17,7 @@ enum ResolvedScenario {
         task["model"] = scenario.task.model.json
         task["training"] = setup.plan.training.json
         task["strategy"] = scenario.task.strategy.json
-        if let compression = scenario.task.compression { task["compression"] = compression.json }
+        task["compression"] = scenario.task.compressionJSON
         if let robust = scenario.task.robust { task["robust"] = robust.json }
         task["rounds"] = .integer(scenario.task.rounds)
         if let asynchronous = scenario.task.asynchronous {
@@ -34,6 +34,7 @@ enum ResolvedScenario {
         simulation["clients"] = .integer(setup.partition.clientCount)
         simulation["partition"] = scenario.partition
         simulation["attack"] = scenario.attack?.json
+        simulation["privacy_attack"] = scenario.privacyAttack?.json
         simulation["workers"] = nil
         root["simulation"] = .object(simulation)
         root["resolved"] = .object([

@@ -24,6 +24,8 @@ package struct Scenario: Sendable {
     package var faults: FleetModel
     /// Hostile clients; nil: all are honest.
     package var attack: AttackConfiguration?
+    /// What an observer tries to learn of clients' data; nil: nothing.
+    package var privacyAttack: PrivacyAttackConfiguration?
     package var baselines: [Baseline]
     /// Share of each client's own examples that is kept from training, to measure the model on; 0: none.
     package var clientHoldout: Double
@@ -56,6 +58,7 @@ package struct Scenario: Sendable {
         workers = try simulation.integer("workers", in: 0...1024) ?? 0
         faults = try FleetModel(simulation.section("faults"))
         attack = try simulation.section("attack").map { try AttackConfiguration($0) }
+        privacyAttack = try simulation.section("privacy_attack").map { try PrivacyAttackConfiguration($0) }
         baselines = try Self.readBaselines(simulation)
         clientHoldout =
             try simulation.number("client_holdout", expected: "a share from 0 to below 1") {

@@ -46,6 +46,8 @@ enum ScenarioLoader {
                     "changes updates of the model, but strategy \"\(scenario.task.strategy.name)\" has clients send more "
                     + "than that; remove one of the two")
         }
+        // What has no meaning shows before a round is played.
+        if let attack = scenario.privacyAttack { _ = try PrivacyAttacks(attack, setup) }
         setup.targetScale = dataset.preprocessing.targetScale?.scale ?? 1
         return (scenario, setup, dataset)
     }

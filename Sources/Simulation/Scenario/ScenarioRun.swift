@@ -95,7 +95,9 @@ package final class ScenarioRun {
     /// Trains, then writes model, summary and report; or, interrupted, a checkpoint and the summary so far.
     package func perform(_ observer: any SimulationObserver) throws -> Outcome {
         let simulator = try Simulator(setup, journal: journal, from: resumed)
-        let reason = try simulator.run(observer)
+        let attacks = try scenario.privacyAttack.map { try PrivacyAttacks($0, setup) }
+        let witness = attacks?.witness(simulator, observer)
+        let reason = try simulator.run(witness ?? observer)
         let progress = simulator.progress
         try journal.checkpoint(progress)
         let ending = Self.ending(reason, progress, simulator.watch)
@@ -121,6 +123,12 @@ package final class ScenarioRun {
                 name: attack.name, hostileClients: outcome.hostile, successRate: outcome.successRate)
         }
         summary.baselines = baselines
+        var exhibits = PrivacyExhibits()
+        if ending == .complete, let attacks, let witness {
+            let found = try attacks.run(witness)
+            (summary.privacyAttack, exhibits) = (found.outcome, found.exhibits)
+            summary.warnings += found.warnings
+        }
         let shares = try shares(
             of: simulator, into: &summary, isMeasured: reason != nil && progress.published > 0)
         try journal.writeResults(model: model, frozen: setup.plan.model.frozen, summary: summary)
@@ -128,7 +136,7 @@ package final class ScenarioRun {
             ReportBuilder.html(
                 summary: summary, progress: progress, journal: journal,
                 evaluation: reason == nil ? nil : simulator.finalMetrics(), setup: setup, dataset: dataset,
-                shares: shares, command: settings.command))
+                shares: shares, exhibits: exhibits, command: settings.command))
         return Outcome(summary: summary, ending: ending)
     }
 
@@ -148,7 +156,7 @@ package final class ScenarioRun {
         }
         return ClientShares(
             accuracies: accuracies, participation: progress.participation.map(Int.init),
-            bytesUp: setup.plan.reportBytes, bytesDown: setup.plan.modelBytes)
+            bytesUp: setup.plan.reportBytes, bytesDown: setup.plan.downloadBytes(published: 1))
     }
 
     /// What clients would use themselves, given the published model's scores; nil where that is all there is to tell.

@@ -23,6 +23,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         case bucketing = 20
         case attack = 21
         case compression = 22
+        case treeSplits = 30
     }
 
     private let key: (UInt32, UInt32)

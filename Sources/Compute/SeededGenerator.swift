@@ -24,6 +24,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         case attack = 21
         case compression = 22
         case maskingGroups = 23
+        case treeSplits = 30
     }
 
     private let key: (UInt32, UInt32)

@@ -51,6 +51,13 @@ enum TrainCommand: Subcommand {
                 path: "\(model.spec.path).local",
                 problem: "keeps parameters at each client, and central training has none: give local: []")
         }
+        guard model.forest == nil else {
+            throw ConfigurationError(
+                path: model.spec.path,
+                problem:
+                    "is a forest, which grows by rounds: sordino simulate with clients: 1 grows it from all rows"
+            )
+        }
         let loss = training.loss ?? LossCatalog.standard(for: model, targets: dataset.train.targets)
         try model.check(dataset.train)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)

@@ -30,8 +30,19 @@ import Testing
             #"{ name: "fedavg" }"#, #"{ name: "fedprox", mu: 0.1 }"#, #"{ name: "fedsgd" }"#,
         ])
     func equalsSimulation(strategy: String) throws {
+        try check(TestTask(strategy: strategy, folder: authority.folder), weight: 30)
+    }
+
+    @Test("A report for a forest is the simulator's, bit for bit")
+    func forestEqualsSimulation() throws {
+        let task = try TestTask(
+            model: #"{ preset: "trees", trees: 3, depth: 2, classes: 3, edges: [-0.5, 0, 0.5] }"#,
+            strategy: #"{ name: "trees" }"#, training: "{}", folder: authority.folder)
+        try check(task, weight: 1)
+    }
+
+    private func check(_ task: TestTask, weight: Int) throws {
         defer { federation.shutdown() }
-        let task = try TestTask(strategy: strategy, folder: authority.folder)
         federation.state.withLock { $0.models[0] = task.file }
         let agent = try TestAgent(federation)
         let runner = try agent.runner()
@@ -50,11 +61,12 @@ import Testing
             let bodies = federation.state.withLock { $0.updates[round] ?? [] }
             let body = try #require(bodies.first, "\(agent.log.text)")
             let header = try body.withUnsafeBytes { try UpdateHeader(decoding: $0) }
-            #expect(header.round == round && header.weight == 30 && header.bits == 64)
+            #expect(header.round == round && header.weight == weight && header.bits == 64)
             #expect(header.values == .floats)
             var sum = Aggregation(count: task.plan.report.count, bits: 64)
             Array(body[UpdateHeader.byteCount...]).withUnsafeBytes {
-                sum.add(floats: $0, factor: task.plan.codec.scale * 30, weight: 30)
+                sum.add(
+                    floats: $0, factor: task.plan.codec.scale * Double(weight), weight: weight)
             }
             #expect(sum.sum == worker.partial.sum)
         }

@@ -42,6 +42,8 @@ struct TestTask {
     /// `privacy` and `strategy` as they stand in a task; the table is written to `folder`/data.csv.
     init(
         model: String = mlp, privacy: String = plain, strategy: String = #"{ name: "fedavg" }"#,
+        training: String =
+            #"{ local_epochs: 2, batch_size: 7, learning_rate: 0.1, schedule: { name: "cosine" } }"#,
         secureAggregation: String = "{ enabled: false }", reportAfter: String? = nil,
         folder: String
     ) throws {
@@ -54,8 +56,7 @@ struct TestTask {
         try rows.write(toFile: "\(folder)/data.csv", atomically: true, encoding: .utf8)
         let source = """
             { name: "t", model: \(model),
-              training: { local_epochs: 2, batch_size: 7, learning_rate: 0.1,
-                          schedule: { name: "cosine" } },
+              training: \(training),
               strategy: \(strategy), rounds: 5, cohort_size: 20, min_reports: 10,
               \(reportAfter.map { "report_after: \"\($0)\"," } ?? "")
               \(privacy), secure_aggregation: \(secureAggregation) }

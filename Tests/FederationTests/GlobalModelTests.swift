@@ -79,7 +79,8 @@ private struct ThreeValues: ServerRule {
                 let sum = sum(plan, UInt64(round))
                 let rotation = try plan.rotation(seed: 1, round: round)
                 whole.apply(noisySum: sum, weight: 4, rotation: rotation)
-                let mean = serverUpdate.advance(noisySum: sum, weight: 4, rotation: rotation)
+                let mean = serverUpdate.advance(
+                    noisySum: sum, weight: 4, rotation: rotation, from: { values })
                 let count = values.count
                 for start in stride(from: 0, to: count, by: window) {
                     let piece = start..<min(start + window, count)

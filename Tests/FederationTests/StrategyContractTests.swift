@@ -58,6 +58,13 @@ import Testing
                 text: "{ name: 'ditto', lambda: 0.5, personal_epochs: 2 }",
                 after: [[1.5, -1, -0.5], [1.75, -1.5, -0.5], [1.75, -1.5, 1.5]])
         ],
+        // A forest moves as a whole.
+        "trees": [
+            Example(
+                text:
+                    "{ name: 'trees', learning_rate: 0.1, lambda: 2, gamma: 0.5, min_child_weight: 0, max_delta_step: 1 }",
+                after: [start, start, start], localWork: .histograms)
+        ],
         // By a program in NumPy, in 64 bits.
         "fedadam": [
             Example(

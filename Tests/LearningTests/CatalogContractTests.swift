@@ -39,6 +39,9 @@ import Testing
             "{preset: 'sensor-cnn', channels: [4, 3], kernel: 3, classes: 2, activation: 'gelu'}", [7, 2],
             28 + 39 + 8, 2
         ),
+        "trees": (
+            "{preset: 'trees', trees: 3, depth: 2, classes: 3, edges: [0]}", [8], 1 + 9 * (3 + 3 + 7), 3
+        ),
     ]
 
     @Test func everyPresetHasAnExample() {
@@ -60,7 +63,9 @@ import Testing
         } else {
             #expect(try relativeGradientError(model: model, loss: "mse", seed: 3) < 2e-3)
         }
-        #expect(model.initialParameters(seed: 1).values != model.initialParameters(seed: 2).values)
+        // A forest starts without a tree.
+        let drawn = model.initialParameters(seed: 1).values
+        #expect((drawn == model.initialParameters(seed: 2).values) == (model.forest != nil))
     }
 
     /// Losses of one output and its target, by hand.

@@ -22,8 +22,8 @@ struct LayerExample: Sendable {
 
 /// One example at least of every layer: a kind without one fails the contract suite.
 enum LayerExamples {
-    static let all = basic.merging(ConvolutionExamples.all) { $0 + $1 }.merging(SequenceExamples.all) {
-        $0 + $1
+    static let all = [ConvolutionExamples.all, SequenceExamples.all, ForestExamples.all].reduce(basic) {
+        $0.merging($1) { $0 + $1 }
     }
 
     private static let basic: [String: [LayerExample]] = [

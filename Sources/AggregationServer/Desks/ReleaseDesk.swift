@@ -205,7 +205,8 @@ final class ReleaseDesk: RoundCompletionPort {
         var next = serverUpdate
         let mean = next.advance(
             noisySum: sum.vector, weight: sum.weight,
-            rotation: try plan.rotation(seed: books.run.seed, round: number))
+            rotation: try plan.rotation(seed: books.run.seed, round: number),
+            from: { model.parameters() })
         let stateHash = try RunningHash()
         let digest = try writeNextModel(number, mean, next, stateHash)
         let stateDigest = try stateHash.text()

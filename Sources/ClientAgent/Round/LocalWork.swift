@@ -66,7 +66,7 @@ package struct LocalWork {
             }
             if let report = try? body(change, 1, metrics) { return report }
         }
-        let zeros = [Float](repeating: 0, count: job.plan.dimension)
+        let zeros = [Float](repeating: 0, count: job.plan.report.trained.count)
         return try zeros.withUnsafeBufferPointer { try body($0, 1, metrics) }
     }
 }

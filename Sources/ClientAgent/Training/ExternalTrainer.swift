@@ -42,6 +42,9 @@ package final class ExternalTrainer: RoundTrainer {
                 "the task's strategy wants more of a client than a trained model, which only the built-in trainer gives"
             )
         }
+        guard job.plan.model.forest == nil else {
+            throw TrainerFailure("the task grows a forest, for which only the built-in trainer makes sums")
+        }
         guard job.plan.ownContent == nil else {
             throw TrainerFailure(
                 "the task has each client keep parameters of its own, which only the built-in trainer does")

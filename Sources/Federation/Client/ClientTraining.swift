@@ -3,7 +3,7 @@ package import Learning
 package import Privacy
 
 /// What a client computes in a round from its data: the change of the model that training makes, the gradient of
-/// FedSGD, or training with per-example privacy, as the plan says. Agents and simulated clients use this very code.
+/// FedSGD, training with per-example privacy, or the sums that a forest grows by, as the plan says. Agents and simulated clients use this very code.
 ///
 /// One belongs to one worker and is used for many clients; its buffers are allocated once. What it yields depends
 /// on the arguments alone.
@@ -19,6 +19,8 @@ package final class ClientTraining {
     private let layout: ReportLayout
     /// The change and what the client rule sends beside it; empty where it sends the change alone.
     private let report: UnsafeMutableBufferPointer<Float>
+    /// What a client sends of its rows where a forest grows; nil where a network is trained.
+    private let histograms: TreeHistograms?
     /// What clients train for themselves; nil where they keep nothing.
     private let own: OwnTraining?
 
@@ -35,6 +37,9 @@ package final class ClientTraining {
         report = .allocate(capacity: rule.companion == nil ? 0 : layout.trained.count)
         report.initialize(repeating: 0)
         own = OwnTraining(plan)
+        let counts = plan.configuration.strategy.client.localWork == .histograms
+        histograms =
+            counts ? plan.model.forest.map { TreeHistograms($0, inTwoParts: plan.privacy == nil) } : nil
     }
 
     deinit {
@@ -45,7 +50,10 @@ package final class ClientTraining {
     /// Asked between steps of training; ``LocalTrainer/isInterrupted``.
     package var isInterrupted: (() -> Bool)? {
         get { trainer.isInterrupted }
-        set { trainer.isInterrupted = newValue }
+        set {
+            trainer.isInterrupted = newValue
+            histograms?.isInterrupted = newValue
+        }
     }
 
     /// Passes over a client's examples in one round.
@@ -65,6 +73,10 @@ package final class ClientTraining {
         stream: TrainingStream, context: ClientContext = ClientContext(),
         source: () throws -> some NoiseSource
     ) throws -> (delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome) {
+        if let histograms {
+            let (report, loss) = try histograms.report(of: model, on: examples, indices: indices)
+            return (report, TrainingOutcome(steps: 1, examples: indices.count, meanLoss: loss))
+        }
         // A learning-rate schedule runs over the rounds of the federation.
         let rateFactor = trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds)
         own?.begin(trainer, model, context.memory, seed: stream.seed)
@@ -160,6 +172,7 @@ package final class ClientTraining {
     package func updateWithoutExamples(
         of model: UnsafeBufferPointer<Float>, stream: TrainingStream, source: () throws -> some NoiseSource
     ) throws -> UnsafeBufferPointer<Float> {
+        if let histograms { return histograms.nothing() }
         guard let example else { return UnsafeBufferPointer(trainer.noDelta()) }
         own?.begin(trainer, model, nil, seed: stream.seed)
         let delta = try trainer.privateDelta(

@@ -5,7 +5,7 @@
 package struct ReportLayout: Equatable, Sendable {
     /// A segment of a report.
     package enum Segment: String, CaseIterable, Sendable {
-        /// The change of the model's parameters, in the order of its layout.
+        /// The change of the model's parameters, in the order of its layout; for a forest the sums that it grows by.
         case update
         /// A vector as long as the update that the strategy's client rule sends beside it; where nothing is private.
         case controlVariate
@@ -19,9 +19,9 @@ package struct ReportLayout: Equatable, Sendable {
 
     private let ends: [Int]
 
-    /// The layout of a model of so many parameters; a segment that the plan has no use for is empty.
+    /// The layout of updates of so many coordinates; a segment that the plan has no use for is empty.
     init(
-        parameters: Int, companion: ClientCompanion?, hasMetrics: Bool, hasClippingIndicator: Bool
+        update parameters: Int, companion: ClientCompanion?, hasMetrics: Bool, hasClippingIndicator: Bool
     ) {
         let lengths = [
             parameters, companion?.sendsControlVariate == true ? parameters : 0,

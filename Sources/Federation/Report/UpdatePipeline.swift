@@ -49,7 +49,7 @@ package final class UpdatePipeline {
     /// Allocates the buffers for reports of the plan. `onlyAdds` says that reports will be added here, to a sum in
     /// memory, and no ``report(bits:)`` asked for: then a plain clipped update needs one pass less.
     package init(plan: TaskPlan, onlyAdds: Bool = false) {
-        trained = (plan.report.trained.count, plan.dimension)
+        trained = (plan.report.trained.count, plan.report[.update].count)
         privacy = plan.privacy
         hasMetrics = plan.metrics != nil
         encoded = .allocate(capacity: plan.privacy == nil ? 0 : plan.report.count)
@@ -70,7 +70,7 @@ package final class UpdatePipeline {
             stages.append(LayerClippingStage(layers, parameters: plan.dimension))
         }
         stages.append(ClippingStage(privacy, metrics: plan.metrics, report: plan.report))
-        let isPlain = plan.report.count == plan.dimension && plan.layerClipping == nil
+        let isPlain = plan.report.count == trained.parameters && plan.layerClipping == nil
         roundsWhenAdded =
             onlyAdds && isPlain && privacy.roundsToNearest && !privacy.clientsAddNoise && !plan.keepsReports
         if !roundsWhenAdded {

@@ -32,7 +32,10 @@ package struct GlobalModel: Sendable {
     /// Decodes the noisy sum of a round, lets the server rule move the model, and adapts the clipping norm; see
     /// ``ServerUpdate/advance(noisySum:weight:rotation:)``.
     package mutating func apply(noisySum: RingVector, weight: Int, rotation: RandomRotation? = nil) {
-        let mean = serverUpdate.advance(noisySum: noisySum, weight: weight, rotation: rotation)
+        // A copy only where it is read: one more would be of the whole model.
+        let before = serverUpdate.movesWhole ? parameters.values : []
+        let mean = serverUpdate.advance(
+            noisySum: noisySum, weight: weight, rotation: rotation, from: { before })
         optimizerState.prepare(count: parameters.values.count)
         let serverUpdate = serverUpdate
         parameters.values.withUnsafeMutableBufferPointer { values in

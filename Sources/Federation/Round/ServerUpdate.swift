@@ -13,6 +13,8 @@ package struct ServerUpdate: Sendable {
     /// What the present step has in common for all parameters (``ServerRule/factor(_:)``, ``ServerPass/participation``).
     private var factor = 1.0
     private var participation = 1.0
+    /// The whole next model, where the rule makes it as one.
+    private var whole: [Float]?
     private let plan: TaskPlan
 
     /// Before the first round, or where a checkpoint kept the clipping norm after so many published models.
@@ -33,6 +35,9 @@ package struct ServerUpdate: Sendable {
     /// Names of the values that are remembered of every parameter: the optimiser state.
     package var stateNames: [String] { plan.stateNames }
 
+    /// Whether the next model is made as a whole, from all of the one before.
+    var movesWhole: Bool { plan.configuration.strategy.server.movesWhole }
+
     /// Whether clients are given the optimiser state with the model.
     package var publishesState: Bool { plan.configuration.strategy.server.publishesState }
 
@@ -40,9 +45,10 @@ package struct ServerUpdate: Sendable {
     ///
     /// `weight` is the sum of the clients' weights; under privacy the plan's expected cohort divides instead,
     /// because a count of reports would be a private quantity. `rotation` is the one that the round's clients
-    /// used, where the plan rotates.
+    /// used, where the plan rotates. `model` gives all of the model's parameters; it is asked where the rule moves the
+    /// model as a whole.
     package mutating func advance(
-        noisySum: RingVector, weight: Int, rotation: RandomRotation? = nil
+        noisySum: RingVector, weight: Int, rotation: RandomRotation? = nil, from model: () -> [Float]
     ) -> MeanUpdate {
         steps += 1
         let divisor: Double =
@@ -70,8 +76,13 @@ package struct ServerUpdate: Sendable {
         }
         // Of uniform weights the sum is their number.
         participation = min(1, Double(weight) / Double(plan.population))
-        let update = plan.report[.update]
-        factor = plan.configuration.strategy.server.factor(
+        let (update, rule) = (plan.report[.update], plan.configuration.strategy.server)
+        if rule.movesWhole {
+            whole = rule.next(
+                WholeStep(model: plan.model, parameters: model(), sums: mean.sums(update)))
+            return mean
+        }
+        factor = rule.factor(
             RoundMeans(scalars: mean.values(plan.report[.scalars])) { mean.squareNorm(update) })
         return mean
     }
@@ -83,6 +94,10 @@ package struct ServerUpdate: Sendable {
         to parameters: UnsafeMutableBufferPointer<Float>, scratch: UnsafeMutableBufferPointer<Float>
     ) {
         let count = parameters.count
+        if let whole {
+            _ = parameters.update(fromContentsOf: whole[start..<start + count])
+            return
+        }
         precondition(scratch.count >= scratchWidth * count, "no room for the mean update")
         let piece = UnsafeMutableBufferPointer(rebasing: scratch[..<count])
         mean.copy(from: start, into: piece)
@@ -145,6 +160,12 @@ package struct MeanUpdate: Sendable {
 
     /// Coordinates that are looked at at once: they stay in a core's cache.
     private static let windowCount = 1 << 14
+
+    /// The sums that some coordinates are the means of: exact, unless the round was rotated.
+    func sums(_ range: Range<Int>) -> [Double] {
+        if let rotated { return rotated[range].map { Double($0) * divisor } }
+        return range.map { Double(sum.centred(at: $0)) / codec.scale }
+    }
 
     /// Some coordinates, in model units.
     func values(_ range: Range<Int>) -> [Float] {

@@ -7,6 +7,8 @@ package enum LocalWork: Equatable, Sendable {
     case training
     /// One gradient of the mean loss over all its examples, at the learning rate.
     case gradient
+    /// Sums of derivatives over all its examples, for the level that a forest grows next.
+    case histograms
 }
 
 /// What a client does locally in a round.
@@ -18,7 +20,7 @@ package protocol ClientRule: Sendable {
     init(_ section: Section) throws
     /// The rule's own keys with their values, as ``init(_:)`` reads them.
     var settings: [String: JSONValue] { get }
-    /// Whether clients train or send one gradient.
+    /// Whether clients train, send one gradient, or sums for a forest.
     var localWork: LocalWork { get }
     /// The local training that the rule wants, given what the task configures.
     func localTraining(_ options: TrainingOptions) -> TrainingOptions

@@ -1,4 +1,5 @@
 package import Configuration
+package import Learning
 
 /// How the server uses the mean update of a round: the server optimiser of Reddi et al. (2021).
 ///
@@ -21,12 +22,33 @@ package protocol ServerRule: Sendable {
     /// A parameter depends on its own past and its own mean update only, so that a model may be moved piece by piece.
     /// Called on every piece in every step: no allocation, and loops over buffers.
     func update(_ pass: ServerPass)
+    /// Whether the rule makes the next model as a whole, by ``next(_:)``, where ``update(_:)`` cannot: a parameter then hangs on
+    /// all others and on the sums of all that clients sent.
+    var movesWhole: Bool { get }
+    /// The parameters of the next model, as many as there are; called where the rule ``movesWhole``, in place of
+    /// ``update(_:)``.
+    func next(_ step: WholeStep) -> [Float]
 }
 
 extension ServerRule {
     package var stateNames: [String] { [] }
     package var publishesState: Bool { false }
     package func factor(_ means: RoundMeans) -> Double { 1 }
+    package var movesWhole: Bool { false }
+    package func next(_ step: WholeStep) -> [Float] { step.parameters }
+}
+
+/// One step of a server rule that makes the next model as a whole.
+package struct WholeStep {
+    package let model: Model
+    /// The model's parameters, in the order of its layout.
+    package let parameters: [Float]
+    /// The sums over clients of what they report as their update, in its own units: no mean.
+    package let sums: [Double]
+
+    package init(model: Model, parameters: [Float], sums: [Double]) {
+        (self.model, self.parameters, self.sums) = (model, parameters, sums)
+    }
 }
 
 /// What a round's clients sent, as a whole.

@@ -39,6 +39,7 @@ package enum StrategyCatalog {
         ("feddyn", ServerDynamicRegularization.self, DynamicTraining.self),
         ("fedrep", ServerSGD.self, AlternatingTraining.self),
         ("ditto", ServerSGD.self, DittoTraining.self),
+        ("trees", GrowingForest.self, LevelHistograms.self),
     ]
 
     /// Reads `task.strategy`; absent means plain federated averaging. Throws ``ConfigurationError`` for a name that is

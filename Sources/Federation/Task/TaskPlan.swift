@@ -34,8 +34,15 @@ package struct TaskPlan: Sendable {
     let fewestOfGroup: Int
     package let divisor: Divisor
 
-    /// Number of model parameters that are shared: what clients report and the server publishes.
+    /// Number of model parameters that are shared: what the server publishes, and, but for forests, what clients report.
     package var dimension: Int { model.layout.count }
+    // Coordinates of an update.
+    private static func updateCount(_ configuration: TaskConfiguration, _ model: Model) -> Int {
+        guard configuration.strategy.client.localWork == .histograms, let forest = model.forest else {
+            return model.layout.count
+        }
+        return TreeHistograms.reportCount(forest, inTwoParts: configuration.privacy.mode == .none)
+    }
     /// The coordinates of one report.
     package let report: ReportLayout
     /// How clients' metrics ride in the vector; nil where they do not.
@@ -65,6 +72,7 @@ package struct TaskPlan: Sendable {
     package var weighsUniformly: Bool {
         privacy != nil || example != nil || robust != nil
             || configuration.strategy.client.companion?.weighsUniformly == true
+            || configuration.strategy.client.localWork == .histograms
     }
     /// What a client keeps from round to round; empty where it keeps nothing.
     package var clientMemory: [ClientMemoryVector] {
@@ -110,6 +118,7 @@ package struct TaskPlan: Sendable {
         try configuration.download?.check(configuration)
         try LocalParameterRules.check(configuration, model)
         try configuration.asynchronous?.check(configuration, population: population)
+        try ForestRules.check(configuration, model)
         guard configuration.cohortSize <= population else {
             throw ConfigurationError(
                 path: "task.\(configuration.cohortKey)",
@@ -126,7 +135,8 @@ package struct TaskPlan: Sendable {
         }
         let isPrivate = configuration.privacy.mode != .none
         report = ReportLayout(
-            parameters: model.layout.count, companion: configuration.strategy.client.companion,
+            update: Self.updateCount(configuration, model),
+            companion: configuration.strategy.client.companion,
             hasMetrics: isPrivate && configuration.metrics != nil,
             hasClippingIndicator: isPrivate && configuration.privacy.adaptiveClipping != nil)
         let cohort = try CohortPlan(configuration, population: population)

@@ -32,5 +32,6 @@ package enum LayerCatalog {
         RecurrentLayer<ElmanRecurrence>.self,
         RecurrentLayer<GatedRecurrence>.self,
         RecurrentLayer<LongShortTermMemory>.self,
+        TreesLayer.self,
     ]
 }

@@ -35,6 +35,7 @@ package enum PresetCatalog {
             name: "matrix-factorization", outputsKey: nil, local: FactorPresets.matrixFactorizationLocal,
             expand: FactorPresets.matrixFactorization),
         ModelPreset(name: "sensor-cnn", outputsKey: "classes", expand: ImagePresets.sensorCNN),
+        ModelPreset(name: "trees", outputsKey: "classes", expand: TreePresets.trees),
     ]
 
     // Multinomial logistic regression: one dense layer, one logit a class.

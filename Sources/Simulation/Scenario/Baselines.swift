@@ -12,6 +12,7 @@ enum Baselines {
         guard let holdout = setup.holdout else { return [] }
         return try scenario.baselines.compactMap { baseline in
             switch baseline {
+            case .central where setup.plan.model.forest != nil: return try pooledForest(scenario, setup)
             case .central: return try central(setup, holdout)
             case .withoutPrivacy:
                 return setup.plan.privacy == nil ? nil : try withoutPrivacy(scenario, setup)
@@ -54,10 +55,30 @@ enum Baselines {
         return setup.training.subset(rows)
     }
 
-    private static func withoutPrivacy(
+    /// The forest that grows where all rows are one client's.
+    private static func pooledForest(
         _ scenario: Scenario, _ setup: SimulationSetup
     ) throws -> SimulationSummary.Baseline {
         var task = scenario.task
+        (task.cohortSize, task.overSelection, task.minimumReports) = (1, 1, nil)
+        let rows = (0..<setup.partition.clientCount).flatMap { setup.partition[$0] }.sorted()
+        var pooled = setup
+        (pooled.partition, pooled.clientHoldout) = (Partition(clients: [rows]), nil)
+        pooled.faults = try FleetModel(nil)
+        return try open(.central, task, pooled, population: 1)
+    }
+
+    private static func withoutPrivacy(
+        _ scenario: Scenario, _ setup: SimulationSetup
+    ) throws -> SimulationSummary.Baseline {
+        try open(.withoutPrivacy, scenario.task, setup, population: setup.plan.population)
+    }
+
+    /// The last model of a federation without privacy.
+    private static func open(
+        _ baseline: Scenario.Baseline, _ task: TaskConfiguration, _ setup: SimulationSetup, population: Int
+    ) throws -> SimulationSummary.Baseline {
+        var task = task
         task.privacy.mode = .none
         task.privacy.example = nil
         // Clients' metrics ride in vectors that privacy bounds; here the server looks for itself.
@@ -67,12 +88,12 @@ enum Baselines {
         var open = setup
         // Plain averaging is summed in a ring that no mask covers.
         open.masks = false
-        open.plan = try TaskPlan(task, model: setup.plan.model, population: setup.plan.population)
+        open.plan = try TaskPlan(task, model: setup.plan.model, population: population)
         let simulator = try Simulator(open, journal: try SilentJournal())
         _ = try simulator.run()
         let last = simulator.progress.records.last
         return .init(
-            name: Scenario.Baseline.withoutPrivacy.rawValue, accuracy: last?.accuracy, loss: last?.loss,
+            name: baseline.rawValue, accuracy: last?.accuracy, loss: last?.loss,
             rmse: last?.rmse)
     }
 }

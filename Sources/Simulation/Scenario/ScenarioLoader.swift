@@ -12,7 +12,7 @@ enum ScenarioLoader {
     static func load(
         _ document: ConfigurationDocument, _ settings: ScenarioRun.Settings, from shelf: DatasetShelf? = nil
     ) throws -> (scenario: Scenario, setup: SimulationSetup, dataset: Dataset) {
-        let (scenario, dataset) = try read(document, from: shelf)
+        let (scenario, dataset) = try withEdges(read(document, from: shelf))
         let partition = try PartitionerCatalog.partition(
             dataset.partitionSubject, section: Section(scenario.partition, path: "simulation.partition"),
             clients: scenario.clients, seed: scenario.seed)
@@ -26,6 +26,7 @@ enum ScenarioLoader {
         try model.check(dataset.train)
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
         let plan = try TaskPlan(scenario.task, model: model, population: training.clientCount)
+        try checkForest(scenario, plan)
         if settings.masks, scenario.task.privacy.mode != .distributed {
             throw ConfigurationError(
                 path: "task.privacy.mode", problem: "--secagg real goes with mode \"distributed\"")
@@ -78,6 +79,36 @@ enum ScenarioLoader {
         }
         let dataset = try data(scenario(ModelOutputs.standIn(in: task)), from: shelf)
         return (try scenario(ModelOutputs.completing(task, for: dataset.train.targets)), dataset)
+    }
+
+    /// The same with edges from the training rows, where a forest is to be cut at quantiles.
+    private static func withEdges(_ read: (scenario: Scenario, dataset: Dataset)) throws -> (
+        Scenario, Dataset
+    ) {
+        let document = read.scenario.document
+        guard case .object(var members) = document.root, let task = members["task"],
+            let bins = ForestEdges.bins(in: task)
+        else { return read }
+        members["task"] = ForestEdges.completing(task, bins: bins, for: read.dataset.train)
+        return (
+            try Scenario(ConfigurationDocument(root: .object(members), file: document.file)), read.dataset
+        )
+    }
+
+    /// What a forest does not go with, of all that only a scenario has.
+    private static func checkForest(_ scenario: Scenario, _ plan: TaskPlan) throws {
+        guard plan.model.forest != nil else { return }
+        if scenario.attack != nil {
+            throw ConfigurationError(
+                path: "simulation.attack",
+                problem:
+                    "changes updates of a network, but of a forest clients send sums; remove one of the two")
+        }
+        if scenario.fineTuneEpochs != nil {
+            throw ConfigurationError(
+                path: "simulation.fine_tune_epochs",
+                problem: "trains each client's model by steps, which a forest has none of; remove it")
+        }
     }
 
     /// A scenario read as far as that goes without its data. Throws for the first thing that is not right.

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Federation
+internal import Learning
 internal import Privacy
 
 /// What a scenario may do but should be thought about, one line each.
@@ -11,6 +12,13 @@ enum ScenarioWarnings {
             warnings.append(
                 "normalization or imputation is fitted on the clients' data and published with the model, which no"
                     + " epsilon covers; give fixed values, such as normalize: { range: [0, 16] }")
+        }
+        if plan.model.forest != nil, case .object(let model) = scenario.task.model.json,
+            model["quantiles"] != nil
+        {
+            warnings.append(
+                "the edges of the trees are quantiles of the clients' data and published with the model, which no epsilon"
+                    + " covers; give edges that are public")
         }
         return warnings
     }

@@ -67,12 +67,15 @@ final class ReleaseDesk: RoundCompletionPort {
             state: model.state.map { .init(sha256: $0.digest, bytes: $0.buffer.count) })
     }
 
-    /// Models that stay where steps follow each other while others download.
-    private static let modelsOfSteps = 8
+    /// Models that agents may be downloading: where steps follow each other meanwhile, all that their updates may lie behind, as
+    /// far as that is not more than a system can map.
+    private var modelsOffered: Int {
+        plan.configuration.asynchronous.map { max(2, min($0.maximalStaleness + 1, 64)) } ?? 2
+    }
 
     /// Lets agents download the newest model; the one before stays for those who are still at it.
     func offerModel() {
-        let (model, kept) = (model, rounds.isBuffered ? Self.modelsOfSteps : 2)
+        let (model, kept) = (model, modelsOffered)
         context.board.change { board in
             board.shownRound = model.round
             board.models[model.round] = model

@@ -166,7 +166,7 @@ final class ReportDesk {
             }
             return
         }
-        if rounds.isBuffered, rounds.phase != .collecting {
+        if rounds.isBuffered, ![.collecting, .finished].contains(rounds.phase) {
             turnAway(report, 503, "busy", "a step is being taken; send it again", retryAfter: 1)
             return
         }

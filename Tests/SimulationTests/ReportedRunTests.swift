@@ -74,11 +74,8 @@ import Testing
     }
 
     /// Pictures of four digits and of what two observers, or one, make of them, and a curve of members found.
-    @Test(arguments: [("none", 12), ("distributed", 8)]) func attacksOnPrivacy(
-        _ mode: String, _ pictures: Int
-    )
-        throws
-    {
+    @Test(arguments: [("{mode: 'none'}", 12), ("{mode: 'distributed', noise_multiplier: 2}", 8)])
+    func attacksOnPrivacy(_ privacy: String, _ pictures: Int) throws {
         let (page, folder) = try page(
             Self.simulations + "/privacy-attack.json5",
             set: [

@@ -2,6 +2,8 @@ import Configuration
 import Encoding
 import Federation
 import Foundation
+import HTTPWire
+import Learning
 import Messages
 import SecureAggregation
 import Testing

@@ -136,7 +136,7 @@ import Transport
         try play(.consistency, sessions)
         sessions[3] = nil
         try play(.unmask, sessions)
-        guard case .sum(let sum)? = desk.outcome else {
+        guard case .sums(let sums, survivors: 4)? = desk.outcome, let sum = sums.first else {
             Issue.record("no sum: \(String(describing: desk.outcome))")
             return
         }

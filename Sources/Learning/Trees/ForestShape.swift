@@ -42,8 +42,9 @@ package struct ForestShape: Sendable, Equatable {
         (slotStarts, slots) = (starts, splitSeed == nil ? next : 1)
     }
 
-    /// Nodes of a tree, and those that may be split.
+    /// Nodes of a tree.
     var nodes: Int { 2 << depth - 1 }
+    /// Nodes of a tree that may be split.
     var innerNodes: Int { 1 << depth - 1 }
     /// Rounds that one tree takes: one a level, or one for all its leaves where splits are drawn.
     var roundsPerTree: Int { splitSeed == nil ? depth : 1 }
@@ -54,9 +55,11 @@ package struct ForestShape: Sendable, Equatable {
     /// Pairs of sums, of gradients and of their derivatives, that a client reports in one round.
     package var pairs: Int { outputs * widest * slots }
 
-    /// Where the tensors lie among a model's parameters.
+    /// Index of the first feature among a model's parameters.
     var featureStart: Int { 1 }
+    /// Index of the first threshold.
     var thresholdStart: Int { featureStart + trees * outputs * innerNodes }
+    /// Index of the first value.
     var valueStart: Int { thresholdStart + trees * outputs * innerNodes }
     /// Number of parameters.
     package var count: Int { valueStart + trees * outputs * nodes }

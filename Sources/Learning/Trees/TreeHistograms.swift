@@ -66,7 +66,7 @@ package final class TreeHistograms {
             return (nothing(), .nan)
         }
         let known = table(of: examples)
-        known.follow(model, shape, trees: tree)
+        known.follow(model, trees: tree, level: level)
         sums.update(repeating: .zero)
         let trees = ForestTrees(shape, base)
         if let seed = shape.splitSeed, drawn?.step != tree {
@@ -80,9 +80,9 @@ package final class TreeHistograms {
                 let outputs = known.outputs(of: index, row, trees, upTo: tree)
                 known.note(index, tree, loss: derive(outputs, examples.targets, index, into: derivatives))
             }
-            loss += Double(known.losses[index])
+            loss += known.loss(of: index)
             if shape.splitSeed == nil {
-                add(derivatives, known.binned, index, row, trees, tree, level)
+                add(derivatives, known, index, known.nodes(of: index, row, trees, tree, level), level)
             } else {
                 addToLeaves(derivatives, row)
             }
@@ -122,7 +122,7 @@ package final class TreeHistograms {
     private func table(of examples: Examples) -> KnownRows {
         if let known, known.binned.isOf(examples) { return known }
         known = nil
-        let made = KnownRows(BinnedExamples(examples, shape), rows: examples.count, outputs: shape.outputs)
+        let made = KnownRows(BinnedExamples(examples, shape), shape, rows: examples.count)
         known = made
         return made
     }
@@ -175,20 +175,19 @@ package final class TreeHistograms {
     /// Adds a row's derivatives to the sums of the nodes that it is in.
     @inline(__always)
     private func add(
-        _ derivatives: UnsafePointer<SIMD2<Int64>>, _ binned: BinnedExamples, _ index: Int,
-        _ row: UnsafePointer<Float>, _ trees: ForestTrees,
-        _ tree: Int,
-        _ level: Int
+        _ derivatives: UnsafePointer<SIMD2<Int64>>, _ known: KnownRows, _ index: Int,
+        _ nodes: UnsafePointer<Int32>, _ level: Int
     ) {
         let first = 1 << level - 1
         for output in 0..<shape.outputs {
-            let node = trees.leaf(of: tree * shape.outputs + output, row, depth: level) - first
+            let node = Int(nodes[output]) - first
             // A row whose node was not split is not asked again.
             guard node >= 0, let start = sums.baseAddress else { continue }
-            let (place, value) = (start + (output * shape.widest + node) * shape.slots, derivatives[output])
+            let place = start + (output * shape.widest + node) * shape.slots
+            let value = derivatives[output]
             place[0] &+= value
-            binned.slots.withUnsafeBufferPointer { slots in
-                for slot in Int(binned.starts[index])..<Int(binned.starts[index + 1]) {
+            known.binned.slots.withUnsafeBufferPointer { slots in
+                for slot in Int(known.binned.starts[index])..<Int(known.binned.starts[index + 1]) {
                     place[Int(slots[slot])] &+= value
                 }
             }
@@ -233,98 +232,5 @@ package final class TreeHistograms {
                 }
             }
         }
-    }
-}
-
-/// What is remembered of a table between rounds: bins, and what the trees that are done say of each row that was asked.
-private final class KnownRows {
-    let binned: BinnedExamples
-    /// [rows, outputs]: the sums of the first trees, as many as ``applied`` says.
-    private let outputs: UnsafeMutableBufferPointer<Float>
-    /// Steps of boosting that are in each row's outputs.
-    private var applied: [Int32]
-    /// [rows, outputs]: first and second derivative, and each row's loss, of the step that ``derived`` counts from 1.
-    private let derivatives: UnsafeMutableBufferPointer<SIMD2<Int64>>
-    private(set) var losses: [Float]
-    private var derived: [Int32]
-    private let width: Int
-    /// The parameters that outputs were computed with, as far as they are those of the first ``treeCount`` steps.
-    private var trees: [Float] = []
-    private var treeCount = 0
-
-    init(_ binned: BinnedExamples, rows: Int, outputs width: Int) {
-        (self.binned, self.width) = (binned, width)
-        outputs = .allocate(capacity: rows * width)
-        outputs.initialize(repeating: 0)
-        derivatives = .allocate(capacity: rows * width)
-        derivatives.initialize(repeating: .zero)
-        losses = [Float](repeating: 0, count: rows)
-        applied = [Int32](repeating: 0, count: rows)
-        derived = applied
-    }
-
-    deinit {
-        outputs.deallocate()
-        derivatives.deallocate()
-    }
-
-    /// Where a row's derivatives lie.
-    @inline(__always)
-    func derivatives(of index: Int) -> UnsafeMutablePointer<SIMD2<Int64>> {
-        guard let start = derivatives.baseAddress else { preconditionFailure("a table without rows") }
-        return start + index * width
-    }
-
-    /// Whether they are those of a step: a tree grows over several rounds with the same ones.
-    @inline(__always)
-    func isDerived(_ index: Int, _ step: Int) -> Bool { derived[index] == Int32(step + 1) }
-
-    /// Notes that they are, and the loss.
-    @inline(__always)
-    func note(_ index: Int, _ step: Int, loss: Double) {
-        (derived[index], losses[index]) = (Int32(step + 1), Float(loss))
-    }
-
-    /// Makes sure that what is remembered is of this model, of which so many steps are done; else it is forgotten.
-    func follow(_ model: UnsafeBufferPointer<Float>, _ shape: ForestShape, trees count: Int) {
-        let tensors = [
-            (shape.featureStart, shape.innerNodes), (shape.thresholdStart, shape.innerNodes),
-            (shape.valueStart, shape.nodes),
-        ].map { start, nodes in (start: start, width: nodes * shape.outputs) }
-        if trees.isEmpty { trees = [Float](repeating: 0, count: shape.count) }
-        trees.withUnsafeMutableBufferPointer { trees in
-            guard let trees = trees.baseAddress, let model = model.baseAddress else { return }
-            // The first steps of each tensor lie together.
-            let isSame =
-                treeCount <= count
-                && tensors.allSatisfy {
-                    memcmp(trees + $0.start, model + $0.start, 4 * $0.width * treeCount) == 0
-                }
-            if !isSame {
-                for row in applied.indices { (applied[row], derived[row]) = (0, 0) }
-                outputs.update(repeating: 0)
-                treeCount = 0
-            }
-            for tensor in tensors {
-                let first = tensor.start + tensor.width * treeCount
-                (trees + first).update(from: model + first, count: tensor.width * (count - treeCount))
-            }
-        }
-        treeCount = count
-    }
-
-    /// The outputs of a row by the first trees, which are added where they are not yet.
-    @inline(__always)
-    func outputs(
-        of index: Int, _ row: UnsafePointer<Float>, _ trees: ForestTrees, upTo count: Int
-    ) -> UnsafePointer<Float> {
-        guard let start = outputs.baseAddress else { preconditionFailure("a table without rows") }
-        let place = start + index * width
-        let known = Int(applied[index])
-        if known < count {
-            trees.add(row, trees: known..<count, to: place)
-            applied[index] = Int32(count)
-        }
-        return UnsafePointer(place)
     }
 }

@@ -111,12 +111,12 @@ struct ForestTrees {
             values: parameters + shape.valueStart)
     }
 
-    /// The node in which a row ends after at most `depth` splits of a tree; trees are counted with the outputs innermost.
-    /// Whatever the parameters hold, it is a node of the tree.
+    /// The node in which a row ends after at most `depth` splits of a tree from `node` on; trees are counted with the outputs
+    /// innermost. Whatever the parameters hold, it is a node of the tree, where there are as many levels below the first.
     @inline(__always)
-    func leaf(of tree: Int, _ row: UnsafePointer<Float>, depth: Int) -> Int {
+    func leaf(of tree: Int, _ row: UnsafePointer<Float>, from node: Int = 0, depth: Int) -> Int {
         let start = tree * shape.innerNodes
-        var node = 0
+        var node = node
         for _ in 0..<depth {
             let feature = features[start + node]
             // False for NaN too: what is no feature ends the way.
@@ -125,6 +125,10 @@ struct ForestTrees {
         }
         return node
     }
+
+    /// What a row that ends in a node of a tree adds.
+    @inline(__always)
+    func value(of tree: Int, _ node: Int) -> Float { values[tree * shape.nodes + node] }
 
     /// Adds what some steps of boosting say of a row to its outputs, in their order.
     @inline(__always)

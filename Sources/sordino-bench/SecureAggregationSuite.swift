@@ -85,7 +85,8 @@ enum SecureAggregationSuite {
         for round in 1...rounds {
             let (start, used) = (DispatchTime.now().uptimeNanoseconds, ProcessorClock.now())
             let masked = try MaskedRound(
-                invited: Array(0..<clients), plan: plan, seed: 1, round: round, model: update, threads: threads)
+                invited: Array(0..<clients), plan: plan, seed: 1, round: round, model: update,
+                threads: threads)
             let survivors = Array(0..<clients * 9 / 10)
             let rotation = try RandomRotation(count: plan.dimension, seed: [UInt8(round)])
             let pool = WorkerPool(workers: threads) { Worker(plan: plan) }

@@ -15,8 +15,8 @@ import Testing
         privacy: String = "{ mode: 'none' }", more: String = ""
     ) throws -> TaskPlan {
         let text = """
-            { model: \(model), training: \(training), strategy: \(strategy), rounds: \(rounds), cohort_size: \(cohort),
-              privacy: \(privacy), \(more) }
+            { model: \(model), training: \(training), strategy: \(strategy), rounds: \(rounds),
+              \(more.hasPrefix("asynchronous") ? "" : "cohort_size: \(cohort),") privacy: \(privacy), \(more) }
             """
         let task = try TaskConfiguration(Section(JSONValue(json5: text.utf8, source: "test"), path: "task"))
         return try TaskPlan(task, model: Model(task.model, inputShape: [3]), population: cohort)
@@ -137,6 +137,14 @@ import Testing
         (
             "{ preset: 'trees', classes: 2, edges: [0] }", "{ name: 'trees' }", "{}", 6,
             "compression: { name: 'quantize' }", "task.compression"
+        ),
+        (
+            "{ preset: 'trees', classes: 2, edges: [0] }", "{ name: 'trees' }", "{}", 6,
+            "compression: { download: { bits: 5 } }", "task.compression.download"
+        ),
+        (
+            "{ preset: 'trees', classes: 2, edges: [0] }", "{ name: 'trees' }", "{}", 6,
+            "asynchronous: { buffer: 2, concurrency: 2 }", "task.asynchronous"
         ),
         (
             "{ preset: 'trees', classes: 2, edges: [0] }", "{ name: 'trees', lambda: -1 }", "{}", 6, "",

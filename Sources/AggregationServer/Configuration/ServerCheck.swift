@@ -96,7 +96,7 @@ extension ServerSetup {
         warnings.append(
             "members of masked rounds are told apart by certificates: a server that also holds the authority's key"
                 + " can invent members, and must then be trusted to follow the protocol")
-        let sizes = plan.unprotectedSizes()
+        let sizes = MaskedSizes(plan).unprotected
         if !sizes.isEmpty {
             let list = sizes.map(String.init).joined(separator: ", ")
             warnings.append(

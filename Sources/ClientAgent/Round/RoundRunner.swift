@@ -334,14 +334,11 @@ package final class RoundRunner {
         try reached(.delivered)
         try memory.end(run: entry.run, round: entry.round, isAccepted: outcome == .accepted)
         try outbox.remove(run: entry.run, round: entry.round)
-        switch outcome {
-        case .accepted: return .delivered
-        case .turnedAway(let reason):
-            log.warning(
-                "the server turned the report away",
-                ["run": .text(entry.run), "round": .integer(entry.round), "reason": .text(reason)])
-            return .turnedAway(reason)
-        }
+        guard case .turnedAway(let reason) = outcome else { return .delivered }
+        log.warning(
+            "the server turned the report away",
+            ["run": .text(entry.run), "round": .integer(entry.round), "reason": .text(reason)])
+        return .turnedAway(reason)
     }
 
     // MARK: Masked rounds

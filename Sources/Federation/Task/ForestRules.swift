@@ -1,3 +1,4 @@
+internal import Compute
 internal import Configuration
 internal import Learning
 
@@ -44,6 +45,15 @@ enum ForestRules {
         if configuration.compression != nil {
             throw refusal("task.compression", "leaves out parts of sums that a forest needs whole")
         }
+        if configuration.download != nil {
+            throw refusal(
+                "task.compression.download", "rounds what is published, and a forest holds names of columns")
+        }
+        if configuration.asynchronous != nil {
+            throw refusal(
+                "task.asynchronous",
+                "sums updates of several models, and one level of a forest is grown from sums of one")
+        }
         if configuration.privacy.example != nil {
             throw refusal("task.privacy.example", "trains in private steps, which a forest has none of")
         }
@@ -52,6 +62,14 @@ enum ForestRules {
                 "task.privacy.per_layer_clipping",
                 "is of a model's tensors, but of a forest clients send sums")
         }
+    }
+
+    /// Coordinates of an update: of a forest, sums; of a network, a change of each parameter.
+    static func updateCount(_ configuration: TaskConfiguration, _ model: Model) -> Int {
+        guard configuration.strategy.client.localWork == .histograms, let forest = model.forest else {
+            return model.layout.count
+        }
+        return TreeHistograms.reportCount(forest, inTwoParts: configuration.privacy.mode == .none)
     }
 
     private static func refusal(_ path: String, _ problem: String) -> ConfigurationError {

@@ -64,37 +64,12 @@ extension TaskPlan {
             members["example_sampling_probability"] = .number(example.probability)
             members["example_steps_per_round"] = .integer(example.steps)
         }
-        if masksReports { members.merge(maskingDescription()) { first, _ in first } }
+        if masksReports { members.merge(MaskedSizes(self).description) { first, _ in first } }
         return members
     }
 
     /// What is allowed but should be thought about.
     package var warnings: [String] { PlanWarnings(plan: self).all }
-
-    /// Degree and threshold for the most members that a round may have, and the fewest whose sum may be opened.
-    private func maskingDescription() -> [String: JSONValue] {
-        let parameters = try? SecureAggregationParameters.compute(
-            cohortSize: maximalMembers, assumptions: assumptions())
-        return [
-            "secagg_members": .integer(maximalMembers),
-            "secagg_groups": .integer(maskingGroups),
-            "secagg_degree": parameters.map { .integer($0.degree) } ?? .null,
-            "secagg_threshold": parameters.map { .integer($0.threshold) } ?? .null,
-            "secagg_minimal_survivors": .integer(minimalSurvivors),
-        ]
-    }
-
-    /// Sizes that a round's membership may shrink to for which no degree and threshold give the security wanted,
-    /// such as five members of whom two may drop out. Such a round is abandoned. Of a wide range only the ends and
-    /// the smallest sizes, where this happens, are looked at.
-    package func unprotectedSizes() -> [Int] {
-        guard masksReports, let assumptions = try? assumptions() else { return [] }
-        let least = min(minimalSurvivors, maximalMembers)
-        let sizes = Set(least...min(maximalMembers, least + 40)).union([maximalMembers])
-        return sizes.sorted().filter { size in
-            (try? SecureAggregationParameters.compute(cohortSize: size, assumptions: assumptions)) == nil
-        }
-    }
 
     /// A description for reading, one line a figure.
     package static func lines(_ description: [String: JSONValue]) -> [String] {

@@ -56,19 +56,6 @@ extension PrivacyPlan {
         return try Self.guarantee(roundEvent, configuration, rounds: rounds, accountant: accountant).epsilon
     }
 
-    /// The same where one client's data become others, whatever the plan's neighbours are: the distance of two sums is at most
-    /// twice the norm bound then. Nil where no formula gives it.
-    package func epsilonOfReplacement(rounds: Int, delta: Double) throws -> Double? {
-        guard Self.hasClosedForm(roundEvent), case .gaussian(let multiplier) = roundEvent.mechanism else {
-            return nil
-        }
-        guard configuration.adjacency != .replaceOne else { return try epsilon(rounds: rounds, delta: delta) }
-        guard rounds > 0 else { return 0 }
-        var event = roundEvent
-        (event.mechanism, event.steps) = (.gaussian(noiseMultiplier: multiplier / 2), rounds)
-        return try PrivacyGuarantee.of([event], delta: delta, accountant: .pld).epsilon
-    }
-
     /// The guarantee after `rounds` charged rounds against other members of the cohorts, colluding ones at the rate that
     /// the task assumes.
     package func spentAgainstMembers(rounds: Int, accountant: AccountantKind? = nil) throws
@@ -120,7 +107,7 @@ extension PrivacyPlan {
         return try Self.guarantee(event, configuration, rounds: counted(rounds), accountant: .pld).epsilon
     }
 
-    private static func hasClosedForm(_ event: PrivacyEvent) -> Bool {
+    static func hasClosedForm(_ event: PrivacyEvent) -> Bool {
         guard case .gaussian = event.mechanism, case .none = event.sampling else { return false }
         return true
     }

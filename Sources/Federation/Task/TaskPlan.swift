@@ -36,13 +36,6 @@ package struct TaskPlan: Sendable {
 
     /// Number of model parameters that are shared: what the server publishes, and, but for forests, what clients report.
     package var dimension: Int { model.layout.count }
-    // Coordinates of an update.
-    private static func updateCount(_ configuration: TaskConfiguration, _ model: Model) -> Int {
-        guard configuration.strategy.client.localWork == .histograms, let forest = model.forest else {
-            return model.layout.count
-        }
-        return TreeHistograms.reportCount(forest, inTwoParts: configuration.privacy.mode == .none)
-    }
     /// The coordinates of one report.
     package let report: ReportLayout
     /// How clients' metrics ride in the vector; nil where they do not.
@@ -135,7 +128,7 @@ package struct TaskPlan: Sendable {
         }
         let isPrivate = configuration.privacy.mode != .none
         report = ReportLayout(
-            update: Self.updateCount(configuration, model),
+            update: ForestRules.updateCount(configuration, model),
             companion: configuration.strategy.client.companion,
             hasMetrics: isPrivate && configuration.metrics != nil,
             hasClippingIndicator: isPrivate && configuration.privacy.adaptiveClipping != nil)

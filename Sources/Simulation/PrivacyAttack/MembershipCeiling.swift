@@ -33,7 +33,7 @@ package struct MembershipCeiling: Sendable {
                 all.append(isReplaced ? (2 * epsilon, (1 + exp(epsilon)) * delta) : (epsilon, delta))
             }
             for delta in isReplaced ? Self.deltas : [] {
-                guard let epsilon = try privacy.epsilonOfReplacement(rounds: rounds, delta: delta) else {
+                guard let epsilon = try ReplacedClient(privacy).epsilon(rounds: rounds, delta: delta) else {
                     break
                 }
                 all.append((epsilon, delta))

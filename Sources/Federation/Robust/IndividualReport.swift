@@ -31,35 +31,8 @@ package struct IndividualReport: @unchecked Sendable {
     /// Coordinates that there are.
     var count: Int { bytes.count / Self.stride(of: form) }
 
-    /// Writes the coordinates of a window in grid units, `scale` of which are a model unit, each rounded to a whole number
-    /// where it is not one; not a number where it is not finite.
-    func copy(_ window: Range<Int>, scale: Double, into values: UnsafeMutablePointer<Float>) {
-        withExtendedLifetime(owner) {
-            let part = self.bytes(of: window)
-            switch form {
-            case .floats:
-                // Headers may leave the numbers where no float may lie.
-                let isAligned = Int(bitPattern: part.baseAddress) % MemoryLayout<Float>.alignment == 0
-                var source = UnsafePointer(values)
-                if isAligned, let place = part.baseAddress {
-                    source = place.assumingMemoryBound(to: Float.self)
-                } else {
-                    UnsafeMutableRawBufferPointer(start: values, count: part.count).copyMemory(from: part)
-                }
-                OrderKernels.onGrid(into: values, source, factor: Float(scale), count: window.count)
-            case .integers(bits: 32):
-                for place in 0..<window.count {
-                    let word = part.loadUnaligned(fromByteOffset: 4 &* place, as: UInt32.self)
-                    values[place] = Float(Int32(bitPattern: UInt32(littleEndian: word)))
-                }
-            case .integers:
-                for place in 0..<window.count {
-                    let word = part.loadUnaligned(fromByteOffset: 8 &* place, as: UInt64.self)
-                    values[place] = Float(Int64(bitPattern: UInt64(littleEndian: word)))
-                }
-            }
-        }
-    }
+    /// The report's numbers for reading in loops, as long as the report is there.
+    var view: ReportView { ReportView(form: form, bytes: bytes) }
 
     /// Adds an unclipped update to a sum on the ring of 64 bits, `worth` times, from 0 to 1: floating-point numbers each
     /// times `factor` and that, rounded to the nearest integer; integers, in which `factor` is already, as they are or made
@@ -92,14 +65,51 @@ package struct IndividualReport: @unchecked Sendable {
             }
         }
     }
+}
+
+/// What a report holds without its owner: whoever reads it in a loop, on several threads at a time, counts no references.
+///
+/// Unchecked: the bytes are only read.
+struct ReportView: @unchecked Sendable {
+    fileprivate let form: IndividualReport.Form
+    fileprivate let bytes: UnsafeRawBufferPointer
+
+    /// Writes the coordinates of a window in grid units, `scale` of which are a model unit, each rounded to a whole number
+    /// where it is not one; not a number where it is not finite.
+    func copy(_ window: Range<Int>, scale: Double, into values: UnsafeMutablePointer<Float>) {
+        let part = self.bytes(of: window)
+        switch form {
+        case .floats:
+            // Headers may leave the numbers where no float may lie.
+            let isAligned = Int(bitPattern: part.baseAddress) % MemoryLayout<Float>.alignment == 0
+            var source = UnsafePointer(values)
+            if isAligned, let place = part.baseAddress {
+                source = place.assumingMemoryBound(to: Float.self)
+            } else {
+                UnsafeMutableRawBufferPointer(start: values, count: part.count).copyMemory(from: part)
+            }
+            OrderKernels.onGrid(into: values, source, factor: Float(scale), count: window.count)
+        case .integers(bits: 32):
+            for place in 0..<window.count {
+                let word = part.loadUnaligned(fromByteOffset: 4 &* place, as: UInt32.self)
+                values[place] = Float(Int32(bitPattern: UInt32(littleEndian: word)))
+            }
+        case .integers:
+            for place in 0..<window.count {
+                let word = part.loadUnaligned(fromByteOffset: 8 &* place, as: UInt64.self)
+                values[place] = Float(Int64(bitPattern: UInt64(littleEndian: word)))
+            }
+        }
+    }
 
     /// Asks the caches for a window that will be copied soon; one beyond the end is nothing.
     func prefetch(_ window: Range<Int>) {
-        withExtendedLifetime(owner) { OrderKernels.prefetch(bytes(of: window.clamped(to: 0..<count))) }
+        let count = bytes.count / IndividualReport.stride(of: form)
+        OrderKernels.prefetch(bytes(of: window.clamped(to: 0..<count)))
     }
 
     private func bytes(of window: Range<Int>) -> UnsafeRawBufferPointer {
-        let stride = Self.stride(of: form)
+        let stride = IndividualReport.stride(of: form)
         return UnsafeRawBufferPointer(
             rebasing: bytes[stride * window.lowerBound..<stride * window.upperBound])
     }

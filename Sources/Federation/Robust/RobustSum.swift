@@ -8,7 +8,9 @@ internal import Synchronization
 ///
 /// Blocks are worked on in a few sections, on several threads where there are several: what comes out is the same to the bit.
 struct RobustSum: Sendable {
-    private let reports: [IndividualReport]
+    /// The reports, kept, and what they hold.
+    private let kept: [IndividualReport]
+    private let reports: [ReportView]
     private let count: Int
     /// Grid units of a model unit.
     private let scale: Double
@@ -24,7 +26,8 @@ struct RobustSum: Sendable {
     /// Reports of so many coordinates, for work on so many threads.
     init(_ reports: [IndividualReport], count: Int, scale: Double, threads: Int) {
         precondition(reports.allSatisfy { $0.count >= count }, "a report of another length")
-        (self.reports, self.count, self.scale, self.threads) = (reports, count, scale, max(1, threads))
+        (kept, self.reports) = (reports, reports.map(\.view))
+        (self.count, self.scale, self.threads) = (count, scale, max(1, threads))
         let width = OrderKernels.orderWidth
         let fitting = Self.blockFloats / max(1, reports.count) / width * width
         let window = max(width, min(fitting, 2048))
@@ -105,11 +108,13 @@ struct RobustSum: Sendable {
     /// Calls `body` once for each section, on several threads.
     private func forEachSection(_ body: @Sendable (Int) -> Void) {
         let next = Atomic(0)
-        DispatchQueue.concurrentPerform(iterations: min(threads, sections.count)) { _ in
-            while true {
-                let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard place < sections.count else { return }
-                body(place)
+        withExtendedLifetime(kept) {
+            DispatchQueue.concurrentPerform(iterations: min(threads, sections.count)) { _ in
+                while true {
+                    let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                    guard place < sections.count else { return }
+                    body(place)
+                }
             }
         }
     }

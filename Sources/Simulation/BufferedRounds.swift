@@ -178,7 +178,7 @@ final class BufferedRounds {
         let outcome = setup.faults.outcome(
             seed: setup.seed, client: assignment.client, round: assignment.wave,
             work: setup.partition[assignment.client].count * plan.training.epochs,
-            bytesUp: plan.reportBytes, bytesDown: plan.modelBytes)
+            bytesUp: plan.reportBytes, bytesDown: plan.downloadBytes(published: assignment.version))
         if case .reports(let seconds) = outcome {
             let at = assignment.at.advanced(bySeconds: seconds)
             if at < assignment.deadline { return Arrival(at: at, isMissed: false) }

@@ -71,7 +71,8 @@ final class SimulatedRelease: RoundCompletionPort {
                 survivors: groups.survivors)
         }
         let (vector, weight) = try GroupedRound(plan).robustSum(
-            ofGroups: groups.vectors, seed: seed, round: round.number, threads: pool.states.count)
+            ofGroups: groups.vectors, reports: groups.survivors, seed: seed, round: round.number,
+            threads: pool.states.count)
         return ExactSum(vector: vector, weight: weight, members: round.members, survivors: groups.survivors)
     }
 

@@ -42,7 +42,8 @@ import Transport
             }
             return sum.sum
         }
-        let (vector, weight) = try GroupedRound(task).robustSum(ofGroups: sums, seed: 7, round: 1, threads: 1)
+        let (vector, weight) = try GroupedRound(task).robustSum(
+            ofGroups: sums, reports: 5 * sums.count, seed: 7, round: 1, threads: 1)
         var model = try GlobalModel(parameters: task.model.initialParameters(seed: 7), plan: task)
         model.apply(noisySum: vector, weight: weight, rotation: try task.rotation(seed: 7, round: 1))
         return setup.modelFile(model.parameters, round: 1)

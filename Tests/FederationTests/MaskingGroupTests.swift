@@ -58,12 +58,14 @@ import Testing
         let sums = [1, 2, 3, 4, 1 << (plan.codec.bits - 2)].map { value in
             RingVector(narrow: [UInt32](repeating: UInt32(value), count: count), bits: plan.codec.bits)
         }
-        let (vector, weight) = try GroupedRound(plan).robustSum(ofGroups: sums, seed: 1, round: 1, threads: 2)
-        #expect(weight == 1 && vector.centred() == [Int64](repeating: 3, count: count))
+        let (vector, weight) = try GroupedRound(plan).robustSum(
+            ofGroups: sums, reports: 38, seed: 1, round: 1, threads: 2)
+        // Thirty-eight reports in five groups are eight in one.
+        #expect(weight == 8 && vector.centred() == [Int64](repeating: 3, count: count))
         let negative = RingVector(
             narrow: [UInt32](repeating: UInt32(bitPattern: -7), count: count), bits: plan.codec.bits)
         let middle = try GroupedRound(plan).robustSum(
-            ofGroups: [sums[0], negative, negative], seed: 1, round: 1, threads: 1)
+            ofGroups: [sums[0], negative, negative], reports: 3, seed: 1, round: 1, threads: 1)
         #expect(middle.vector.centred() == [Int64](repeating: -7, count: count))
     }
 

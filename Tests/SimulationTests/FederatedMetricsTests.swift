@@ -47,6 +47,8 @@ import Testing
         "{mode: 'local', clipping_norm: 1, noise_multiplier: 1e-4}",
         "{mode: 'distributed', clipping_norm: 1, noise_multiplier: 1e-4}",
         "{mode: 'central', clipping_norm: 1, noise_multiplier: 1e-4, sampling: 'fixed-size'}",
+        "{mode: 'distributed', clipping_norm: 1, noise_multiplier: 1e-4}, robust: {rule: 'mean'},"
+            + " secure_aggregation: {groups: 4, adversarial_client_rate: 0}",
     ])
     func metricsAreMeansOverTheClients(privacy: String) throws {
         let setup = try Self.setup(privacy, rounds: 2)

@@ -46,12 +46,12 @@ final class PresenceDesk {
     private var finishedAt: Double?
     private var toldFinished: Set<Int> = []
 
-    /// A desk at which nobody waits. `start` says what agents start from, `keep` writes the open round's file, `admits` whether the open round still takes
-    /// agents that have not begun; `gone` is told, on any thread, of a held check-in whose client has left, for
+    /// A desk at which nobody waits. `start` says what agents start from, `keep` writes the open round's file durably, `admits`
+    /// says whether the open round still takes agents that have not begun; `gone` is told, on any thread, of a held check-in whose client has left, for
     /// ``forget(_:)``. Throws where the plan's ε cannot be computed.
     init(
         _ context: DeskContext, rounds: RoundDesk, books: BookDesk, roster: RosterDesk,
-        start: @escaping () -> Start, keep: @escaping (RoundFile) throws -> Void = { _ in },
+        start: @escaping () -> Start, keep: @escaping (RoundFile) throws -> Void,
         admits: @escaping () -> Bool, gone: @escaping @Sendable (UInt64) -> Void
     ) throws {
         self.context = context

@@ -107,7 +107,7 @@ final class ReleaseDesk: RoundCompletionPort {
     private func adopt(_ sums: [RingVector], of survivors: Int, round: Int) throws {
         guard plan.maskingGroups > 1 else { return reports.adopt(sums[0], weight: survivors) }
         let (vector, weight) = try GroupedRound(plan).robustSum(
-            ofGroups: sums, seed: books.run.seed, round: round,
+            ofGroups: sums, reports: survivors, seed: books.run.seed, round: round,
             threads: ProcessInfo.processInfo.activeProcessorCount)
         reports.adopt(vector, weight: weight)
     }

@@ -3,7 +3,8 @@ package import Learning
 package import Privacy
 
 /// What a client computes in a round from its data: the change of the model that training makes, the gradient of
-/// FedSGD, training with per-example privacy, or the sums that a forest grows by, as the plan says. Agents and simulated clients use this very code.
+/// FedSGD, training with per-example privacy, or the sums that a forest grows by, as the plan says. Agents and simulated
+/// clients use this very code.
 ///
 /// One belongs to one worker and is used for many clients; its buffers are allocated once. What it yields depends
 /// on the arguments alone.

@@ -28,10 +28,10 @@ package struct GroupedRound {
         return groups.map { $0.sorted() }
     }
 
-    /// What the robust rule makes of the groups' sums: in the place of one sum of a group, which is divided by the clients
-    /// that a group is expected to have. Throws ``RoundLoss`` where there are too few.
+    /// What the robust rule makes of the groups' sums, in which so many reports are: in the place of one group's sum, with as
+    /// many reports as a group has in the mean. Throws ``RoundLoss`` where there are too few.
     package func robustSum(
-        ofGroups sums: [RingVector], seed: UInt64, round: Int, threads: Int
+        ofGroups sums: [RingVector], reports survivors: Int, seed: UInt64, round: Int, threads: Int
     ) throws(RoundLoss) -> (vector: RingVector, weight: Int) {
         guard let robust = plan.robust else { preconditionFailure("a plan without a rule across groups") }
         if let problem = robust.problem(reports: sums.count) { throw RoundLoss(problem) }
@@ -47,7 +47,8 @@ package struct GroupedRound {
         let result = robust.combine(
             reports, count: count, codec: wide, factor: 1, threads: threads, using: &generator)
         let words = result.centred().map { UInt32(truncatingIfNeeded: $0) }
-        return (RingVector(narrow: words, bits: codec.bits), 1)
+        let weight = max(1, (survivors + sums.count / 2) / sums.count)
+        return (RingVector(narrow: words, bits: codec.bits), weight)
     }
 }
 

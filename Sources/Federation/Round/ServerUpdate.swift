@@ -41,7 +41,8 @@ package struct ServerUpdate: Sendable {
     /// Whether clients are given the optimiser state with the model.
     package var publishesState: Bool { plan.configuration.strategy.server.publishesState }
 
-    /// Begins the next step with a round's noisy sum: adapts the clipping norm, releases the clients' metrics, and gives the mean update.
+    /// Begins the next step with a round's noisy sum: adapts the clipping norm, releases the clients' metrics, and gives the
+    /// mean update.
     ///
     /// `weight` is the sum of the clients' weights; under privacy the plan's expected cohort divides instead,
     /// because a count of reports would be a private quantity. `rotation` is the one that the round's clients
@@ -87,7 +88,8 @@ package struct ServerUpdate: Sendable {
         return mean
     }
 
-    /// Moves the parameters from `start` on by their mean update, then to the grid of published models where there is one, and their optimiser state, `state`, with them.
+    /// Moves the parameters from `start` on by their mean update, then to the grid of published models where there is one, and
+    /// their optimiser state, `state`, with them.
     /// `scratch` has room for ``scratchWidth`` values a parameter.
     package func apply(
         _ mean: MeanUpdate, from start: Int, state: OptimizerStatePiece,

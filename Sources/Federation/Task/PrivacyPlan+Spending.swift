@@ -1,15 +1,5 @@
 package import Privacy
 
-/// What the ε that ``Spending`` states after a round, before the last planned one, is to the truth.
-package enum SpendingStatement: Sendable {
-    /// It need not be bounded: a formula gives the exact composition at once (Gaussian noise without sampling).
-    case exact
-    /// The composition by Rényi accounting, which is all that the configured accountant knows of.
-    case renyi
-    /// An upper bound: the configured accountant, which takes its time, was asked for the last planned round only.
-    case bound
-}
-
 /// What rounds of a task cost, and whom against.
 extension PrivacyPlan {
     /// What the ledger charges for a round against whoever sees the released models, `charge` being the round's
@@ -33,7 +23,7 @@ extension PrivacyPlan {
     }
 
     /// Of so many charged rounds, those that one client is in at most.
-    private func counted(_ rounds: Int) -> Int { min(rounds, participations ?? rounds) }
+    func counted(_ rounds: Int) -> Int { min(rounds, participations ?? rounds) }
 
     /// The least number of charged rounds that have so many events.
     package func rounds(events: Int) -> Int {
@@ -44,16 +34,6 @@ extension PrivacyPlan {
     /// The guarantee after `rounds` charged rounds against whoever sees the released models.
     package func spent(rounds: Int, accountant: AccountantKind? = nil) throws -> PrivacyGuarantee {
         try Self.guarantee(roundEvent, configuration, rounds: counted(rounds), accountant: accountant)
-    }
-
-    /// ε after `rounds` charged rounds against whoever sees the released models at another δ than the task's: exact where a
-    /// formula gives it, else by Rényi accounting, which takes no time and is never below the truth.
-    package func epsilon(rounds: Int, delta: Double) throws -> Double {
-        guard rounds > 0 else { return 0 }
-        var configuration = configuration
-        configuration.targetDelta = delta
-        let accountant: AccountantKind = try epsilonByFormula(rounds: rounds) == nil ? .rdp : .pld
-        return try Self.guarantee(roundEvent, configuration, rounds: rounds, accountant: accountant).epsilon
     }
 
     /// The guarantee after `rounds` charged rounds against other members of the cohorts, colluding ones at the rate that

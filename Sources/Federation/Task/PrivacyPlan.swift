@@ -1,13 +1,6 @@
 internal import Configuration
 package import Privacy
 
-/// A plan that privacy forbids: the budget affords not even one round.
-package struct PrivacyRefusal: Error, Equatable, CustomStringConvertible {
-    package let description: String
-
-    package init(_ description: String) { self.description = description }
-}
-
 /// The privacy of a task, resolved: grid, sensitivity, noise, and the event of one round.
 package struct PrivacyPlan: Sendable {
     package let configuration: PrivacyConfiguration

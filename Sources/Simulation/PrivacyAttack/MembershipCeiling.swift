@@ -28,14 +28,15 @@ package struct MembershipCeiling: Sendable {
         if let privacy = plan.privacy {
             let isReplaced = unit == .record && privacy.configuration.adjacency != .replaceOne
             let spent = try privacy.spent(rounds: rounds)
-            let asked = try Self.deltas.map { (try privacy.epsilon(rounds: rounds, delta: $0), $0) }
+            let asked = try Self.deltas.map {
+                (try GuaranteeAtDelta(privacy, delta: $0).epsilon(rounds: rounds), $0)
+            }
             for (epsilon, delta) in asked + [(spent.epsilon, plan.configuration.privacy.targetDelta)] {
                 all.append(isReplaced ? (2 * epsilon, (1 + exp(epsilon)) * delta) : (epsilon, delta))
             }
             for delta in isReplaced ? Self.deltas : [] {
-                guard let epsilon = try ReplacedClient(privacy).epsilon(rounds: rounds, delta: delta) else {
-                    break
-                }
+                let guarantee = GuaranteeAtDelta(privacy, delta: delta)
+                guard let epsilon = try guarantee.epsilonOfReplacement(rounds: rounds) else { break }
                 all.append((epsilon, delta))
             }
         }

@@ -124,10 +124,7 @@ final class Connection {
     }
 
     /// Begins a window in which enough bytes must move.
-    func beginWindow() {
-        deadline.windowBytes = 0
-        setDeadline(loop.now + timeouts.window)
-    }
+    func beginWindow() { deadline.beginWindow(until: loop.now + timeouts.window, of: socket.key, in: loop) }
 
     // MARK: End
 

@@ -12,6 +12,12 @@ struct ConnectionDeadline {
         if time != .max, time / TimerWheel.tick < armedTick { armedTick = loop.arm(key, at: time) }
     }
 
+    /// Begins a window, over at `time`, in which enough bytes must move.
+    mutating func beginWindow(until time: UInt64, of key: UInt64, in loop: EventLoop) {
+        windowBytes = 0
+        set(time, of: key, in: loop)
+    }
+
     /// An entry of the wheel fired: it may be stale, early, or the deadline. Returns whether the deadline is over, once.
     mutating func isOver(atTick tick: UInt64, of key: UInt64, in loop: EventLoop) -> Bool {
         guard tick == armedTick else { return false }

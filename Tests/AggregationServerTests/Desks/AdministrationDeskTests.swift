@@ -17,7 +17,8 @@ import Testing
         stalls = StallDesk(run.context)
         presence = try PresenceDesk(
             run.context, rounds: run.rounds, books: run.books, roster: run.roster,
-            start: { .init(bytes: 1, clippingNorm: 1) }, admits: { true }, gone: { _ in })
+            start: { .init(bytes: 1, clippingNorm: 1) }, keep: { [run] in try run.state.write($0) },
+            admits: { true }, gone: { _ in })
         desk = AdministrationDesk(
             run.context, events: EventHub(), state: run.state, ledger: run.ledger, rounds: run.rounds,
             books: run.books, roster: run.roster, presence: presence, stalls: stalls)

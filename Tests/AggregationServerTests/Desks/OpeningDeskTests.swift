@@ -22,7 +22,9 @@ import Testing
             schedule = ScheduleDesk(run.context, schedule: given)
             let presence = try PresenceDesk(
                 run.context, rounds: run.rounds, books: run.books, roster: run.roster,
-                start: { .init(bytes: modelBytes, clippingNorm: 1) }, admits: { true }, gone: { _ in })
+                start: { .init(bytes: modelBytes, clippingNorm: 1) },
+                keep: { [run] in try run.state.write($0) },
+                admits: { true }, gone: { _ in })
             desk = OpeningDesk(
                 run.context, state: run.state, rounds: run.rounds, books: run.books, roster: run.roster,
                 presence: presence, schedule: schedule, stalls: stalls, modelBytes: { modelBytes })

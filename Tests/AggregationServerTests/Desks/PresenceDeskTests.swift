@@ -23,7 +23,7 @@ import Transport
         run = try DeskRun()
         desk = try PresenceDesk(
             run.context, rounds: run.rounds, books: run.books, roster: run.roster,
-            start: { .init(bytes: 1234, clippingNorm: 1) },
+            start: { .init(bytes: 1234, clippingNorm: 1) }, keep: { [run] in try run.state.write($0) },
             admits: { [surroundings] in surroundings.admits.load(ordering: .relaxed) },
             gone: { [surroundings] hold in surroundings.gone.withLock { $0.append(hold) } })
     }

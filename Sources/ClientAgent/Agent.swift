@@ -62,7 +62,9 @@ package final class Agent {
         log.info(
             "agent started",
             ["version": .text(ProductVersion.current), "server": .text(configuration.server.description)])
-        try tellServiceManager()
+        let watchdog = try tellServiceManager()
+        // The process ends with this function, and not before the manager has been told.
+        defer { if stop.isRequested { watchdog?.join() } }
         // What the start needed is not needed again.
         IdleMemory.giveBack()
         endsWithRun = untilFinished
@@ -193,13 +195,14 @@ package final class Agent {
         }
     }
 
-    /// Says that the agent works, and feeds the watchdog from a thread of its own while the loop keeps its promises.
-    private func tellServiceManager() throws {
+    /// Says that the agent works, and feeds the watchdog from a thread of its own while the loop keeps its promises; the
+    /// thread's last word, once a stop is asked for, is that the agent ends. Nil where no manager listens.
+    private func tellServiceManager() throws -> WorkerThread? {
         let notifier = ServiceNotifier()
-        guard notifier.isListening else { return }
+        guard notifier.isListening else { return nil }
         notifier.send(.ready)
         let (watchdog, stop) = (WatchdogFeeder(notifier, pulse), stop)
-        _ = try WorkerThread(name: "watchdog") {
+        return try WorkerThread(name: "watchdog") {
             repeat { watchdog?.feed() } while !stop.wait(seconds: watchdog?.interval ?? 3600)
             notifier.send(.stopping)
         }

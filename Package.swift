@@ -142,6 +142,12 @@ let package = Package(
         tests("EncodingTests", ["Encoding"]),
         tests("SecureAggregationTests", ["SecureAggregation", "Encoding", "Cryptography"]),
         tests("HTTPWireTests", ["HTTPWire"]),
+        // The drivers that Tests/Fuzz/run links with libFuzzer, fed with seeds and their mutations.
+        tests(
+            "FuzzTests",
+            [
+                "HTTPWire", "Messages", "SecureAggregation", "Ledger", "Datasets", "Compute", "Configuration",
+            ]),
         tests("TransportTests", ["Transport", "HTTPWire", "Operations"]),
         tests(
             "FederationTests",

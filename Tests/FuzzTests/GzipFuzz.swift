@@ -1,4 +1,4 @@
-// Fuzzes the reader of gzip files. Built by Tests/Fuzz/run and by nothing else.
+// Fuzzes the reader of gzip files. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run.
 
 import Configuration
 
@@ -7,12 +7,12 @@ import Configuration
 /// Most bytes that an input may become.
 private let limit = 1 << 20
 
-/// Whatever the bytes, content within the limit or an error.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzGzip(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let bytes = Array(UnsafeBufferPointer(start: data, count: count))
-    if let content = try? Gzip.decompress(bytes, path: "fuzz", limit: limit) {
-        precondition(content.count <= limit, "more than the limit")
+enum GzipFuzz {
+    /// Whatever the bytes, content within the limit or an error.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        let bytes = Array(input)
+        if let content = try? Gzip.decompress(bytes, path: "fuzz", limit: limit) {
+            precondition(content.count <= limit, "more than the limit")
+        }
     }
-    return 0
 }

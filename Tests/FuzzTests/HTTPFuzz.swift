@@ -1,4 +1,4 @@
-// Fuzzes the HTTP parsers with libFuzzer. Built by Tests/Fuzz/run and by nothing else. A trap, a hang, an address
+// Fuzzes the HTTP parsers. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run. A trap, a hang, an address
 // error or a broken property ends the run.
 
 @testable import HTTPWire
@@ -71,21 +71,20 @@ private func responses(
     }
 }
 
-/// Parses the bytes as requests or, when they begin like one, as a response: whole, byte by byte and in pieces of
-/// seven, which must all say the same.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzHTTP(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let input = UnsafeRawBufferPointer(start: data, count: count)
-    if input.starts(with: "HTTP".utf8) {
-        for answering in [HTTPResponseParser.Answering.other, .head, .connect] {
-            let whole = responses(input, pieces: max(1, count), answering)
-            precondition(responses(input, pieces: 1, answering) == whole, "splitting changed a response")
-            precondition(responses(input, pieces: 7, answering) == whole, "splitting changed a response")
+enum HTTPFuzz {
+    /// Parses the bytes as requests or, when they begin like one, as a response: whole, byte by byte and in pieces of
+    /// seven, which must all say the same.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        if input.starts(with: "HTTP".utf8) {
+            for answering in [HTTPResponseParser.Answering.other, .head, .connect] {
+                let whole = responses(input, pieces: max(1, input.count), answering)
+                precondition(responses(input, pieces: 1, answering) == whole, "splitting changed a response")
+                precondition(responses(input, pieces: 7, answering) == whole, "splitting changed a response")
+            }
+        } else {
+            let whole = requests(input, pieces: max(1, input.count))
+            precondition(requests(input, pieces: 1) == whole, "splitting changed a request")
+            precondition(requests(input, pieces: 7) == whole, "splitting changed a request")
         }
-    } else {
-        let whole = requests(input, pieces: max(1, count))
-        precondition(requests(input, pieces: 1) == whole, "splitting changed a request")
-        precondition(requests(input, pieces: 7) == whole, "splitting changed a request")
     }
-    return 0
 }

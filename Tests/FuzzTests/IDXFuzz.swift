@@ -1,4 +1,4 @@
-// Fuzzes the reader of IDX images and labels. Built by Tests/Fuzz/run and by nothing else.
+// Fuzzes the reader of IDX images and labels. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run.
 
 import Compute
 import Configuration
@@ -6,7 +6,7 @@ import Glibc
 
 @testable import Datasets
 
-private let folder = "/dev/shm/sordino-fuzz-\(getpid())"
+private let folder = "/dev/shm/sordino-fuzz-\(getpid())-idx"
 private let source: DataSource = {
     mkdir(folder, 0o700)
     let text =
@@ -24,22 +24,23 @@ private func write(_ bytes: UnsafeRawBufferPointer.SubSequence, _ name: String) 
     close(descriptor)
 }
 
-/// The first two bytes say where the images end and the labels begin.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzIDX(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let all = UnsafeRawBufferPointer(start: data, count: count)
-    guard count > 2 else { return 0 }
-    let rest = all.dropFirst(2)
-    let cut = min(Int(all[0]) << 8 | Int(all[1]), rest.count)
-    let (images, labels) = (rest.prefix(cut), rest.dropFirst(cut))
-    _ = source
-    write(images, "images")
-    write(labels, "labels")
-    guard let dataset = try? source.load(seed: 1) else { return 0 }
-    let train = dataset.train
-    guard case .bytes(let pixels, _) = train.features else { preconditionFailure("images are made of bytes") }
-    precondition(pixels.count == train.count * train.featureCount, "images of another size")
-    guard case .classes(let classes, let count) = train.targets else { preconditionFailure("no classes") }
-    precondition(classes.count == train.count && classes.allSatisfy { (0..<Int32(count)).contains($0) })
-    return 0
+enum IDXFuzz {
+    /// The first two bytes say where the images end and the labels begin.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        guard input.count > 2 else { return }
+        let rest = input.dropFirst(2)
+        let cut = min(Int(input[0]) << 8 | Int(input[1]), rest.count)
+        let (images, labels) = (rest.prefix(cut), rest.dropFirst(cut))
+        _ = source
+        write(images, "images")
+        write(labels, "labels")
+        guard let dataset = try? source.load(seed: 1) else { return }
+        let train = dataset.train
+        guard case .bytes(let pixels, _) = train.features else {
+            preconditionFailure("images are made of bytes")
+        }
+        precondition(pixels.count == train.count * train.featureCount, "images of another size")
+        guard case .classes(let classes, let count) = train.targets else { preconditionFailure("no classes") }
+        precondition(classes.count == train.count && classes.allSatisfy { (0..<Int32(count)).contains($0) })
+    }
 }

@@ -1,4 +1,4 @@
-// Fuzzes the readers of PNG, PGM and PPM files. Built by Tests/Fuzz/run and by nothing else.
+// Fuzzes the readers of PNG, PGM and PPM files. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run.
 
 @testable import Datasets
 
@@ -40,20 +40,20 @@ private func built(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
         + chunk(Array("IDAT".utf8), data) + chunk(Array("IEND".utf8), [])
 }
 
-/// The first byte says whether the others are a file, one whose sums are set right, or what one is built of. Whatever
-/// they are, an image with all its pixels or an error.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzImage(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let bytes = Array(UnsafeBufferPointer(start: data, count: count))
-    guard let mode = bytes.first else { return 0 }
-    let rest = bytes.dropFirst()
-    let file = mode % 3 == 0 ? Array(rest) : mode % 3 == 1 ? summed(rest) : built(rest)
-    guard let image = try? ImageRaster(file: file) else { return 0 }
-    precondition([1, 3].contains(image.channels), "channels of no kind")
-    for channels in [1, 3] {
-        let converted = image.converted(to: channels)
-        precondition(
-            converted.pixels.count == channels * image.width * image.height, "pixels of another image")
+enum ImageFuzz {
+    /// The first byte says whether the others are a file, one whose sums are set right, or what one is built of. Whatever
+    /// they are, an image with all its pixels or an error.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        let bytes = Array(input)
+        guard let mode = bytes.first else { return }
+        let rest = bytes.dropFirst()
+        let file = mode % 3 == 0 ? Array(rest) : mode % 3 == 1 ? summed(rest) : built(rest)
+        guard let image = try? ImageRaster(file: file) else { return }
+        precondition([1, 3].contains(image.channels), "channels of no kind")
+        for channels in [1, 3] {
+            let converted = image.converted(to: channels)
+            precondition(
+                converted.pixels.count == channels * image.width * image.height, "pixels of another image")
+        }
     }
-    return 0
 }

@@ -1,4 +1,4 @@
-// Fuzzes the readers of the privacy ledger and of events. Built by Tests/Fuzz/run and by nothing else.
+// Fuzzes the readers of the privacy ledger and of events. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run.
 
 @testable import Ledger
 
@@ -13,16 +13,16 @@ private struct AnySignature: LedgerVerifier {
     func isValid(signature: [UInt8], of bytes: [UInt8], publicKey: String) -> Bool { true }
 }
 
-/// A line is read only where it is exactly what would be written; nothing traps.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzLedger(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let bytes = Array(UnsafeBufferPointer(start: data, count: count))
-    if let line = LedgerLine(text: bytes) {
-        precondition(line.text.utf8.elementsEqual(bytes), "there are two forms of one line")
+enum LedgerFuzz {
+    /// A line is read only where it is exactly what would be written; nothing traps.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        let bytes = Array(input)
+        if let line = LedgerLine(text: bytes) {
+            precondition(line.text.utf8.elementsEqual(bytes), "there are two forms of one line")
+        }
+        _ = LedgerVerification(hash: WeakHash(), verifier: AnySignature()).verify(bytes)
+        if let event = try? LedgerEvent(json: bytes) {
+            precondition((try? LedgerEvent(json: event.json.utf8)) == event, "an event changed")
+        }
     }
-    _ = LedgerVerification(hash: WeakHash(), verifier: AnySignature()).verify(bytes)
-    if let event = try? LedgerEvent(json: bytes) {
-        precondition((try? LedgerEvent(json: event.json.utf8)) == event, "an event changed")
-    }
-    return 0
 }

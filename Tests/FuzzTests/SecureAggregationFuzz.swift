@@ -1,4 +1,4 @@
-// Fuzzes the readers of secure aggregation's messages. Built by Tests/Fuzz/run and by nothing else.
+// Fuzzes the readers of secure aggregation's messages. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run.
 
 @testable import SecureAggregation
 
@@ -7,16 +7,16 @@ private func read<Message: SecureAggregationMessage>(_ type: Message.Type, _ byt
     precondition(message.encoded() == bytes, "there are two forms of one message")
 }
 
-/// Each message has one binary form: what is read is written as the same bytes.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzSecureAggregation(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let bytes = Array(UnsafeBufferPointer(start: data, count: count))
-    read(Advertisement.self, bytes)
-    read(RosterMessage.self, bytes)
-    read(SealedShares.self, bytes)
-    read(SurvivorSet.self, bytes)
-    read(Confirmation.self, bytes)
-    read(Quorum.self, bytes)
-    read(UnmaskShares.self, bytes)
-    return 0
+enum SecureAggregationFuzz {
+    /// Each message has one binary form: what is read is written as the same bytes.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        let bytes = Array(input)
+        read(Advertisement.self, bytes)
+        read(RosterMessage.self, bytes)
+        read(SealedShares.self, bytes)
+        read(SurvivorSet.self, bytes)
+        read(Confirmation.self, bytes)
+        read(Quorum.self, bytes)
+        read(UnmaskShares.self, bytes)
+    }
 }

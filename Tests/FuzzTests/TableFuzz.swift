@@ -1,4 +1,4 @@
-// Fuzzes the readers of tables: CSV, whitespace and ARFF. Built by Tests/Fuzz/run and by nothing else.
+// Fuzzes the readers of tables: CSV, whitespace and ARFF. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run.
 
 import Compute
 import Configuration
@@ -39,23 +39,24 @@ private func write(_ bytes: UnsafeRawBufferPointer) {
     close(descriptor)
 }
 
-/// What is read has as many targets as rows and no value that is not finite; nothing traps.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzTables(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let all = UnsafeRawBufferPointer(start: data, count: count)
-    guard let kind = all.first else { return 0 }
-    write(UnsafeRawBufferPointer(rebasing: all.dropFirst()))
-    guard let dataset = try? sources[Int(kind &- 48) % sources.count].load(seed: 1) else { return 0 }
-    let train = dataset.train
-    guard case .floats(let values) = train.features else { preconditionFailure("a table is made of numbers") }
-    precondition(values.count == train.count * train.featureCount, "rows of another width")
-    precondition(values.allSatisfy(\.isFinite), "a feature is not finite")
-    switch train.targets {
-    case .classes(let labels, let count):
-        precondition(labels.count == train.count && labels.allSatisfy { (0..<Int32(count)).contains($0) })
-    case .values(let values, let width):
-        precondition(values.count == train.count * width && values.allSatisfy(\.isFinite))
-    case .tokens: preconditionFailure("a table has one target a row")
+enum TableFuzz {
+    /// What is read has as many targets as rows and no value that is not finite; nothing traps.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        guard let kind = input.first else { return }
+        write(UnsafeRawBufferPointer(rebasing: input.dropFirst()))
+        guard let dataset = try? sources[Int(kind &- 48) % sources.count].load(seed: 1) else { return }
+        let train = dataset.train
+        guard case .floats(let values) = train.features else {
+            preconditionFailure("a table is made of numbers")
+        }
+        precondition(values.count == train.count * train.featureCount, "rows of another width")
+        precondition(values.allSatisfy(\.isFinite), "a feature is not finite")
+        switch train.targets {
+        case .classes(let labels, let count):
+            precondition(labels.count == train.count && labels.allSatisfy { (0..<Int32(count)).contains($0) })
+        case .values(let values, let width):
+            precondition(values.count == train.count * width && values.allSatisfy(\.isFinite))
+        case .tokens: preconditionFailure("a table has one target a row")
+        }
     }
-    return 0
 }

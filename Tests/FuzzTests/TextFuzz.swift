@@ -1,4 +1,4 @@
-// Fuzzes the readers of vocabularies and of text. Built by Tests/Fuzz/run and by nothing else.
+// Fuzzes the readers of vocabularies and of text. Run by FuzzDriverTests, and with libFuzzer by Tests/Fuzz/run.
 
 import Compute
 import Configuration
@@ -6,7 +6,7 @@ import Glibc
 
 @testable import Datasets
 
-private let folder = "/dev/shm/sordino-fuzz-\(getpid())"
+private let folder = "/dev/shm/sordino-fuzz-\(getpid())-text"
 
 /// Ways to read text; the first byte of the input chooses, from "0" on. Behind them come a vocabulary of word pieces, a
 /// vocabulary of byte pairs, and text in the tokens of a sound one.
@@ -89,34 +89,33 @@ private let bytePairs: (any Tokenizer)? = {
     return tokenizer("{ kind: 'bpe', vocabulary: 'v.json', merges: 'm.txt' }")
 }()
 
-/// A vocabulary that is read gives tokens of its own only, and text that is read means the same by its schema.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzText(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-    let all = UnsafeRawBufferPointer(start: data, count: count)
-    guard let kind = all.first.map({ Int($0 &- 48) }) else { return 0 }
-    let rest = UnsafeRawBufferPointer(rebasing: all.dropFirst())
-    _ = sources
-    switch kind % (sections.count + 3) {
-    case sections.count:
-        // A vocabulary, and the text behind its last line.
-        write("[PAD]\n[UNK]\n[CLS]\n[SEP]\n".utf8 + Array(rest), "vocab.txt")
-        if let tokenizer = tokenizer("{ kind: 'wordpiece', vocabulary: 'vocab.txt' }") {
-            check(tokenizer, rest)
+enum TextFuzz {
+    /// A vocabulary that is read gives tokens of its own only, and text that is read means the same by its schema.
+    static func run(_ input: UnsafeRawBufferPointer) {
+        guard let kind = input.first.map({ Int($0 &- 48) }) else { return }
+        let rest = UnsafeRawBufferPointer(rebasing: input.dropFirst())
+        _ = sources
+        switch kind % (sections.count + 3) {
+        case sections.count:
+            // A vocabulary, and the text behind its last line.
+            write("[PAD]\n[UNK]\n[CLS]\n[SEP]\n".utf8 + Array(rest), "vocab.txt")
+            if let tokenizer = tokenizer("{ kind: 'wordpiece', vocabulary: 'vocab.txt' }") {
+                check(tokenizer, rest)
+            }
+        case sections.count + 1:
+            // An object of tokens, and merges behind its end.
+            let end = (rest.lastIndex(of: UInt8(ascii: "}")) ?? rest.count - 1) + 1
+            write(rest.prefix(end), "vocab.json")
+            write(rest.dropFirst(end), "merges.txt")
+            if let tokenizer = tokenizer("{ kind: 'bpe', vocabulary: 'vocab.json', merges: 'merges.txt' }") {
+                check(tokenizer, rest)
+            }
+        case sections.count + 2:
+            guard let bytePairs else { preconditionFailure("a sound vocabulary is refused") }
+            check(bytePairs, rest)
+        case let number:
+            write(rest, "text")
+            checkDataset(sources[number])
         }
-    case sections.count + 1:
-        // An object of tokens, and merges behind its end.
-        let end = (rest.lastIndex(of: UInt8(ascii: "}")) ?? rest.count - 1) + 1
-        write(rest.prefix(end), "vocab.json")
-        write(rest.dropFirst(end), "merges.txt")
-        if let tokenizer = tokenizer("{ kind: 'bpe', vocabulary: 'vocab.json', merges: 'merges.txt' }") {
-            check(tokenizer, rest)
-        }
-    case sections.count + 2:
-        guard let bytePairs else { preconditionFailure("a sound vocabulary is refused") }
-        check(bytePairs, rest)
-    case let number:
-        write(rest, "text")
-        checkDataset(sources[number])
     }
-    return 0
 }

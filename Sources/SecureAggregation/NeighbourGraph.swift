@@ -33,9 +33,12 @@ struct NeighbourGraph: Sendable {
         let count = order.count
         if degree == count - 1 { return (0..<count).filter { $0 != member } }
         let place = Int(places[member])
-        return (1...degree / 2).flatMap { distance in
-            [Int(order[(place + distance) % count]), Int(order[(place + count - distance) % count])]
-        }.sorted()
+        var neighbours: [Int] = []
+        for distance in 1...degree / 2 {
+            neighbours.append(Int(order[(place + distance) % count]))
+            neighbours.append(Int(order[(place + count - distance) % count]))
+        }
+        return neighbours.sorted()
     }
 }
 

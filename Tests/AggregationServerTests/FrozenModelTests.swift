@@ -76,6 +76,8 @@ import Transport
             try ErrorAnswer(decoding: answer.body).detail.contains("nothing of this task's model is frozen"))
     }
 
+    private static let sixteenths: [Float] = (0..<26).map { Float($0) / 16 }
+
     @Test func agentsAreToldOfTheFileAndNotOfTheCheckpoint() throws {
         let fixture = try start(Self.checkpointed)
         let response = try fixture.client(0).exchange(ClientRequest(.get, AgentProtocol.taskPath))
@@ -89,7 +91,7 @@ import Transport
         // What is frozen came from the checkpoint, and the published model says where its other half is.
         let frozen = try file.withUnsafeBytes { try SafeTensors(decoding: $0) }
         #expect(frozen.tensors.map(\.name) == ["0.weight", "0.bias", "1.weight", "1.bias"])
-        #expect(frozen.tensors.flatMap(\.values) == (0..<26).map { Float($0) / 16 })
+        #expect(frozen.tensors.flatMap(\.values) == Self.sixteenths)
         let bytes = try #require(try fixture.state.readModel(0))
         let published = try bytes.withUnsafeBytes { try SafeTensors(decoding: $0) }
         let description = try ModelFile.description(published, path: "m")
@@ -107,7 +109,7 @@ import Transport
         let fixture = try start(Self.trained)
         let bytes = try #require(try fixture.state.readModel(0))
         let published = try bytes.withUnsafeBytes { try SafeTensors(decoding: $0) }
-        #expect(published.tensors.flatMap(\.values) == (0..<26).map { Float($0) / 16 })
+        #expect(published.tensors.flatMap(\.values) == Self.sixteenths)
         #expect(try get(fixture).status == 404)
     }
 

@@ -86,7 +86,10 @@ import Testing
             state.withUnsafeMutableBufferPointer {
                 stored.copy(from: start, into: OptimizerStatePiece($0, width: width, count: range.count))
             }
-            #expect(state == (1...width).flatMap { place in vector.values[range].map { -$0 * Float(place) } })
+            let expected: [Float] = (1...width).flatMap { (place: Int) -> [Float] in
+                vector.values[range].map { -$0 * Float(place) }
+            }
+            #expect(state == expected)
         }
     }
 

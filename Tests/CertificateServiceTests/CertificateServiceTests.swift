@@ -11,7 +11,7 @@ import Transport
 struct CertificateServiceTests {
     private static let quiet = Logger(level: .error)
 
-    @Test("The service enrols and renews over TLS, and says why it refuses", .timeLimit(.minutes(1)))
+    @Test("The service enrols and renews over TLS, and says why it refuses", .timeLimit(.minutes(10)))
     func exchange() throws {
         let folder = try TemporaryAuthority(Date())
         defer { folder.remove() }

@@ -31,7 +31,7 @@ struct RenewalTests {
         return certificate
     }
 
-    @Test("An agent renews by itself and goes on under its new certificate", .timeLimit(.minutes(1)))
+    @Test("An agent renews by itself and goes on under its new certificate", .timeLimit(.minutes(10)))
     func byItself() throws {
         let folder = try TemporaryAuthority(Date().addingTimeInterval(-26 * 86_400))
         defer { folder.remove() }

@@ -11,7 +11,7 @@ import Transport
 @testable import CertificateService
 
 /// The revocation list on its way from the authority's process to a server's file.
-@Suite(.timeLimit(.minutes(2))) struct RevocationFetchTests {
+@Suite(.timeLimit(.minutes(10))) struct RevocationFetchTests {
     private static let quiet = Logger(level: .error)
 
     private let folder: TemporaryAuthority

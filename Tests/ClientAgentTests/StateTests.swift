@@ -257,6 +257,7 @@ import Testing
     @Test func workGoesOnAfterwards() {
         let values = (0..<100_000).map { $0 * 3 }
         IdleMemory.giveBack()
-        #expect(values.reduce(0, +) == 3 * 99_999 * 50_000)
+        let sum: Int = values.reduce(0, +)
+        #expect(sum == 3 * 99_999 * 50_000)
     }
 }

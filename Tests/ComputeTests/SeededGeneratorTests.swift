@@ -77,8 +77,9 @@ import Testing
         var values = [Float](repeating: 0, count: 40_000)
         values.withUnsafeMutableBufferPointer { stream.fillUniform($0) }
         #expect(values.allSatisfy { $0 >= 0 && $0 < 1 })
-        let mean = values.reduce(0.0) { $0 + Double($1) } / 40_000
-        #expect(abs(mean - 0.5) < 5 * (1 / 12.0).squareRoot() / 200)
+        let mean: Double = values.reduce(0.0) { $0 + Double($1) } / 40_000
+        let error: Double = (1 / 12.0).squareRoot() / 200
+        #expect(abs(mean - 0.5) < 5 * error)
     }
 
     @Test func shuffleKeepsTheItemsAndDependsOnTheStream() {

@@ -41,7 +41,7 @@ import Testing
         let shares = try shares(
             "scheme: 'dirichlet', alpha: \(alpha), with_replacement: true, examples_per_client: 20",
             clients: 2000)
-        #expect(abs(shares.reduce(0, +) / 2000 - 0.24) < 5 * 0.0096)
+        #expect(abs(mean(shares) - 0.24) < 5 * 0.0096)
     }
 
     @Test func aStrongSkewStaysStrong() throws {
@@ -62,6 +62,8 @@ import Testing
         #expect(DirichletPartitioner.proportions(shapes: gap, using: &generator)[1] == 0)
     }
 
+    private func mean(_ shares: [Double]) -> Double { shares.reduce(0, +) / Double(shares.count) }
+
     /// 50 clients of 100 rows: deviation 0.043 (and less without replacement).
     @Test(arguments: ["", ", examples_per_client: 100, with_replacement: true"])
     func uniformSamplesKeepTheShares(keys: String) throws {
@@ -71,14 +73,15 @@ import Testing
 
     @Test func quantitiesKeepTheSharesOfLargeClients() throws {
         let shares = try shares("scheme: 'quantity', exponent: 0.5, min_examples: 20", clients: 20)
-        #expect(shares.allSatisfy { abs($0 - 0.24) < 5 * (0.24 * 0.76 / 20).squareRoot() })
-        #expect(abs(shares.reduce(0, +) / 20 - 0.24) < 0.05)
+        let deviation: Double = (0.24 * 0.76 / 20).squareRoot()
+        #expect(shares.allSatisfy { abs($0 - 0.24) < 5 * deviation })
+        #expect(abs(mean(shares) - 0.24) < 0.05)
     }
 
     /// Of 100 shards about 24 are of the rare class; each client holds two.
     @Test func shardsAreAsManyAsTheClassIsLarge() throws {
         let shares = try shares("scheme: 'shards', shards_per_client: 2", clients: 50)
-        #expect(abs(shares.reduce(0, +) / 50 - 0.24) < 1e-9, "sizes are equal, and no row is lost")
+        #expect(abs(mean(shares) - 0.24) < 1e-9, "sizes are equal, and no row is lost")
         #expect(shares.contains(0))
     }
 
@@ -88,6 +91,6 @@ import Testing
             "scheme: 'shards', shards_per_client: 1, with_replacement: true, examples_per_client: 5",
             clients: 2000)
         #expect(shares.allSatisfy { $0 == 0 || $0 == 1 })
-        #expect(abs(shares.reduce(0, +) / 2000 - 0.24) < 5 * 0.0096)
+        #expect(abs(mean(shares) - 0.24) < 5 * 0.0096)
     }
 }

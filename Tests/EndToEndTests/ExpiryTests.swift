@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What expires, at the commands themselves: exit status 5 and one line that says which file, whose and until when.
-@Suite(.tags(.endToEnd), .timeLimit(.minutes(5))) struct CredentialExpiryTests {
+@Suite(.tags(.endToEnd), .timeLimit(.minutes(10))) struct CredentialExpiryTests {
     private let workspace: Workspace
     private let files: OpenSSLAuthority
 

@@ -84,7 +84,10 @@ import Testing
                 let gradient = try gradient(plan, at: local)
                 for index in 0..<count { local[index] -= 0.2 * (gradient[index] - own[index] + all[index]) }
             }
-            let next = (0..<count).map { own[$0] - all[$0] + (model[$0] - local[$0]) / (3 * 0.2) }
+            let next: [Float] = (0..<count).map { index in
+                let moved: Float = (model[index] - local[index]) / (3 * 0.2)
+                return own[index] - all[index] + moved
+            }
             let sent = try report(plan, work, model, ClientContext(serverState: state, memory: memory))
             #expect(sent.count == 2 * count && plan.report.count == 2 * count)
             expectClose(sent[..<count], zip(local, model).map { $0 - $1 }, "the change")

@@ -144,8 +144,9 @@ import Testing
         let sum = try plan.robustSum(of: reports(rows), seed: 1, round: 1, threads: 1)
         #expect(sum.weight == 1)
         for (place, value) in sum.vector.centred().enumerated() {
-            let expected = rows.map { $0[place] }.sorted()[5]
-            #expect(abs(Double(value) - Double(expected)) <= 0x1p-23 * abs(Double(expected)) + 1)
+            let expected = Double(rows.map { $0[place] }.sorted()[5])
+            let rounding: Double = 0x1p-23 * abs(expected) + 1
+            #expect(abs(Double(value) - expected) <= rounding)
         }
     }
 }

@@ -104,7 +104,8 @@ import Testing
         guard case .classes(let labels, 4) = flipped.targets else {
             return #expect(Bool(false), "no classes")
         }
-        #expect(labels == (0..<40).map { Int32(3 - $0 % 4) })
+        let expected: [Int32] = (0..<40).map { Int32(3 - $0 % 4) }
+        #expect(labels == expected)
     }
 
     /// A share of the images bears the pattern, and those the target's label; the others stay.

@@ -23,8 +23,10 @@ import Testing
             Section(JSONValue(json5: text.utf8, source: "test"), path: "task"))
         var random = SeededGenerator(seed: 3, purpose: .test)
         let labels = (0..<400).map { _ in Int32(random.index(below: 3)) }
-        let features = labels.flatMap { label in
-            [Float(label) + random.uniform() - 0.5, Float(label % 2) * 2 + random.uniform() - 0.5]
+        var features: [Float] = []
+        for label in labels {
+            features.append(Float(label) + random.uniform() - 0.5)
+            features.append(Float(label % 2) * 2 + random.uniform() - 0.5)
         }
         let examples = Examples(
             count: 400, featureShape: [2], features: .floats(features), targets: .classes(labels, count: 3))

@@ -161,7 +161,9 @@ enum ReportSamples: String, CaseIterable {
 
     static func fairReport() -> SimulationReport {
         var report = stillReport()
-        let accuracies = (0..<200).map { $0 % 7 == 0 ? nil : Double($0 % 11) / 10 }
+        let accuracies: [Double?] = (0..<200).map { client in
+            client % 7 == 0 ? nil : Double(client % 11) / 10
+        }
         report.shares = ClientShares(
             accuracies: accuracies, participation: (0..<200).map { $0 % 6 }, bytesUp: 27_312,
             bytesDown: 38_416)

@@ -216,8 +216,10 @@ import Testing
         ])
     func aFailureDoesNotShowWhereAnythingIsPrivate(privacy: String) throws {
         var setup = try SimulatorFixture.setup(privacy: privacy)
-        setup.partition = Partition(
-            clients: (0..<40).map { $0 % 4 == 0 ? [] : [Int32($0), Int32($0) + 1] })
+        let clients: [[Int32]] = (0..<40).map { (client: Int32) in
+            client % 4 == 0 ? [] : [client, client + 1]
+        }
+        setup.partition = Partition(clients: clients)
         let journal = try DiagnosticJournal()
         let simulator = try Simulator(setup, journal: journal)
         _ = try simulator.run()

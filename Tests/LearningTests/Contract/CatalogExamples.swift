@@ -42,7 +42,7 @@ enum LayerExamples {
             LayerExample(
                 text: "{dense: {units: 4, layout: 'in_out'}}", inputShape: [3, 5], hasTime: true
             ) { input, parameters in
-                let weight = (0..<20).map { parameters[$0 % 5 * 4 + $0 / 5] }
+                let weight: [Double] = (0..<20).map { (place: Int) in parameters[place % 5 * 4 + place / 5] }
                 return positions(input, 3) { dense($0, weight + parameters[20...], units: 4, hasBias: true) }
             },
             LayerExample(text: "{dense: {units: 6, parts: ['query', 'key', 'value']}}", inputShape: [5]) {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Transport
 
-@Suite(.timeLimit(.minutes(2))) struct ClientTests {
+@Suite(.timeLimit(.minutes(10))) struct ClientTests {
     @Test func retriesWhatIsBusyUntilItIsNot() throws {
         let server = try TestServer()
         let client = try server.client()

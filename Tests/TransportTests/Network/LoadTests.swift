@@ -10,7 +10,7 @@ extension Tag {
     @Tag static var slow: Self
 }
 
-@Suite(.timeLimit(.minutes(3)), .tags(.slow)) struct LoadTests {
+@Suite(.timeLimit(.minutes(10)), .tags(.slow)) struct LoadTests {
     @Test func aThousandConnectionsWaitAtOnce() throws {
         let server = try TestServer { $0.maximumConnectionsPerPeer = 2000 }
         let clients = try (0..<1000).map { _ in try server.client() }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transport
 
-@Suite(.timeLimit(.minutes(2))) struct MutualTLSTests {
+@Suite(.timeLimit(.minutes(10))) struct MutualTLSTests {
     @Test func aCertifiedClientIsKnownByName() throws {
         let server = try TestServer(revocations: TestCertificates.shared.get().revocations)
         let client = try server.client()

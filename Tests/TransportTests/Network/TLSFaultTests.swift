@@ -6,7 +6,7 @@ import Testing
 @testable import Transport
 
 /// Whose certificate ended a session, with real certificates at both ends.
-@Suite(.timeLimit(.minutes(2))) struct TLSFaultTests {
+@Suite(.timeLimit(.minutes(10))) struct TLSFaultTests {
     /// Servers' certificates that a client must refuse.
     private static let authority = Result { () throws -> OpenSSLAuthority in
         let authority = try OpenSSLAuthority(folder: "sordino-faults")

@@ -144,6 +144,8 @@ struct NoiseDesign {
                 serverEvent: nil, membersEvent: againstMembers(event), bits: 32)
         } catch let error as MechanismError {
             throw ConfigurationError(path: "task.privacy", problem: error.description)
+        } catch let error as MatrixError {
+            throw ConfigurationError(path: "task.privacy.matrix", problem: error.description)
         } catch let error as ClippingError {
             throw ConfigurationError(path: "task.privacy", problem: error.description)
         }

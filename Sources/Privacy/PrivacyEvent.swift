@@ -26,6 +26,8 @@ package struct PrivacyEvent: Hashable, Sendable {
         case laplace(scaleOverSensitivity: Double)
         /// Tree aggregation (DP-FTRL): noise multiplier of each node; each participation is in a fresh tree.
         case tree(noiseMultiplier: Double, participations: Int)
+        /// The correlated noise of a whole run (matrix mechanism).
+        case matrix(MatrixRelease)
     }
 
     /// Sensitivity of an integer vector sum, in grid units.

@@ -16,6 +16,7 @@ final class SimulatedRelease: RoundCompletionPort {
     private let journal: any SimulationJournal
     private var round: SharedRound?
     private var exact: ExactSum?
+    private let history = NoiseHistory()
 
     init(
         _ setup: SimulationSetup, model: GlobalModel, pool: WorkerPool<ClientWorker>,
@@ -82,7 +83,7 @@ final class SimulatedRelease: RoundCompletionPort {
     }
 
     func noiseSources(round number: Int, charge: Int) -> SimulatedNoise {
-        SimulatedNoise(origin: origin, round: number, journal: journal, ahead: round?.noise)
+        SimulatedNoise(origin: origin, round: number, journal: journal, ahead: round?.noise, history: history)
     }
 
     func storedSum(round: Int) throws -> (vector: RingVector, weight: Int)? {

@@ -62,6 +62,8 @@ package final class Simulator {
         package var clippingNorm: Double?
         /// Clients that the present participation window has had, where there is one.
         package var participants: Set<Int> = []
+        /// Who was in which charged rounds, where the plan bounds that.
+        package var attendance = Attendance()
         package var round = 0
         package var published = 0
         package var charged = 0
@@ -111,7 +113,8 @@ package final class Simulator {
         self.progress = progress
         engine = RoundEngine(
             rules: plan.rules, round: progress.round, published: progress.published,
-            charged: progress.charged, participants: progress.participants)
+            charged: progress.charged, participants: progress.participants,
+            attendance: progress.attendance)
         hostile = try setup.attack.map { try HostileFleet($0, setup) }
         pool = WorkerPool(workers: setup.workers) {
             ClientWorker(plan: setup.plan, masks: setup.masks, isAttacked: setup.attack != nil)
@@ -350,6 +353,7 @@ package final class Simulator {
         progress.optimizerState = model.optimizerState
         progress.clippingNorm = model.clippingNorm
         progress.participants = engine.participants
+        progress.attendance = engine.attendance
         progress.buffered = buffered?.memory
         guard wasOpened else {
             watch.count(diagnostics?.failures ?? [:])

@@ -56,7 +56,7 @@ enum PrivacyCalibrateCommand: Subcommand {
         case .discreteGaussian(let parameters): ["sigma_squared": .number(parameters.sigmaSquared)]
         case .skellam(let variance, _): ["variance": .number(variance)]
         case .laplace(let scale): ["scale_over_sensitivity": .number(scale)]
-        case .gaussian, .tree: [:]
+        case .gaussian, .tree, .matrix: [:]
         }
     }
 }

@@ -10,8 +10,8 @@ enum PrivacyOptions {
 
     /// Option name and kind; the event's key is the name with underscores.
     private static let fields: [(name: String, value: String, kind: Kind, help: String)] = [
-        ("mechanism", "NAME", .word, "gaussian, discrete-gaussian, skellam, laplace or tree."),
-        ("noise-multiplier", "Z", .number, "Noise over sensitivity (gaussian, tree)."),
+        ("mechanism", "NAME", .word, "gaussian, discrete-gaussian, skellam, laplace, tree or matrix."),
+        ("noise-multiplier", "Z", .number, "Noise over sensitivity (gaussian, tree, matrix)."),
         ("sigma-squared", "S", .number, "Variance parameter (discrete-gaussian)."),
         ("variance", "V", .number, "Total variance (skellam)."),
         ("scale-over-sensitivity", "B", .number, "Scale over L1 sensitivity (laplace)."),
@@ -21,6 +21,15 @@ enum PrivacyOptions {
         ("clients", "n", .integer, "Shares of a distributed discrete Gaussian."),
         ("local-variance", "V", .number, "Variance parameter of one share."),
         ("participations", "P", .integer, "Participations, each in a fresh tree (tree)."),
+        ("strategy", "NAME", .word, "What the matrix is called (matrix)."),
+        ("bands", "B", .integer, "Bands of the matrix (matrix)."),
+        (
+            "matrix-sensitivity", "S", .number,
+            "Sensitivity of the matrix for one contribution of norm 1 (matrix)."
+        ),
+        ("rounds", "T", .integer, "Rounds of the run (matrix)."),
+        ("min-separation", "B", .integer, "Least distance of two rounds of one unit (matrix)."),
+        ("max-participations", "K", .integer, "Most rounds of one unit (matrix)."),
         ("steps", "T", .integer, "Releases of this kind (default 1)."),
         ("sampling", "NAME", .word, "none, poisson or fixed-size (default none)."),
         ("sampling-probability", "Q", .number, "Chance of being sampled (poisson)."),

@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import Ledger
 import Operations
+import Privacy
 import Testing
 
 @testable import AggregationServer
@@ -154,6 +155,35 @@ import Testing
     func onlyNamesThatItGives(name: String, isOne: Bool) {
         #expect((RoundArchive.segmentBounds(name) != nil) == isOne)
         #expect(Backup.isAllowed("rounds/\(name)") == isOne || name == "000001-000256.json")
+    }
+
+    /// The same of a run that a matrix noises: who was in which charged round, as far back as the pattern asks.
+    @Test(arguments: [nil, 2] as [Int?]) func attendanceIsReadFromTheChargedRounds(most: Int?) throws {
+        let costs = run.context.plan.costs(charge: 1)
+        for (number, survivors) in [(1, [1, 2]), (3, [3]), (4, [1]), (5, [4])] {
+            try run.ledger.charge(round: number, costs: costs)
+            var file = DeskFixture.file(number, .published, invited: survivors)
+            file.survivors = survivors
+            try state.write(file)
+        }
+        try state.write(DeskFixture.file(2, .abandoned))
+        var books = run.books.run
+        (books.round, books.charged) = (5, 4)
+        func attendance() throws -> Attendance {
+            let pattern = ParticipationPattern(rounds: 9, separation: 3, participations: most)
+            return try RunRecovery.attendance(pattern, of: books, run.ledger, state)
+        }
+        let records = try attendance().records
+        // Rounds 4 and 5 are the third and the fourth that were charged.
+        #expect(records[4] == .init(last: 4, count: 1))
+        #expect(records[1] == .init(last: 3, count: most == nil ? 1 : 2))
+        #expect((records[2] == nil) == (most == nil) && (records[3] == nil) == (most == nil))
+        try FileManager.default.removeItem(atPath: state.roundPath(4))
+        let failure = #expect(throws: Failure.self) { try attendance() }
+        #expect(failure?.exitCode == .storage)
+        // Where no round will open nobody is asked for.
+        books.charged = 9
+        #expect(try attendance() == Attendance())
     }
 
     /// Who took part in a tree of noise is known by the files of its rounds, wherever they stand, and by no others: a lost

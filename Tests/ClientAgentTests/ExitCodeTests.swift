@@ -47,6 +47,8 @@ import Testing
         Example(LedgerRuleViolation.notOpened, .refused),
         Example(AccountingError.malformedEvent("no mechanism"), .invalidInput),
         Example(MechanismError.unprovedForTrees(mechanism: "skellam"), .invalidInput),
+        Example(MatrixError.unproved, .invalidInput),
+        Example(MatrixError.roundsExceeded(round: 101, rounds: 100), .refused),
         Example(ClippingError.notFinite(index: 0), .invalidInput),
         Example(TrainingError.noExamples, .invalidInput),
         Example(MessageError("malformed check-in"), .network),

@@ -50,6 +50,7 @@ import Testing
             inner: [
                 "example": ["task.privacy.example={clipping_norm:1,noise_multiplier:1}"],
                 "adaptive_clipping": [],
+                "matrix": ["task.privacy.mechanism=matrix"],
             ])
         expect(try rows(Self.taskPage, "`task.privacy`"), tell: keys, "task.privacy")
     }

@@ -64,7 +64,8 @@ import Testing
         + ["optimizer", "loss", "schedule.name"].map {
             Choice(page: task, heading: "`task.training`", key: $0, override: "task.training.\($0)=x")
         }
-        + ["mode", "mechanism", "sampling", "adjacency", "accountant"].map {
+        + ["mode", "mechanism", "sampling", "adjacency", "accountant", "tree_estimator", "matrix.strategy"]
+        .map {
             Choice(page: task, heading: "`task.privacy`", key: $0, override: "task.privacy.\($0)=x")
         }
         + [

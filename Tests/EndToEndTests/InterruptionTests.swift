@@ -67,6 +67,7 @@ import Testing
 
     @Test(arguments: [
         Scenarios.central, Scenarios.poisson, Scenarios.local, Scenarios.distributed, Scenarios.tree,
+        Scenarios.matrix,
     ])
     func aKilledSecureRunReleasesEveryRoundOnce(privacy: String) throws {
         let rounds = 30

@@ -62,6 +62,7 @@ import Testing
     /// What a ledger's events cost, recomputed from the file alone, is what the run says of itself.
     @Test(arguments: [
         (Scenarios.central, ["epsilon"]), (Scenarios.tree, ["epsilon"]),
+        (Scenarios.matrix, ["epsilon"]),
         (Scenarios.distributed, ["epsilon", "epsilon_server"]), (Scenarios.example, ["epsilon_example"]),
     ])
     func aLedgerAndItsRunSayTheSame(privacy: String, keys: [String]) throws {

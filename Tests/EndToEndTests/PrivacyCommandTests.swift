@@ -156,6 +156,11 @@ import Testing
             "0.01",
         ],
         ["--mechanism", "tree", "--steps", "128", "--participations", "1"],
+        [
+            "--mechanism", "matrix", "--strategy", "bands", "--bands", "4", "--matrix-sensitivity", "6",
+            "--rounds",
+            "100", "--min-separation", "4", "--max-participations", "25",
+        ],
     ])
     func calibrationIsTheInverse(of mechanism: [String]) throws {
         let common = mechanism + ["--delta", "1e-6"]

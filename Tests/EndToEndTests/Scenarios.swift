@@ -53,6 +53,10 @@ enum Scenarios {
     static let tree = """
         { mode: "central", mechanism: "tree", clipping_norm: 1.0, noise_multiplier: 20, target_delta: 1e-5 }
         """
+    /// Noise of the whole run by a matrix.
+    static let matrix = """
+        { mode: "central", mechanism: "matrix", clipping_norm: 1.0, noise_multiplier: 20, target_delta: 1e-5 }
+        """
     /// Full noise by every client.
     static let local = """
         { mode: "local", clipping_norm: 1.0, noise_multiplier: 5, target_delta: 1e-5,

@@ -1,5 +1,6 @@
 import Compute
 import Federation
+import Privacy
 import Testing
 
 /// Steps an engine over a clock of its own.
@@ -202,6 +203,49 @@ private func rules(
                 rules: rules, round: harness.engine.round, published: harness.engine.published,
                 charged: harness.engine.charged, participants: harness.engine.participants)
         }
+    }
+
+    /// Over any number of rounds, restarts and rounds that fail nobody is in two sums that are too near, or in too many.
+    @Test(arguments: [(1, nil), (3, nil), (3, 4), (2, 5)] as [(Int, Int?)])
+    func aPatternHoldsOverTheWholeRun(separation: Int, most: Int?) {
+        var rules = rules(rounds: 12)
+        rules.pattern = ParticipationPattern(rounds: 12, separation: separation, participations: most)
+        rules.affordableRounds = 12
+        rules.abandonLimit = 100
+        let pattern = rules.pattern ?? ParticipationPattern(rounds: 1, separation: 1)
+        var harness = Harness(rules)
+        var sums: [[Int]] = []
+        for attempt in 1...30 where sums.count < 12 {
+            let cohort = harness.open(.roster(count: 16))
+            #expect(cohort.allSatisfy(harness.engine.mayTakePart))
+            guard !cohort.isEmpty else { continue }
+            #expect(!harness.offer(all: cohort).isEmpty)
+            switch attempt % 5 {
+            case 1:
+                // Abandoned before its charge: nobody was in it.
+                _ = harness.engine.handle(.failed("disk full"))
+            case 3:
+                for event in [RoundEvent.summed, .charged, .failed("disk full")] {
+                    _ = harness.engine.handle(event)
+                }
+                sums.append(cohort)
+            default:
+                _ = harness.publish()
+                sums.append(cohort)
+            }
+            harness.engine = RoundEngine(
+                rules: rules, round: harness.engine.round, published: harness.engine.published,
+                charged: harness.engine.charged, attendance: harness.engine.attendance)
+        }
+        #expect(sums.count == 12 && harness.engine.charged == 12)
+        for client in 0..<16 {
+            let rounds = sums.indices.filter { sums[$0].contains(client) }
+            #expect(rounds.count <= pattern.participations)
+            #expect(zip(rounds, rounds.dropFirst()).allSatisfy { $1 - $0 >= separation })
+        }
+        // Nothing opens beyond the rounds that noise is for.
+        #expect(harness.open(.roster(count: 16)).isEmpty)
+        #expect((0..<16).allSatisfy { !harness.engine.mayTakePart($0) })
     }
 
     @Test func aWindowCountsWhoWasInAChargedSumOnly() {

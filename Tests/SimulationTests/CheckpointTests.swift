@@ -55,6 +55,23 @@ import Testing
         }
     }
 
+    @Test func attendanceComesBackAndNothingThatCannotBe() throws {
+        func read(_ text: String) throws -> Attendance {
+            try self.read(file(published: 0, [], metadata: ["attendance": text, "charged": "5"]), [])
+                .attendance
+        }
+        let records = [3: Attendance.Record(last: 5, count: 2), 0: .init(last: 1, count: 1)]
+        #expect(try read("0:1:1 3:5:2").records == records)
+        #expect(AttendanceText.metadata(Attendance(records)) == ["attendance": "0:1:1 3:5:2"])
+        #expect(AttendanceText.metadata(Attendance()).isEmpty)
+        #expect(try read("").records.isEmpty)
+        for text in [
+            "0:6:1", "0:1:2", "0:0:0", "-1:1:1", "0:1", "0:1:1:1", "0:1:1 0:2:1", "x:1:1", ":", "0 1 1",
+        ] {
+            #expect(throws: ConfigurationError.self, "\(text)") { try read(text) }
+        }
+    }
+
     @Test func otherStatesAreRefusedInOneLine() {
         for (bytes, names) in [
             (file(published: 2, []), ["velocity"]),

@@ -60,6 +60,11 @@ enum SimulatorFixture {
     }
 
     static let tree = "{mode: 'central', mechanism: 'tree', clipping_norm: 0.5, noise_multiplier: 0.5}"
+    static let matrix = "{mode: 'central', mechanism: 'matrix', clipping_norm: 0.5, noise_multiplier: 0.5}"
+    static let honaker =
+        "{mode: 'central', mechanism: 'tree', tree_estimator: 'honaker', clipping_norm: 0.5, noise_multiplier: 0.5}"
+    static let buffers =
+        "{mode: 'central', mechanism: 'matrix', matrix: {strategy: 'buffers'}, clipping_norm: 0.5, noise_multiplier: 0.5}"
     static let central =
         "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adjacency: 'add-or-remove-one'}"
 }

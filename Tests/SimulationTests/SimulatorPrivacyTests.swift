@@ -36,6 +36,97 @@ import Testing
         #expect(try privacy.spent(rounds: 3).epsilon < expected)
     }
 
+    /// 40 clients fill three rounds of 12, so that of six rounds a client is in two: the run is one event, charged first.
+    @Test(arguments: ["zero-out", "replace-one"]) func matrixNoiseIsChargedOnceARun(adjacency: String) throws
+    {
+        let keys = "mode: 'central', mechanism: 'matrix', clipping_norm: 0.5, adjacency: '\(adjacency)'"
+        let setup = try SimulatorFixture.setup(privacy: "{\(keys), noise_multiplier: 3}")
+        let privacy = try #require(setup.plan.privacy)
+        #expect((1...7).map { privacy.events(charge: $0).count } == [1, 0, 0, 0, 0, 0, 1])
+        let event = try #require(privacy.events(charge: 1).first)
+        guard case .matrix(let parameters) = event.mechanism else {
+            Issue.record("another event: \(event)")
+            return
+        }
+        #expect(abs(parameters.noiseMultiplier - 3) < 1e-9 && event.adjacency.rawValue == adjacency)
+        #expect((parameters.rounds, parameters.separation, parameters.participations) == (6, 3, 2))
+        let single = PrivacyEvent(mechanism: .gaussian(noiseMultiplier: 3), adjacency: event.adjacency)
+        let expected = try PrivacyGuarantee.of([single], delta: 1e-5).epsilon
+        for rounds in 1...6 {
+            #expect(abs(try privacy.spent(rounds: rounds).epsilon / expected - 1) < 1e-9)
+            #expect(abs(try #require(try privacy.epsilonByFormula(rounds: rounds)) / expected - 1) < 1e-9)
+            #expect(try privacy.epsilonQuickly(rounds: rounds) >= expected)
+        }
+        // The noise is for six rounds and no more, whatever the budget.
+        #expect(setup.plan.rules.affordableRounds == 6 && setup.plan.rules.pattern?.separation == 3)
+        let calibrated = try SimulatorFixture.setup(
+            privacy: "{\(keys), calibrate: true, target_epsilon: 4}"
+        ).plan.privacy
+        let spent = try #require(calibrated).spent(rounds: 6).epsilon
+        #expect(spent <= 4 && spent > 3.99)
+    }
+
+    /// Every client stays away as long as the noise asks, over a restart and with rounds that are abandoned.
+    @Test(arguments: ["", "max_participations: 3, min_separation: 2"])
+    func nobodyIsInMoreSumsThanTheNoiseCovers(
+        keys: String
+    ) throws {
+        let privacy =
+            "{mode: 'central', mechanism: 'matrix', matrix: {\(keys)}, clipping_norm: 0.5, noise_multiplier: 3}"
+        var faults = FleetModel()
+        faults.dropoutRate = 0.3
+        let setup = try SimulatorFixture.setup(privacy: privacy, faults: faults)
+        let pattern = try #require(setup.plan.rules.pattern)
+        let first = try Simulator(setup, journal: SilentJournal())
+        #expect(try first.run(Stopper(after: 2)) == nil)
+        let simulator = try Simulator(setup, journal: SilentJournal(), from: first.progress)
+        _ = try simulator.run()
+        let records = simulator.progress.attendance.records
+        #expect(records.count > 12)
+        #expect(records.values.allSatisfy { $0.count <= pattern.participations && $0.last <= 6 })
+        #expect(records.values.map(\.count).reduce(0, +) == simulator.progress.clientsTrained)
+    }
+
+    /// The same cohorts and ε: bands err least, and the square root is between them and the tree.
+    @Test func theLeastErrorIsNamed() throws {
+        func figures(_ mechanism: String) throws -> [String: JSONValue] {
+            try SimulatorFixture.setup(
+                privacy:
+                    "{mode: 'central', mechanism: '\(mechanism)', clipping_norm: 0.5, noise_multiplier: 3, "
+                    + "adjacency: 'zero-out'}", clients: 1000, cohort: 250
+            ).plan.description()
+        }
+        let matrix = try figures("matrix")
+        #expect(matrix["least_total_squared_error"] == .string("matrix, bands"))
+        let names = ["matrix, bands", "matrix, square-root", "tree", "gaussian"]
+        let errors = names.compactMap { name -> Double? in
+            guard case .number(let error)? = matrix["total_squared_error (\(name))"] else { return nil }
+            return error
+        }
+        #expect(errors.count == 4 && errors == errors.sorted(), "\(errors)")
+        #expect(try figures("tree")["total_squared_error (tree)"] != nil)
+        #expect(try figures("gaussian")["total_squared_error (gaussian)"] != nil)
+    }
+
+    @Test(arguments: [
+        "mechanism: 'matrix', sampling: 'poisson'", "mechanism: 'matrix', adjacency: 'add-or-remove-one'",
+        "mechanism: 'matrix', matrix: {min_separation: 4}", "mechanism: 'matrix', matrix: {bands: 4}",
+        "mechanism: 'matrix', matrix: {max_participations: 1}",
+        "mechanism: 'matrix', matrix: {strategy: 'best'}",
+        "mechanism: 'matrix', matrix: {strategy: 'buffers', bands: 2}",
+        "mechanism: 'matrix', matrix: {buffers: 2}",
+        "matrix: {}", "mechanism: 'tree', matrix: {}", "mechanism: 'matrix', rounds_per_tree: 2",
+        "mechanism: 'matrix', adaptive_clipping: {}",
+    ])
+    func plansThatMatricesDoNotCoverAreRefused(keys: String) {
+        #expect(throws: ConfigurationError.self) {
+            try SimulatorFixture.setup(privacy: "{mode: 'central', noise_multiplier: 3, \(keys)}")
+        }
+        #expect(throws: ConfigurationError.self) {
+            try SimulatorFixture.setup(privacy: "{mode: 'local', noise_multiplier: 3, mechanism: 'matrix'}")
+        }
+    }
+
     /// Clipped by the tensor, no tensor of an update is longer than its part, and the whole keeps the norm.
     @Test func tensorsAreClippedOnTheirOwn() throws {
         let privacy = "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 1, per_layer_clipping: true}"
@@ -67,7 +158,8 @@ import Testing
     @Test(arguments: [
         "mechanism: 'tree', sampling: 'poisson'", "mechanism: 'tree', adjacency: 'add-or-remove-one'",
         "mechanism: 'tree', rounds_per_tree: 4", "rounds_per_tree: 2",
-        "mechanism: 'tree', adaptive_clipping: {}",
+        "mechanism: 'tree', adaptive_clipping: {}", "tree_estimator: 'honaker'",
+        "mechanism: 'tree', tree_estimator: 'best'",
     ])
     func plansThatTreesDoNotCoverAreRefused(keys: String) {
         #expect(throws: ConfigurationError.self) {

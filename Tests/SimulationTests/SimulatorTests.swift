@@ -85,7 +85,9 @@ import Testing
             "{mode: 'none'}", SimulatorFixture.central,
             "{mode: 'local', clipping_norm: 0.5, noise_multiplier: 0.2}",
             "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
-            SimulatorFixture.tree,
+            SimulatorFixture.tree, SimulatorFixture.matrix,
+            SimulatorFixture.buffers,
+            SimulatorFixture.honaker,
         ], ["{name: 'fedavg'}", "{name: 'fedprox', mu: 0.1}", "{name: 'fedsgd', server_momentum: 0.5}"])
     func theModelDoesNotDependOnTheNumberOfWorkers(privacy: String, strategy: String) throws {
         var faults = FleetModel()
@@ -116,7 +118,9 @@ import Testing
         arguments: 1..<6,
         [
             "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
-            SimulatorFixture.tree,
+            SimulatorFixture.tree, SimulatorFixture.matrix,
+            SimulatorFixture.buffers,
+            SimulatorFixture.honaker,
         ])
     func aResumedRunEndsAtTheSameBits(stopAfter: Int, privacy: String) throws {
         for strategy in ["{name: 'fedavg', server_momentum: 0.9}", "{name: 'fedadam'}"] {

@@ -111,7 +111,7 @@ final class CatchUpDesk {
             return
         }
         guard let through = run.restoredThrough else { return }
-        let isTreeOpen = run.charged % (context.plan.rules.participationWindow ?? 1) != 0
+        let isTreeOpen = run.charged % (context.plan.privacy?.roundsPerEvent ?? 1) != 0
         guard through > run.round || isTreeOpen else { return }
         try passOver(
             through: max(through, run.round),
@@ -119,11 +119,11 @@ final class CatchUpDesk {
     }
 
     /// Never uses the numbers up to `last`, and charges them: their models were, or may have been, released. In trees
-    /// of noise the rest of the tree is passed over as well: nobody knows who took part in it.
+    /// of noise the rest of the tree is passed over as well, of matrix noise the rest of the run: nobody knows who took part.
     private func passOver(through last: Int, why: String) throws {
         let run = books.run
         var end = last
-        if let window = context.plan.rules.participationWindow {
+        if let window = context.plan.privacy?.roundsPerEvent {
             end += (window - (run.charged + last - run.round) % window) % window
         }
         guard end > run.round, let gap = LedgerGap(run.round + 1, end) else {

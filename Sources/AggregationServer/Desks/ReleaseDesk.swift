@@ -36,6 +36,8 @@ final class ReleaseDesk: RoundCompletionPort {
     private var plan: TaskPlan { context.plan }
     /// How the next model comes from the newest.
     private var serverUpdate: ServerUpdate
+    /// Of the noise that the present key gave.
+    private var history = NoiseHistory()
 
     /// The newest model.
     private(set) var model: StoredModel
@@ -148,7 +150,8 @@ final class ReleaseDesk: RoundCompletionPort {
     }
 
     func noiseSources(round: Int, charge: Int) throws -> ServerNoise {
-        ServerNoise(treeKey: plan.privacy?.tree == nil ? nil : try treeNoiseKey(charge: charge))
+        let key = plan.privacy?.roundsPerEvent == nil ? nil : try treeNoiseKey(charge: charge)
+        return ServerNoise(treeKey: key, history: history)
     }
 
     func storedSum(round: Int) throws -> (vector: RingVector, weight: Int)? {
@@ -173,11 +176,11 @@ final class ReleaseDesk: RoundCompletionPort {
         return digest
     }
 
-    /// The key of the noise in trees over rounds, read back or made. The folder is the run's: a key of another run
+    /// The key of the noise over rounds, read back or made. The folder is the run's: a key of another run
     /// cannot lie there.
     private func treeNoiseKey(charge: Int) throws -> SharedSecret {
         if let stored = try state.treeNoiseKey.read() { return stored }
-        let leaves = plan.privacy?.tree?.leaves ?? 1
+        let leaves = plan.privacy?.roundsPerEvent ?? 1
         guard books.run.treeNoiseSHA256 == nil, charge <= 1 || (charge - 1) % leaves == 0
         else {
             throw Failure(
@@ -187,6 +190,7 @@ final class ReleaseDesk: RoundCompletionPort {
         }
         let key = try state.treeNoiseKey.make()
         let digest = try RunKeyFile.digest(of: key)
+        history = NoiseHistory()
         books.note { $0.treeNoiseSHA256 = digest }
         return key
     }

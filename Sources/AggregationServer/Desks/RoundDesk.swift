@@ -35,9 +35,11 @@ final class RoundDesk {
     }
 
     /// Begins after `round`, of which `charged` were charged, as `books` say besides; they do not have the last
-    /// `abandoned` rounds yet. `participants` are those of the present participation window.
+    /// `abandoned` rounds yet. `participants` are those of the present participation window, `attendance`
+    /// of what the pattern of matrix noise counts.
     func restart(
-        after books: BookDesk, round: Int, charged: Int, abandoned: Int = 0, participants: Set<Int> = []
+        after books: BookDesk, round: Int, charged: Int, abandoned: Int = 0, participants: Set<Int> = [],
+        attendance: Attendance = Attendance()
     ) {
         if let buffered {
             // Nobody knows who was in rounds that were passed over: everybody may have been.
@@ -50,8 +52,8 @@ final class RoundDesk {
         }
         engine = RoundEngine(
             rules: Self.rules(context.plan), round: round, published: books.run.published, charged: charged,
-            participants: participants, abandonedInARow: books.abandonedInARow + abandoned,
-            isFinished: books.isFinished)
+            participants: participants, attendance: attendance,
+            abandonedInARow: books.abandonedInARow + abandoned, isFinished: books.isFinished)
     }
 
     /// A deployed run may heal while it waits: it never ends because rounds were abandoned.

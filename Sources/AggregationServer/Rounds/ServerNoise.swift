@@ -2,11 +2,13 @@ internal import Cryptography
 internal import Custody
 internal import Federation
 internal import Operations
+internal import Privacy
 
 /// The server's noise of a round. It knows no other than secure noise, and nothing can hand it one.
 struct ServerNoise: ServerNoiseSources {
-    /// The key of noise in trees over rounds (DP-FTRL); nil where the plan has none.
+    /// The key of noise over rounds (DP-FTRL); nil where the plan has none.
     let treeKey: SharedSecret?
+    let history: NoiseHistory
 
     func fresh() throws -> SecureNoise { try SecureNoise() }
 

@@ -2,6 +2,7 @@ internal import Encoding
 internal import Federation
 internal import Ledger
 internal import Operations
+internal import Privacy
 
 /// After a restart: the open round goes on where it stood, with the cohort that was drawn, the reports that were
 /// accepted, and the noise that was drawn. To be used once, before any mail: ``bind()``, ``takeUpEnded()``,
@@ -93,7 +94,8 @@ struct RunRecovery {
         if desks.rounds.isBuffered { return try StepRecovery(desks).recover() }
         let run = books.run
         desks.rounds.restart(
-            after: books, round: run.round, charged: run.charged, participants: try participants())
+            after: books, round: run.round, charged: run.charged, participants: try participants(),
+            attendance: try attendance())
         desks.schedule.follow(books.history.last?.publication)
         desks.release.offerModel()
         try state.removeNoisySums(upTo: run.round)
@@ -105,15 +107,26 @@ struct RunRecovery {
         context.log.info(
             "round taken up again", ["round": .integer(number), "state": .text(file.state.rawValue)])
         if file.state == .abandoned {
-            let isCharged = ledger.isCharged(number)
-            desks.rounds.restart(
-                after: books, round: number, charged: run.charged + (isCharged ? 1 : 0), abandoned: 1,
-                participants: try participants().union(isCharged ? file.survivors : []))
+            try restart(afterAbandoned: file)
             try desks.reports.keepOnly(round: nil)
             return file
         }
         try desks.reports.keepOnly(round: number)
         return try resume(file)
+    }
+
+    /// Begins after a round that is abandoned and not in the books.
+    private func restart(afterAbandoned file: RoundFile) throws {
+        let run = books.run
+        var (participants, attendance) = (try participants(), try attendance())
+        let isCharged = ledger.isCharged(file.round)
+        if isCharged {
+            participants.formUnion(file.survivors)
+            attendance.note(file.survivors, charge: run.charged + 1)
+        }
+        desks.rounds.restart(
+            after: books, round: file.round, charged: run.charged + (isCharged ? 1 : 0), abandoned: 1,
+            participants: participants, attendance: attendance)
     }
 
     /// Who is in the sums of the charged rounds of the present participation window, from their files.
@@ -127,12 +140,41 @@ struct RunRecovery {
     static func participants(
         window: Int, of run: RunState, _ ledger: ServerLedger, _ state: StateDirectory
     ) throws -> Set<Int> {
-        let count = run.charged % window
+        try survivors(ofLast: run.charged % window, of: run, ledger, state).values
+            .reduce(into: []) { $0.formUnion($1) }
+    }
+
+    /// Who was in which charged rounds, as far as the pattern of matrix noise asks for it.
+    private func attendance() throws -> Attendance {
+        guard let pattern = context.plan.rules.pattern else { return Attendance() }
+        return try Self.attendance(pattern, of: books.run, ledger, state)
+    }
+
+    /// The same for a pattern. Throws as ``participants(window:of:_:_:)`` does.
+    static func attendance(
+        _ pattern: ParticipationPattern, of run: RunState, _ ledger: ServerLedger, _ state: StateDirectory
+    ) throws -> Attendance {
+        var attendance = Attendance()
+        // Beyond the pattern's rounds none is opened: those may be passed over, and without files.
+        guard run.charged < pattern.rounds else { return attendance }
+        let countsAll = pattern.participations < pattern.room
+        let count = countsAll ? run.charged : min(run.charged, pattern.separation - 1)
+        let sums = try survivors(ofLast: count, of: run, ledger, state)
+        for (place, round) in sums.keys.sorted().enumerated() {
+            attendance.note(sums[round] ?? [], charge: run.charged - count + place + 1)
+        }
+        return attendance
+    }
+
+    /// Who is in the sums of the last charged rounds, by their numbers.
+    private static func survivors(
+        ofLast count: Int, of run: RunState, _ ledger: ServerLedger, _ state: StateDirectory
+    ) throws -> [Int: [Int]] {
         var missing = ledger.lastCharged(count, through: run.round)
         let isWhole = missing.count == count
-        var participants: Set<Int> = []
+        var survivors: [Int: [Int]] = [:]
         try state.archive.eachRound(through: run.round) { file in
-            if missing.remove(file.round) != nil { participants.formUnion(file.survivors) }
+            if missing.remove(file.round) != nil { survivors[file.round] = file.survivors }
             return !missing.isEmpty
         }
         guard isWhole, missing.isEmpty else {
@@ -141,7 +183,7 @@ struct RunRecovery {
                 "\(state.path)/rounds: files of charged rounds are missing, without which nobody knows who took "
                     + "part in this tree of noise; restore them from a backup")
         }
-        return participants
+        return survivors
     }
 
     /// A round that was open, closed or even published, but is not in the books: replayed to the same end. Where
@@ -190,8 +232,7 @@ struct RunRecovery {
     private func abandonMasked(_ file: RoundFile) throws -> RoundFile {
         let reason = "the server was restarted before the masked sum was opened"
         let ended = try desks.release.abandon(file, because: reason)
-        let charged = books.run.charged + (ledger.isCharged(file.round) ? 1 : 0)
-        desks.rounds.restart(after: books, round: file.round, charged: charged, abandoned: 1)
+        try restart(afterAbandoned: ended)
         context.log.warning(
             "round abandoned", ["round": .integer(file.round), "reason": .text(reason)])
         return ended

@@ -31,10 +31,10 @@ struct StateAgreement {
         try checkNextRound()
     }
 
-    /// SHA-256 of the key that noise in trees is taken out again with, the one that it was drawn with; nil where there is
+    /// SHA-256 of the key that noise over rounds is taken out again with, the one that it was drawn with; nil where there is
     /// none to remember. Throws a storage `Failure` where it is another, or missing.
     func treeNoiseDigest() throws -> String? {
-        guard let leaves = plan.privacy?.tree?.leaves else { return nil }
+        guard let leaves = plan.privacy?.roundsPerEvent else { return nil }
         let path = state.treeNoisePath
         let digest = try state.treeNoiseKey.read().map { try RunKeyFile.digest(of: $0) }
         guard let expected = run.treeNoiseSHA256 ?? digest else {

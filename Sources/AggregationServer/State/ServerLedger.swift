@@ -69,7 +69,7 @@ final class ServerLedger {
                 lines: 0, head: LedgerLine.origin, rounds: 0, opening: LedgerEntry.open(opening).text,
                 charge: LedgerEntry.charge(round: 1, costs: try lines.entry(of: Self.stated(plan, charge: 1)))
                     .text,
-                roundsPerTree: plan.privacy?.tree?.leaves)
+                roundsPerTree: plan.privacy?.roundsPerEvent)
         } catch let error as LedgerError {
             throw Failure(.storage, "\(path): \(error); \(Self.wayOn(path))")
         }

@@ -214,6 +214,8 @@ package final class RoundRunner {
         var work = try resolve(message, task)
         let charged = try ledgers.lastRound(of: message.run, task: work.plan, taskDigest: task.digest)
         guard charged < message.round else { return deny(.busy, "this round was charged before") }
+        let own = OwnParticipation(last: charged, count: ledgers.bindings[message.run]?.rounds ?? 0)
+        if let refusal = own.refusal(of: message.round, under: work.plan) { return deny(.busy, refusal) }
         let spending = try gate.spending(ledgers, after: work.plan)
         let violations = gate.judge(work, spending: spending, roundsToday: today)
         guard violations.isEmpty else { return deny(violations) }

@@ -96,9 +96,10 @@ extension AsynchronousAggregation {
             throw refuse(
                 "privacy.sampling", "claims a draw that task.asynchronous does not make: use \"none\"")
         }
-        guard !privacy.usesTrees else {
+        guard !privacy.noisesOverRounds else {
             throw refuse(
-                "privacy.mechanism", "\"tree\" is for rounds; with task.asynchronous use \"gaussian\"")
+                "privacy.mechanism",
+                "\"\(privacy.mechanism)\" is for rounds; with task.asynchronous use \"gaussian\"")
         }
         guard privacy.adjacency == .zeroOut else {
             throw refuse(

@@ -8,8 +8,10 @@ package protocol ServerNoiseSources {
 
     /// A source for one round's own noise, independent of every other.
     func fresh() throws -> Fresh
-    /// The source of a step of noise over rounds, the same whenever it is asked (``TreeAggregation``).
+    /// The source of a step of noise over rounds, the same whenever it is asked (``TreeAggregation``, ``MatrixNoise``).
     func keyed(step: Int) throws -> Keyed
+    /// What the keyed sources gave for the last rounds, where noise over rounds follows from that (``MatrixNoise``).
+    var history: NoiseHistory { get }
     /// The round's own noise, where it was drawn before the sum existed.
     func drawnAhead() throws -> DrawnNoise?
 }

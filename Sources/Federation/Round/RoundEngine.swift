@@ -1,3 +1,4 @@
+package import Privacy
 internal import SecureAggregation
 
 /// The state machine of a federation's rounds, without sockets, tasks or clocks.
@@ -38,13 +39,15 @@ package struct RoundEngine: Sendable {
         package var affordableRounds: Int?
         /// A client is in at most one sum of so many charged rounds: those of one tree of noise. Nil: no bound.
         package var participationWindow: Int?
+        /// How often and how near to each other a client is in the sums of charged rounds, over the whole run. Nil: no bound.
+        package var pattern: ParticipationPattern?
         /// Charge before the sum is opened: where clients' noise is in it, opening it is the release.
         package var chargesBeforeSum: Bool
 
         package init(
             rounds: Int, sampling: CohortSampling, target: Int?, minimumReports: Int, deadlineSeconds: Double,
             abandonLimit: Int = 10, affordableRounds: Int? = nil, participationWindow: Int? = nil,
-            chargesBeforeSum: Bool = false
+            pattern: ParticipationPattern? = nil, chargesBeforeSum: Bool = false
         ) {
             self.rounds = rounds
             self.sampling = sampling
@@ -54,6 +57,7 @@ package struct RoundEngine: Sendable {
             self.abandonLimit = abandonLimit
             self.affordableRounds = affordableRounds
             self.participationWindow = participationWindow
+            self.pattern = pattern
             self.chargesBeforeSum = chargesBeforeSum
         }
     }
@@ -76,6 +80,8 @@ package struct RoundEngine: Sendable {
     package private(set) var charged: Int
     /// Clients in the sums of the present participation window; empty where there is no such bound.
     package private(set) var participants: Set<Int>
+    /// Who was in which charged rounds, where a pattern bounds that; else nobody.
+    package private(set) var attendance: Attendance
     /// Rounds abandoned since the last that was published.
     package private(set) var abandonedInARow: Int
     private var standing: [Int: Standing] = [:]
@@ -89,16 +95,17 @@ package struct RoundEngine: Sendable {
 
     /// Continues after `round`, of which `published` were released, `charged` charged and the last `abandonedInARow`
     /// abandoned; all zero at the start. `participants` are those of the charged rounds of the participation window that
-    /// round is in. With `isFinished` nothing will open any more.
+    /// round is in, `attendance` of all that the pattern counts. With `isFinished` nothing will open any more.
     package init(
         rules: Rules, round: Int = 0, published: Int = 0, charged: Int = 0, participants: Set<Int> = [],
-        abandonedInARow: Int = 0, isFinished: Bool = false
+        attendance: Attendance = Attendance(), abandonedInARow: Int = 0, isFinished: Bool = false
     ) {
         self.rules = rules
         self.round = round
         self.published = published
         self.charged = charged
         self.participants = rules.participationWindow == nil ? [] : participants
+        self.attendance = rules.pattern == nil ? Attendance() : attendance
         self.abandonedInARow = abandonedInARow
         if isFinished { phase = .finished }
     }
@@ -106,7 +113,16 @@ package struct RoundEngine: Sendable {
     // MARK: Questions, which change nothing
 
     /// Whether a client may be drawn for the coming round.
-    package func mayTakePart(_ client: Int) -> Bool { windowIsFull || !participants.contains(client) }
+    package func mayTakePart(_ client: Int) -> Bool {
+        guard windowIsFull || !participants.contains(client) else { return false }
+        return rules.pattern.map { attendance.allows(client, charge: charged + 1, pattern: $0) } ?? true
+    }
+
+    /// Clients that may not be drawn for the coming round.
+    private var excluded: Set<Int> {
+        if let pattern = rules.pattern { return attendance.excluded(charge: charged + 1, pattern: pattern) }
+        return windowIsFull ? [] : participants
+    }
 
     /// Whether the coming round is the first of a participation window.
     private var windowIsFull: Bool {
@@ -148,7 +164,8 @@ package struct RoundEngine: Sendable {
         guard phase == .idle else { return .declined(then: []) }
         if let reason = reasonToFinish() { return .declined(then: finish(reason)) }
         round += 1
-        let eligible = windowIsFull ? candidates : candidates.without(participants)
+        let excluded = excluded
+        let eligible = excluded.isEmpty ? candidates : candidates.without(excluded)
         let cohort = rules.sampling.draw(from: eligible, using: &generator)
         // On a schedule too small a cohort is found out at the deadline, like too few reports.
         guard rules.schedule != nil || cohort.count >= rules.minimumReports else {
@@ -244,6 +261,7 @@ package struct RoundEngine: Sendable {
                 participants.formUnion(accepted)
             }
             charged += 1
+            if rules.pattern != nil { attendance.note(accepted, charge: charged) }
             return rules.chargesBeforeSum ? requireSum() : requireNoise()
         case (.noised, .noising):
             return advance(to: .settling, .requireSettlement(round: round, survivors: accepted.count))

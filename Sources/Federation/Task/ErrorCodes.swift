@@ -44,6 +44,16 @@ extension MechanismError: ExitCoded {
     package var exitCode: ExitCode { .invalidInput }
 }
 
+extension MatrixError: ExitCoded {
+    /// Rounds beyond those that noise was sized for are refused, as those beyond a budget are.
+    package var exitCode: ExitCode {
+        switch self {
+        case .badCoefficients, .unproved: .invalidInput
+        case .roundsExceeded: .refused
+        }
+    }
+}
+
 extension ClippingError: ExitCoded {
     package var exitCode: ExitCode { .invalidInput }
 }

@@ -23,7 +23,7 @@ package struct GuaranteeAtDelta {
     /// The same where one client's data become others, whatever the plan's neighbours are: the distance of two sums is at most
     /// twice the norm bound then. Nil where no formula gives it.
     package func epsilonOfReplacement(rounds: Int) throws -> Double? {
-        guard PrivacyPlan.hasClosedForm(plan.roundEvent),
+        guard plan.roundEvent.hasClosedForm,
             case .gaussian(let multiplier) = plan.roundEvent.mechanism
         else { return nil }
         guard plan.configuration.adjacency != .replaceOne else { return try epsilon(rounds: rounds) }

@@ -18,6 +18,8 @@ struct NoiseDesign {
     private let distance: Double
     /// Rounds of one tree of noise; nil for noise of each round's own.
     private let roundsPerTree: Int?
+    /// Noise over rounds by a matrix; nil for others.
+    private let matrix: MatrixDesign?
     /// Most rounds that one client is in; nil: it may be in all.
     private let participations: Int?
 
@@ -29,6 +31,7 @@ struct NoiseDesign {
         reports = cohort.greatestGroup
         expectedCohort = Int(cohort.expected)
         roundsPerTree = cohort.roundsPerTree
+        matrix = try MatrixDesign(task, cohort: cohort)
         participations = task.asynchronous?.maximalParticipations
         distance = configuration.adjacency == .replaceOne ? 2 : 1
         switch (configuration.sampling, cohort.sampling) {
@@ -103,7 +106,7 @@ struct NoiseDesign {
 
     /// Mechanisms for sums of clipped updates; the others of the catalog bound another norm, or nothing.
     private static let mechanisms =
-        MechanismCatalog.all.filter(\.suitsUpdates).map(\.name) + [PrivacyConfiguration.tree]
+        MechanismCatalog.all.filter(\.suitsUpdates).map(\.name) + PrivacyConfiguration.overRounds
 
     private func parts(_ multiplier: Double) throws -> Parts {
         guard Self.mechanisms.contains(configuration.mechanism) else {
@@ -119,6 +122,7 @@ struct NoiseDesign {
             if let roundsPerTree {
                 return try treeParts(multiplier * sensitivity.l2, rounding, sensitivity, roundsPerTree)
             }
+            if let matrix { return try matrixParts(matrix, multiplier, rounding, sensitivity) }
             guard configuration.adaptiveClipping != nil else {
                 let isLocal = configuration.mode == .local
                 let mechanism = try mechanism(multiplier * sensitivity.l2)
@@ -140,6 +144,8 @@ struct NoiseDesign {
                 serverEvent: nil, membersEvent: againstMembers(event), bits: 32)
         } catch let error as MechanismError {
             throw ConfigurationError(path: "task.privacy", problem: error.description)
+        } catch let error as MatrixError {
+            throw ConfigurationError(path: "task.privacy.matrix", problem: error.description)
         } catch let error as ClippingError {
             throw ConfigurationError(path: "task.privacy", problem: error.description)
         }
@@ -151,12 +157,26 @@ struct NoiseDesign {
         _ roundsPerTree: Int
     ) throws -> Parts {
         let mechanism = try RoundedGaussian(sigma: deviation)
-        let tree = try TreeAggregation(mechanism: mechanism, leaves: roundsPerTree)
+        let tree = try TreeAggregation(
+            mechanism: mechanism, leaves: roundsPerTree, estimator: configuration.treeEstimator ?? .prefix)
         var event = event(tree.event(for: sensitivity))
         event.steps = roundsPerTree
         return Parts(
             rounding: rounding, noise: .tree(tree), event: event, serverEvent: nil,
             membersEvent: againstMembers(event), bits: 32)
+    }
+
+    /// Gaussian noise that the strategy makes rounds share.
+    private func matrixParts(
+        _ design: MatrixDesign, _ multiplier: Double, _ rounding: GridRounding,
+        _ sensitivity: PrivacyEvent.IntegerSensitivity
+    ) throws -> Parts {
+        let matrix = try design.noise(
+            multiplier: multiplier, contribution: sensitivity.l2, dimension: dimension)
+        let event = event(matrix.event(for: sensitivity))
+        return Parts(
+            rounding: rounding, noise: .matrix(matrix, whole: try RoundedGaussian(sigma: matrix.deviation)),
+            event: event, serverEvent: nil, membersEvent: againstMembers(event), bits: 32)
     }
 
     /// Noise in shares: sized so that the honest among the fewest survivors bring all of it; whoever is above that
@@ -234,11 +254,12 @@ struct NoiseDesign {
     /// The finest grid (its scale a power of two over the clipping norm) on which sums and noise stay within 32
     /// bits.
     private func rounding(_ multiplier: Double) throws -> GridRounding {
-        // Draws in one sum: everybody's, or a tree's fresh node and those it replaces.
+        // Draws in one sum: everybody's, or a tree's fresh node and those it replaces; a matrix says itself.
         let draws =
             roundsPerTree.map(AggregationTree.height) ?? (configuration.mode == .local ? reports : 1)
+        let spread = matrix?.spread ?? Double(draws).squareRoot()
         // Twelve standard deviations: a coordinate wraps with probability below 1e-32.
-        let headroom = Double(reports) + 12 * multiplier * distance * Double(draws).squareRoot() + 1
+        let headroom = Double(reports) + 12 * multiplier * distance * spread + 1
         let clipOnGrid = exp2(log2(0x1p31 / headroom).rounded(.down))
         return try GridRounding(
             clipping: NormClipping(bound: configuration.clippingNorm),

@@ -51,8 +51,10 @@ extension TaskPlan {
             members["sensitivity_on_grid"] = .number(privacy.rounding.sensitivity.l2)
             if let tree = privacy.tree {
                 members["rounds_per_tree"] = .integer(tree.leaves)
+                members["tree_estimator"] = .string(tree.estimator.rawValue)
                 members["participations"] = .integer(tree.trees(steps: plannedRounds))
             }
+            members.merge(NoiseChoices.figures(of: self)) { first, _ in first }
             members["wrap_probability_per_coordinate"] = .string(
                 masksReports ? "below 4e-8" : "below 1e-32")
         }

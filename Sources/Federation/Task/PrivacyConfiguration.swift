@@ -27,14 +27,18 @@ package struct PrivacyConfiguration: Equatable, Sendable {
     package var clipsPerLayer: Bool
     /// Standard deviation of the noise in the sum divided by the sensitivity; nil: calibrate.
     package var noiseMultiplier: Double?
-    /// Mechanism by catalog name, or `"tree"`: Gaussian noise in trees (DP-FTRL), for federations that cannot
-    /// promise random sampling. The default is the Gaussian rounded onto the grid: rounding is
+    /// Mechanism by catalog name, or `"tree"` or `"matrix"`: Gaussian noise over rounds (DP-FTRL), for federations that
+    /// cannot promise random sampling. The default is the Gaussian rounded onto the grid: rounding is
     /// post-processing, so the Gaussian's own accounting, the tightest of the three, holds for it.
     package var mechanism: String
     package var sampling: ClaimedSampling
     /// With mechanism `"tree"`: rounds of one tree, in which a client takes part at most once; nil: as many as
     /// the population fills.
     package var roundsPerTree: Int?
+    /// With mechanism `"tree"`: what prefix sums are made of; nil: the nodes of their binary expansion.
+    package var treeEstimator: TreeAggregation.Estimator?
+    /// With mechanism `"matrix"`: how often clients take part, and what the noise is correlated by.
+    package var matrix: MatrixConfiguration?
     package var adjacency: Adjacency
     package var targetDelta: Double
     /// Budget of the released models; nil: no stop.
@@ -69,11 +73,15 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         mechanism = try section.string("mechanism") ?? (mode == .distributed ? "skellam" : "gaussian")
         sampling = try section.choice("sampling", of: ClaimedSampling.self) ?? .none
         roundsPerTree = try section.integer("rounds_per_tree", in: 1...1_000_000)
+        treeEstimator = try section.choice("tree_estimator", of: TreeAggregation.Estimator.self)
+        let matrix = try section.section("matrix").map { try MatrixConfiguration($0) }
+        self.matrix = matrix ?? (mode != .none && mechanism == Self.matrix ? MatrixConfiguration() : nil)
         let adjacency = try section.choice("adjacency", of: Adjacency.self)
         self.adjacency =
             adjacency
             ?? Self.defaultAdjacency(
-                sampling: sampling, boundsParticipations: boundsParticipations || mechanism == Self.tree)
+                sampling: sampling,
+                boundsParticipations: boundsParticipations || Self.overRounds.contains(mechanism))
         targetDelta =
             try section.number("target_delta", expected: "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
             ?? 1e-5
@@ -87,11 +95,15 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         try check(section, calibrate: calibrate, adjacencyGiven: adjacency)
     }
 
-    /// Name of the mechanism that noises prefix sums.
+    /// Names of the mechanisms that noise prefix sums: in trees, and by a matrix.
     static let tree = "tree"
+    static let matrix = "matrix"
+    static let overRounds = [tree, matrix]
 
     /// Whether the noise is that of trees over rounds (DP-FTRL).
     package var usesTrees: Bool { mode != .none && mechanism == Self.tree }
+    /// Whether the noise of a round is taken back in part by later ones, so that who takes part how often is bounded.
+    package var noisesOverRounds: Bool { mode != .none && Self.overRounds.contains(mechanism) }
 
     private static func defaultAdjacency(
         sampling: ClaimedSampling, boundsParticipations: Bool
@@ -140,7 +152,7 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         if adaptiveClipping != nil, clipsPerLayer {
             throw section.error("per_layer_clipping", "does not go with adaptive_clipping: one norm adapts")
         }
-        try checkTrees(section)
+        try checkOverRounds(section)
         if mode == .local, sampling != .none {
             throw section.error(
                 "sampling",
@@ -148,24 +160,30 @@ package struct PrivacyConfiguration: Equatable, Sendable {
         }
     }
 
-    /// Trees bound how often a client takes part instead of claiming that it was drawn at random. Who takes part
-    /// depends on who took part before, so that a neighbour without a client at all is not covered.
-    private func checkTrees(_ section: Section) throws {
-        guard usesTrees else {
-            guard roundsPerTree == nil else {
-                throw section.error("rounds_per_tree", "goes with mechanism \"tree\"; remove it")
-            }
-            return
+    /// Noise over rounds bounds how often a client takes part instead of claiming that it was drawn at random. Who takes
+    /// part depends on who took part before, so that a neighbour without a client at all is not covered.
+    private func checkOverRounds(_ section: Section) throws {
+        guard roundsPerTree == nil || usesTrees else {
+            throw section.error("rounds_per_tree", "goes with mechanism \"tree\"; remove it")
         }
+        guard treeEstimator == nil || usesTrees else {
+            throw section.error("tree_estimator", "goes with mechanism \"tree\"; remove it")
+        }
+        guard matrix == nil || mechanism == Self.matrix else {
+            throw section.error("matrix", "goes with mechanism \"matrix\"; remove it")
+        }
+        guard noisesOverRounds else { return }
         guard mode == .central else {
-            throw section.error("mechanism", "\"tree\" is noise of the server's: it needs mode \"central\"")
+            throw section.error(
+                "mechanism", "\"\(mechanism)\" is noise of the server's: it needs mode \"central\"")
         }
         guard sampling == .none else {
-            throw section.error("sampling", "mechanism \"tree\" claims no sampling: use \"none\"")
+            throw section.error("sampling", "mechanism \"\(mechanism)\" claims no sampling: use \"none\"")
         }
         guard adjacency != .addOrRemoveOne else {
             throw section.error(
-                "adjacency", "mechanism \"tree\" is proved for zero-out (its default) and replace-one")
+                "adjacency", "mechanism \"\(mechanism)\" is proved for zero-out (its default) and replace-one"
+            )
         }
     }
 }

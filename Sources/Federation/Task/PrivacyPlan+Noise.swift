@@ -9,6 +9,8 @@ extension PrivacyPlan {
         case central(any PrivacyMechanism, count: (any PrivacyMechanism)?)
         /// The server, over rounds (DP-FTRL).
         case tree(TreeAggregation)
+        /// The server, over rounds by a matrix; `whole` is the independent noise on the grid.
+        case matrix(MatrixNoise, whole: RoundedGaussian)
         /// Each client, all of it on its own update.
         case local(any PrivacyMechanism)
         /// The clients in shares, `share` being that of the greatest cohort, and the server what may be missing.
@@ -22,18 +24,30 @@ extension PrivacyPlan {
         case .central(let mechanism, _), .local(let mechanism), .distributed(_, share: let mechanism):
             mechanism
         case .tree(let tree): tree.mechanism
+        case .matrix(_, let whole): whole
         }
     }
 
     /// Name of the mechanism as configurations and reports write it.
     package var mechanismName: String {
-        if case .tree = noise { configuration.mechanism } else { mechanism.name }
+        switch noise {
+        case .tree, .matrix: configuration.mechanism
+        case .central, .local, .distributed: mechanism.name
+        }
     }
 
-    /// Noise over rounds (DP-FTRL); nil where each round has noise of its own.
+    /// Noise over rounds in trees (DP-FTRL); nil where there is none.
     package var tree: TreeAggregation? {
         if case .tree(let tree) = noise { tree } else { nil }
     }
+
+    /// Noise over rounds by a matrix; nil where there is none.
+    package var matrix: MatrixNoise? {
+        if case .matrix(let matrix, _) = noise { matrix } else { nil }
+    }
+
+    /// Distance of neighbouring sums in norms of one update.
+    var distance: Double { configuration.adjacency == .replaceOne ? 2 : 1 }
 
     // MARK: Reports
 
@@ -64,7 +78,7 @@ extension PrivacyPlan {
     var clientsAddNoise: Bool {
         switch noise {
         case .local, .distributed: true
-        case .central, .tree: false
+        case .central, .tree, .matrix: false
         }
     }
 
@@ -72,7 +86,7 @@ extension PrivacyPlan {
     /// (`distributed`), or nothing (nil).
     package func clientNoise(members: Int) throws -> (any PrivacyMechanism)? {
         switch noise {
-        case .central, .tree: nil
+        case .central, .tree, .matrix: nil
         case .local(let mechanism): mechanism
         case .distributed(let shared, _): try shared.share(members: members)
         }
@@ -83,7 +97,7 @@ extension PrivacyPlan {
         switch noise {
         case .local(let mechanism): mechanism
         case .distributed(let shared, share: let greatest): shared.shares.followsMembers ? nil : greatest
-        case .central, .tree: nil
+        case .central, .tree, .matrix: nil
         }
     }
 
@@ -129,7 +143,14 @@ extension PrivacyPlan {
         case .tree(let tree):
             var noise = [Int64](repeating: 0, count: rounding.dimension)
             try noise.withUnsafeMutableBufferPointer {
-                try tree.drawIncrement(step: charge, into: $0, source: sources.keyed)
+                try tree.drawIncrement(
+                    step: charge, into: $0, history: sources.history, source: sources.keyed)
+            }
+            noise.withUnsafeBufferPointer { sum.add(integers: $0) }
+        case .matrix(let matrix, _):
+            var noise = [Int64](repeating: 0, count: rounding.dimension)
+            try noise.withUnsafeMutableBufferPointer {
+                try matrix.draw(round: charge, into: $0, history: sources.history, source: sources.keyed)
             }
             noise.withUnsafeBufferPointer { sum.add(integers: $0) }
         case .local: break

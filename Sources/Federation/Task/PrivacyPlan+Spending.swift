@@ -3,7 +3,7 @@ package import Privacy
 /// What rounds of a task cost, and whom against.
 extension PrivacyPlan {
     /// What the ledger charges for a round against whoever sees the released models, `charge` being the round's
-    /// number among the charged ones, from 1: its event, or a whole tree's with the tree's first round. Where a client is in
+    /// number among the charged ones, from 1: its event, or a whole tree's or matrix's with its first round. Where a client is in
     /// no more than some of the rounds, those after as many change nothing for it: their noise is that of rounds in which its
     /// update is; the others say nothing of it, and so many like steps compose to the same whichever they are, also where that is
     /// chosen as they come (Smith and Thakurta 2022).
@@ -19,16 +19,20 @@ extension PrivacyPlan {
     }
 
     private func isCharged(_ charge: Int) -> Bool {
-        tree?.isFirstOfTree(step: charge) ?? (charge == counted(charge))
+        guard let roundsPerEvent else { return charge == counted(charge) }
+        return (charge - 1) % roundsPerEvent == 0
     }
+
+    /// Charged rounds that one event covers, which the first of them is charged with; nil: each has its own.
+    package var roundsPerEvent: Int? { tree?.leaves ?? matrix?.pattern.rounds }
 
     /// Of so many charged rounds, those that one client is in at most.
     func counted(_ rounds: Int) -> Int { min(rounds, participations ?? rounds) }
 
     /// The least number of charged rounds that have so many events.
     package func rounds(events: Int) -> Int {
-        guard let tree, events > 0 else { return events }
-        return (events - 1) * tree.leaves + 1
+        guard let roundsPerEvent, events > 0 else { return events }
+        return (events - 1) * roundsPerEvent + 1
     }
 
     /// The guarantee after `rounds` charged rounds against whoever sees the released models.
@@ -66,7 +70,7 @@ extension PrivacyPlan {
     /// What is stated after each round of those who see the released models.
     package var spendingStatement: SpendingStatement {
         guard configuration.accountant != .rdp else { return .renyi }
-        guard !Self.hasClosedForm(roundEvent) else { return .exact }
+        guard !roundEvent.hasClosedForm else { return .exact }
         return (try? PLDAccountant([roundEvent])) == nil ? .renyi : .bound
     }
 
@@ -82,19 +86,14 @@ extension PrivacyPlan {
     }
 
     private func epsilonByFormula(_ event: PrivacyEvent, rounds: Int) throws -> Double? {
-        guard configuration.accountant != .rdp, Self.hasClosedForm(event) else { return nil }
+        guard configuration.accountant != .rdp, event.hasClosedForm else { return nil }
         guard rounds > 0 else { return 0 }
         return try Self.guarantee(event, configuration, rounds: counted(rounds), accountant: .pld).epsilon
     }
 
-    static func hasClosedForm(_ event: PrivacyEvent) -> Bool {
-        guard case .gaussian = event.mechanism, case .none = event.sampling else { return false }
-        return true
-    }
-
     private func epsilon(of curve: RenyiCurve, rounds: Int) -> Double {
         var total = RenyiCurve(orders: curve.orders)
-        total.add(curve, steps: tree?.trees(steps: rounds) ?? counted(rounds))
+        total.add(curve, steps: roundsPerEvent.map { (rounds + $0 - 1) / $0 } ?? counted(rounds))
         return total.epsilon(delta: Self.accountedDelta(configuration)).epsilon
     }
 
@@ -117,14 +116,8 @@ extension PrivacyPlan {
     static func guarantee(
         _ event: PrivacyEvent, _ configuration: PrivacyConfiguration, rounds: Int, accountant: AccountantKind?
     ) throws -> PrivacyGuarantee {
-        var event = event
-        if case .tree(let multiplier, _) = event.mechanism {
-            let trees = (rounds + event.steps - 1) / event.steps
-            event.mechanism = .tree(noiseMultiplier: multiplier, participations: trees)
-        } else {
-            event.steps = rounds
-        }
         return try PrivacyGuarantee.of(
-            [event], delta: accountedDelta(configuration), accountant: accountant ?? configuration.accountant)
+            [event.overRounds(rounds)], delta: accountedDelta(configuration),
+            accountant: accountant ?? configuration.accountant)
     }
 }

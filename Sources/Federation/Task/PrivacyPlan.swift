@@ -15,7 +15,7 @@ package struct PrivacyPlan: Sendable {
     /// Where clipping adapts: its state before the first round.
     package let adaptiveClipping: AdaptiveClipping?
     /// What one round costs whoever sees the released models; with tree noise what a whole tree of rounds costs
-    /// a client that is in one of them.
+    /// a client that is in one of them, with matrix noise what the run costs.
     let roundEvent: PrivacyEvent
     /// What one round costs against the server; nil: unbounded (the server sees exact sums or updates).
     package let serverEvent: PrivacyEvent?
@@ -80,11 +80,8 @@ package struct PrivacyPlan: Sendable {
         PrivacyEvent(mechanism: .gaussian(noiseMultiplier: 0), adjacency: adjacency)
     }
 
-    /// Fractional orders are proved for the Gaussian; whole ones for every mechanism.
     private static func curve(_ event: PrivacyEvent) -> RenyiCurve? {
-        let orders =
-            if case .gaussian = event.mechanism { RenyiOrders.standard } else { RenyiOrders.integers }
-        return try? RDPAccountant([event]).curve(at: orders)
+        try? RDPAccountant([event]).curve(at: event.orders)
     }
 
     /// The greatest number of rounds, up to `rounds`, whose ε stays within the target.

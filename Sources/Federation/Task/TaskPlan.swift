@@ -154,7 +154,8 @@ package struct TaskPlan: Sendable {
             rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
             minimumReports: try cohort.minimumReports(configuration),
             deadlineSeconds: configuration.reportDeadline, abandonLimit: configuration.abandonLimit,
-            affordableRounds: privacy?.affordableRounds, participationWindow: cohort.roundsPerTree,
+            affordableRounds: privacy?.affordableRounds ?? cohort.pattern?.rounds,
+            participationWindow: cohort.roundsPerTree, pattern: cohort.pattern,
             chargesBeforeSum: configuration.privacy.mode == .distributed)
         rules.minimumShare = privacy?.minimumShare ?? 0
         if privacy != nil, configuration.privacy.sampling != .none {
@@ -179,6 +180,8 @@ struct CohortPlan {
     let population: Int
     /// Rounds in which a client takes part at most once, with tree noise; nil: no bound.
     let roundsPerTree: Int?
+    /// How often a client takes part, with matrix noise; nil: no bound.
+    let pattern: ParticipationPattern?
     /// Groups that clients are masked in.
     let groups: Int
     private let claimed: ClaimedSampling
@@ -211,6 +214,7 @@ struct CohortPlan {
         roundsPerTree =
             configuration.privacy.usesTrees
             ? try Self.roundsPerTree(configuration, population: population) : nil
+        pattern = try configuration.privacy.matrix?.pattern(configuration, population: population)
     }
 
     /// Every round of a tree needs a cohort that was in none of the tree's rounds before.

@@ -67,10 +67,22 @@ final class EventReader {
             return .tree(
                 noiseMultiplier: try required("noise_multiplier", Double.self),
                 participations: try required("participations", Int.self))
+        case "matrix": return .matrix(try matrix())
         default:
             throw AccountingError.malformedEvent(
-                "unknown mechanism \"\(name)\"; known: gaussian, discrete-gaussian, skellam, laplace, tree")
+                "unknown mechanism \"\(name)\"; known: gaussian, discrete-gaussian, skellam, laplace, tree, matrix"
+            )
         }
+    }
+
+    private func matrix() throws -> MatrixRelease {
+        MatrixRelease(
+            noiseMultiplier: try required("noise_multiplier", Double.self),
+            strategy: try required("strategy", String.self), bands: try required("bands", Int.self),
+            sensitivity: try required("matrix_sensitivity", Double.self),
+            rounds: try required("rounds", Int.self),
+            separation: try required("min_separation", Int.self),
+            participations: try required("max_participations", Int.self))
     }
 
     private func integerSensitivity() throws -> PrivacyEvent.IntegerSensitivity {
@@ -157,6 +169,14 @@ struct EventWriter {
         case .tree(let multiplier, let participations):
             try put("noise_multiplier", multiplier)
             try put("participations", participations)
+        case .matrix(let parameters):
+            try put("noise_multiplier", parameters.noiseMultiplier)
+            try put("strategy", parameters.strategy)
+            try put("bands", parameters.bands)
+            try put("matrix_sensitivity", parameters.sensitivity)
+            try put("rounds", parameters.rounds)
+            try put("min_separation", parameters.separation)
+            try put("max_participations", parameters.participations)
         }
     }
 

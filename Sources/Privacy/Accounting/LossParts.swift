@@ -64,8 +64,8 @@ enum LossParts {
             return [
                 (IntegerNoiseParts.component(event.mechanism, probability, direction, logOmitted), 1)
             ]
-        case .tree:
-            preconditionFailure("refused by the accountant's initialiser")
+        case .tree, .matrix:
+            preconditionFailure("refused, or taken as a Gaussian, by the accountant's initialiser")
         }
     }
 }
@@ -116,7 +116,7 @@ enum IntegerNoiseParts {
             (parameters.sigmaSquared, Int(parameters.sensitivity.l2))
         case .skellam(let variance, let sensitivity):
             (variance, Int(sensitivity.l2))
-        case .gaussian, .laplace, .tree:
+        case .gaussian, .laplace, .tree, .matrix:
             preconditionFailure("not integer noise")
         }
     }

@@ -7,6 +7,8 @@ enum MechanismRenyi {
         switch mechanism {
         case .gaussian(let multiplier):
             return 0.5 / (multiplier * multiplier)
+        case .matrix(let parameters):
+            return 0.5 / (parameters.noiseMultiplier * parameters.noiseMultiplier)
         case .discreteGaussian(let parameters) where parameters.shares == nil:
             // Canonne, Kamath & Steinke 2020, theorem 14 (any dimension).
             let l2 = parameters.sensitivity.l2
@@ -30,7 +32,7 @@ enum MechanismRenyi {
             return skellam(variance: variance, sensitivity: sensitivity, order: order)
         case .laplace(let scale):
             return laplace(scale: scale, order: order)
-        case .gaussian, .tree:
+        case .gaussian, .tree, .matrix:
             preconditionFailure("zCDP mechanisms are handled above")
         }
     }

@@ -164,6 +164,9 @@ extension PrivacyEvent {
             event.mechanism = .laplace(scaleOverSensitivity: multiplier)
         case .tree(_, let participations):
             event.mechanism = .tree(noiseMultiplier: multiplier, participations: participations)
+        case .matrix(var parameters):
+            parameters.noiseMultiplier = multiplier
+            event.mechanism = .matrix(parameters)
         }
         return event
     }

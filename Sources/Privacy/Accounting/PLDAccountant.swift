@@ -21,7 +21,7 @@ package struct PLDAccountant: Sendable {
             try Self.refuseUnproved(event)
         }
         adjacency = try PrivacyEvent.commonAdjacency(of: events)
-        self.events = Self.merged(events.filter { !$0.isFree })
+        self.events = Self.merged(events.map(MatrixRelease.accounted).filter { !$0.isFree })
     }
 
     private static func refuseUnproved(_ event: PrivacyEvent) throws(AccountingError) {
@@ -30,7 +30,7 @@ package struct PLDAccountant: Sendable {
             throw refuse("fixed-size sampling has a proved Rényi bound only; use rdp or best")
         }
         switch event.mechanism {
-        case .gaussian, .laplace:
+        case .gaussian, .laplace, .matrix:
             return
         case .tree:
             throw refuse("tree aggregation is accounted under zCDP; use rdp or best")

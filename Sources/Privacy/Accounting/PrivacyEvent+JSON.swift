@@ -72,6 +72,7 @@ extension PrivacyEvent.Mechanism {
         case .skellam: "skellam"
         case .laplace: "laplace"
         case .tree: "tree"
+        case .matrix: "matrix"
         }
     }
 }

@@ -12,6 +12,7 @@ extension PrivacyEvent {
         func refuse(_ reason: String) -> AccountingError {
             .unsupported(accountant: "privacy", reason: reason)
         }
+        if case .matrix = mechanism { try MatrixRelease.checkClaims(of: self) }
         switch sampling {
         case .none:
             return
@@ -59,6 +60,8 @@ extension PrivacyEvent.Mechanism {
             try requireScale(multiplier, "noise_multiplier")
             try AccountingError.require(
                 participations >= 0, "participations", participations, "must not be negative")
+        case .matrix(let parameters):
+            try parameters.validate()
         }
     }
 
@@ -118,7 +121,7 @@ extension PrivacyEvent {
         case .fixedSize(_, let cohort): if cohort == 0 { return true }
         }
         switch mechanism {
-        case .gaussian, .laplace: return false
+        case .gaussian, .laplace, .matrix: return false
         case .discreteGaussian(let parameters): return parameters.sensitivity.l2 == 0
         case .skellam(_, let sensitivity): return sensitivity.l2 == 0
         case .tree(_, let participations): return participations == 0
@@ -144,6 +147,7 @@ extension PrivacyEvent {
         case .skellam(let variance, _): variance == 0
         case .laplace(let scale): scale == 0
         case .tree(let multiplier, _): multiplier == 0
+        case .matrix(let parameters): parameters.noiseMultiplier == 0
         }
     }
 

@@ -22,7 +22,7 @@ package struct RDPAccountant: Sendable {
             try Self.refuseUnproved(event)
         }
         adjacency = try PrivacyEvent.commonAdjacency(of: events)
-        self.events = events.filter { !$0.isFree }
+        self.events = events.map(MatrixRelease.accounted).filter { !$0.isFree }
     }
 
     private static func refuseUnproved(_ event: PrivacyEvent) throws(AccountingError) {

@@ -1,4 +1,5 @@
 internal import Federation
+internal import Privacy
 internal import Synchronization
 
 /// The server's noise of one round, drawn by whichever worker is free while the others train: ahead of the sum that
@@ -44,6 +45,7 @@ struct SimulatedNoise: ServerNoiseSources {
     let journal: any SimulationJournal
     /// The round's own noise, where the server adds any.
     let ahead: NoiseAhead?
+    let history: NoiseHistory
 
     func fresh() throws -> AnyNoiseSource { try origin.source(client: 0, round: round) }
 

@@ -40,6 +40,7 @@ struct Checkpoint {
             "finished": progress.finished?.rawValue ?? "",
             "participants": bits(progress.participants),
         ]
+        metadata.merge(AttendanceText.metadata(progress.attendance)) { $1 }
         metadata.merge(OptimizerState.metadata(names: progress.optimizerState.names)) { $1 }
         if let buffered = progress.buffered {
             metadata.merge(BufferedCheckpoint.metadata(buffered)) { $1 }
@@ -137,6 +138,11 @@ struct Checkpoint {
                 path: path, problem: "damaged checkpoint (participants); run without --resume")
         }
         progress.participants = participants
+        guard let attendance = AttendanceText.read(file.metadata, charged: progress.charged) else {
+            throw ConfigurationError(
+                path: path, problem: "damaged checkpoint (attendance); run without --resume")
+        }
+        progress.attendance = attendance
         progress.participation = try participation(file, published: progress.published, path: path)
         progress.finished = file.metadata["finished"].flatMap { FinishReason(rawValue: $0) }
         return progress

@@ -158,6 +158,13 @@ package final class RunJournal: SimulationJournal {
             throw ConfigurationError(
                 path: path, problem: "damaged checkpoint (participation); run without --resume")
         }
+        let attended = progress.attendance.records
+        guard plan.rules.pattern == nil || progress.charged == 0 || !attended.isEmpty,
+            attended.keys.allSatisfy({ $0 < plan.population })
+        else {
+            throw ConfigurationError(
+                path: path, problem: "damaged checkpoint (attendance); run without --resume")
+        }
         records = progress.records
         try rounds.keep(records.count)
         let published = Set(records.map(\.round))

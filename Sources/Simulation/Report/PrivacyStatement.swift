@@ -53,8 +53,7 @@ struct PrivacyStatement: ReportSection {
                 name: "Noise multiplier",
                 text:
                     "\(Readable.setting(summary.noiseMultiplier)): standard deviation of the noise in "
-                    + (summary.mechanism == "tree" ? "each node of a tree" : "the sum")
-                    + ", divided by the sensitivity under this adjacency"),
+                    + noisedInWords + ", divided by the sensitivity under this adjacency"),
             Fact(name: "Sampling", text: samplingInWords),
             Fact(name: "Accountant", text: summary.accountant?.uppercased() ?? Readable.absent),
             Fact(
@@ -81,6 +80,14 @@ struct PrivacyStatement: ReportSection {
         return "\(Readable.epsilon(epsilon)) at δ = \(Readable.probability(summary.delta)), rounded up"
     }
 
+    private var noisedInWords: String {
+        switch summary.mechanism {
+        case "tree": "each node of a tree"
+        case "matrix": "what the matrix makes of all sums"
+        default: "the sum"
+        }
+    }
+
     private var mechanismInWords: String {
         switch summary.mechanism {
         case "discrete_gaussian":
@@ -88,6 +95,8 @@ struct PrivacyStatement: ReportSection {
         case "skellam": "Skellam, drawn as whole numbers on the grid of the encoded updates"
         case "tree":
             "tree aggregation (DP-FTRL): Gaussian noise rounded onto the grid in the nodes of trees over rounds"
+        case "matrix":
+            "matrix mechanism (DP-FTRL): Gaussian noise on the grid, of which later rounds take back a part"
         case let name?: name
         case nil: Readable.absent
         }
@@ -107,6 +116,9 @@ struct PrivacyStatement: ReportSection {
     private var samplingInWords: String {
         if summary.mechanism == "tree" {
             return "none claimed: a client takes part at most once in each tree of rounds, whoever chose it"
+        }
+        if summary.mechanism == "matrix" {
+            return "none claimed: a client takes part at most so often and so near, whoever chose it"
         }
         return switch summary.sampling {
         case "none": "none claimed: ε is as if every client took part in every round"

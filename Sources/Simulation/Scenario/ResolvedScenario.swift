@@ -63,7 +63,17 @@ enum ResolvedScenario {
             "accountant": .string(configuration.accountant.rawValue),
         ]
         if configuration.clipsPerLayer { members["per_layer_clipping"] = .bool(true) }
-        if let tree = plan.tree { members["rounds_per_tree"] = .integer(tree.leaves) }
+        if let tree = plan.tree {
+            members["rounds_per_tree"] = .integer(tree.leaves)
+            if tree.estimator != .prefix { members["tree_estimator"] = .string(tree.estimator.rawValue) }
+        }
+        if let matrix = plan.matrix {
+            members["matrix"] = .object([
+                "strategy": .string(matrix.name), "bands": .integer(matrix.strategy.bands),
+                "min_separation": .integer(matrix.pattern.separation),
+                "max_participations": .integer(matrix.pattern.participations),
+            ])
+        }
         if let target = configuration.targetEpsilon { members["target_epsilon"] = .number(target) }
         return .object(members)
     }

@@ -32,7 +32,13 @@ import Testing
                 mechanism: .tree(noiseMultiplier: 6, participations: 1), adjacency: .zeroOut, steps: 8),
             [.rdp]
         ),
+        (PrivacyEvent(mechanism: matrix, adjacency: .zeroOut), [.rdp, .pld]),
     ]
+
+    private static let matrix = PrivacyEvent.Mechanism.matrix(
+        .init(
+            noiseMultiplier: 3, strategy: "bands", bands: 4, sensitivity: 5.5, rounds: 100, separation: 4,
+            participations: 25))
 
     private static let discrete = PrivacyEvent.Mechanism.discreteGaussian(
         .init(sigmaSquared: 9, sensitivity: .init(l2: 1)))
@@ -75,9 +81,10 @@ import Testing
             case .skellam: 2
             case .laplace: 3
             case .tree: 4
+            case .matrix: 5
             }
         }
-        #expect(Set(Self.examples.map { name($0.event.mechanism) }) == Set(0...4))
+        #expect(Set(Self.examples.map { name($0.event.mechanism) }) == Set(0...5))
     }
 
     @Test(arguments: pairs) func knowsWhatItSays(_ pair: Pair) throws {

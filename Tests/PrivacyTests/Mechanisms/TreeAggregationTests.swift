@@ -46,6 +46,55 @@ import Testing
         #expect(abs(variance / tree.prefixVariance(step: step) - 1) < 6 * (2 / Double(count)).squareRoot())
     }
 
+    /// Refined nodes against their definition, node by node, whatever is remembered of steps before.
+    @Test(arguments: [1, 2, 5, 8, 16]) func refinedNodesAreWeightedByPrecision(leaves: Int) throws {
+        let tree = try TreeAggregation(
+            mechanism: DiscreteGaussian(sigmaSquared: 1e12), leaves: leaves, estimator: .honaker)
+        let history = NoiseHistory()
+        func increment(_ step: Int, _ history: NoiseHistory) throws -> [Int64] {
+            var noise: [Int64] = [1, 2, 3]
+            try noise.withUnsafeMutableBufferPointer {
+                try tree.drawIncrement(step: step, into: $0, history: history) {
+                    SeededNoise(seed: 84 &+ UInt64($0) << 32)
+                }
+            }
+            return noise
+        }
+        /// The refined node of this level that ends at a step.
+        func refined(_ step: Int, _ level: Int) throws -> [Double] {
+            var source = SeededNoise(seed: 84 &+ UInt64(step) << 32)
+            let own = try (0...level).map { _ in try tree.mechanism.draw(count: 3, from: &source) }[level]
+            guard level > 0 else { return own.map(Double.init) }
+            let (left, right) = (
+                try refined(step - 1 << (level - 1), level - 1), try refined(step, level - 1)
+            )
+            // Variances 1 and twice that of a half.
+            var half = 1.0
+            for _ in 1..<level { half = 1 / (1 + 1 / (2 * half)) }
+            let weight = 2 * half / (1 + 2 * half)
+            return (0..<3).map { weight * Double(own[$0]) + (1 - weight) * (left[$0] + right[$0]) }
+        }
+        var sum = [Double](repeating: 0, count: 3)
+        for step in 1...32 {
+            let drawn = try increment(step, history)
+            #expect(try drawn == increment(step, NoiseHistory()) && drawn == increment(step, history))
+            sum = zip(sum, drawn).map { $0 + Double($1) }
+            let start = (step - 1) / leaves * leaves
+            var expected = [Double](repeating: 0, count: 3)
+            for (tree, end) in (0...start / leaves).map({ ($0, $0 * leaves == start ? step - start : leaves) }
+            ) {
+                for level in 0..<5 where end >> level & 1 == 1 {
+                    let node = try refined(tree * leaves + ((end >> level) << level), level)
+                    expected = zip(expected, node).map(+)
+                }
+            }
+            // Weights are off by 2^-17, of deviations of 10^6.
+            #expect(zip(sum, expected).allSatisfy { abs($0 - $1) < 1000 })
+        }
+        #expect(abs(AggregationTree.variance(step: 4, .honaker) - 4.0 / 7) < 1e-12)
+        #expect(tree.prefixVariance(step: 8) <= 8e12)
+    }
+
     // Node by node: the sum at leaf t is that at t with its lowest one bit removed, plus t's own node; a new tree
     // begins on top of what the old one came to.
     @Test(arguments: [1, 2, 3, 5, 8, 13, 64]) func sumsShareTheNodesTheyShould(leaves: Int) throws {

@@ -16,12 +16,14 @@ import Testing
         #expect(abs(epsilon - 1.2417528634330308) < 1e-6)
     }
 
-    @Test(arguments: [
-        (["--canaries", "10", "--guesses", "11", "--correct", "1", "--delta", "0"], Int32(3)),
+    private static let badCounts: [([String], Int32)] = [
+        (["--canaries", "10", "--guesses", "11", "--correct", "1", "--delta", "0"], 3),
         (["--canaries", "10", "--guesses", "5", "--delta", "0"], 2),
         (["--canaries", "x", "--guesses", "5", "--correct", "1", "--delta", "0"], 2),
         (["--canaries", "10", "--guesses", "5", "--correct", "1", "--delta", "7"], 3),
-    ]) func badCountsAreOneLine(_ arguments: [String], status: Int32) throws {
+    ]
+
+    @Test(arguments: badCounts) func badCountsAreOneLine(_ arguments: [String], status: Int32) throws {
         let run = try Sordino.run(["audit", "bound"] + arguments)
         #expect(run.status == status && run.complaints.count == 1, "\(run.errors)")
     }
@@ -53,11 +55,15 @@ import Testing
         #expect(expected.status == 3 && expected.complaints.count == 1, "\(expected.errors)")
     }
 
-    @Test(arguments: [
-        (["--unit", "record"], Int32(3), "task.privacy.example"), (["--unit", "house"], 2, "house"),
+    private static let refused: [([String], Int32, String)] = [
+        (["--unit", "record"], 3, "task.privacy.example"), (["--unit", "house"], 2, "house"),
         (["--canaries", "5000"], 3, "1000"), (["--significance", "1"], 2, "significance"),
         (["--set", "task.privacy={mode:'none'}"], 3, "task.privacy.mode"),
-    ]) func whatCannotBeAuditedIsOneLine(_ arguments: [String], status: Int32, mentions: String) throws {
+    ]
+
+    @Test(arguments: refused) func whatCannotBeAuditedIsOneLine(
+        _ arguments: [String], status: Int32, mentions: String
+    ) throws {
         let run = try Sordino.run(["audit", Self.scenario, "--quiet"] + arguments)
         #expect(run.status == status && run.complaints.count == 1, "\(run.errors)")
         #expect(run.errors.contains(mentions), "\(run.errors)")

@@ -95,7 +95,7 @@ import Testing
         // Trees want rounds in which nobody is twice; sampling wants cohorts.
         let cohort = known.task.isEmpty ? 400 : 100
         let setup = try Self.setup(known.privacy, cohort: cohort)
-        let outcome = try Self.audit(setup, Self.settings(releases: 200, draws: 20_000))
+        let outcome = try Self.audit(setup, Self.settings(releases: 40, draws: 20_000))
         #expect(outcome.claimed.isFinite && outcome.claimed > 0)
         #expect(outcome.violated.isEmpty, "\(outcome.json.text(indented: true))")
         #expect(try Self.form("normal", outcome).lowerBound >= known.seen * outcome.claimed)
@@ -189,6 +189,25 @@ import Testing
         let fixed = try Self.setup(Self.central(1), clients: 40, cohort: 20)
         let outcome = try Self.audit(fixed, claimed: poisson, settings)
         #expect(try Self.form("releases", outcome).isViolated)
+    }
+
+    // MARK: Pages
+
+    /// The page says what was found, and is whole, whatever the task is called.
+    @Test(arguments: [1.2, 0.3]) func thePageTellsTheVerdict(running: Double) throws {
+        var outcome = try Self.audit(
+            Self.setup(Self.central(running), clients: 40),
+            claimed: Self.setup(Self.central(1.2), clients: 40),
+            Self.settings(canaries: 40, draws: 2000))
+        (outcome.task, outcome.notes) = ("<b>&", ["a note"])
+        outcome.claimed = .infinity
+        let page = PageReader(AuditReport(outcome, command: "sordino audit 'a & b'").html)
+        #expect(page.problem == nil, "\(page.problem ?? "")")
+        #expect(page.text.contains("<b>&") && page.text.contains("a note"))
+        #expect(page.text.contains("does not keep its claim") == !outcome.violated.isEmpty)
+        #expect(outcome.violated.isEmpty == (running == 1.2))
+        #expect(page.elements.count { $0.name == "tr" } == outcome.forms.count + 1)
+        #expect(outcome.json.text().contains(#""epsilon_claimed":"inf""#))
     }
 
     // MARK: Refusals

@@ -25,6 +25,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         case compression = 22
         case maskingGroups = 23
         case treeSplits = 30
+        case audit = 40
     }
 
     private let key: (UInt32, UInt32)

@@ -18,17 +18,18 @@ final class ClientWorker {
     private let plan: TaskPlan
     /// What local parameters start from, once anyone asked.
     private var own: OwnModel?
-    /// What a hostile client sends, on its way; empty where there is none.
+    /// What a hostile client or a canary sends, on its way; empty where there is none.
     private let scratch: UnsafeMutableBufferPointer<Float>
     /// Whether a failure of local work may not be seen.
     private let hidesFailures: Bool
     /// The update that was encoded last.
     private var delta = UnsafeBufferPointer<Float>(start: nil, count: 0)
 
-    /// `masks` says that reports are masked rather than added here, `isAttacked` that some clients are hostile.
-    init(plan: TaskPlan, masks: Bool = false, isAttacked: Bool = false) {
+    /// `masks` says that reports are masked rather than added here, `replacesUpdates` that some clients send other than what
+    /// they trained.
+    init(plan: TaskPlan, masks: Bool = false, replacesUpdates: Bool = false) {
         self.plan = plan
-        scratch = .allocate(capacity: isAttacked ? plan.dimension : 0)
+        scratch = .allocate(capacity: replacesUpdates ? plan.dimension : 0)
         scratch.initialize(repeating: 0)
         work = ClientTraining(plan: plan)
         pipeline = UpdatePipeline(plan: plan, onlyAdds: !masks)
@@ -64,6 +65,7 @@ final class ClientWorker {
             case .requireDelivery:
                 do {
                     try deliver(job, &result)
+                    if let canaries = job.canaries { look(at: job, canaries) }
                     actions = session.handle(.delivered)
                 } catch {
                     actions = session.handle(.failed("\(error)"))
@@ -95,6 +97,15 @@ final class ClientWorker {
             result = try nothing(job, because: refusal)
             try pipeline.add(delta, to: &partial)
         }
+    }
+
+    /// Tells an audit what the server has of a canary.
+    private func look(at job: ClientJob, _ canaries: CanaryFleet) {
+        guard let watch = canaries.watch, let canary = canaries.parts[job.client]?.direction else { return }
+        watch.delivered(canary)
+        guard watch.seesReports else { return }
+        watch.sees(
+            report: pipeline.individualBytes(delta).bindMemory(to: Int32.self), of: canary, round: job.round)
     }
 
     /// The client's report as agents make it: where failures are hidden, one of noise alone in the place of none.
@@ -163,6 +174,15 @@ final class ClientWorker {
     private func localUpdate(_ job: ClientJob) throws -> (
         delta: UnsafeBufferPointer<Float>, outcome: TrainingOutcome
     ) {
+        if let canaries = job.canaries,
+            canaries.write(
+                updateOf: job.client, round: job.round, clippingNorm: job.clippingNorm, into: scratch)
+        {
+            return (
+                UnsafeBufferPointer(scratch),
+                TrainingOutcome(steps: 0, examples: job.indices.count, meanLoss: .nan)
+            )
+        }
         guard let attack = job.attack else { return try train(job) }
         if let crafted = attack.crafted(for: job.client) {
             return (crafted.values, TrainingOutcome(steps: 0, examples: job.indices.count, meanLoss: .nan))
@@ -209,6 +229,8 @@ struct ClientJob {
     var kept: KeptReports?
     /// The hostile clients' round; nil where there are none.
     var attack: HostileRound?
+    /// An audit's canaries; nil outside of one.
+    var canaries: CanaryFleet?
     /// Noise that the client adds; nil where it adds none, or the plan's own.
     let share: (any PrivacyMechanism)?
     let examples: Examples

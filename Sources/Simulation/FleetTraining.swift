@@ -45,7 +45,7 @@ struct FleetTraining {
                     run: "simulation", seed: setup.seed, client: order.client, round: order.round,
                     model: order.model, clippingNorm: clippingNorm, rotation: shared.rotation,
                     masking: shared.masking, groups: shared.groups, kept: shared.kept,
-                    attack: shared.attack, share: shared.share,
+                    attack: shared.attack, canaries: setup.canaries, share: shared.share,
                     examples: poisoned?.examples ?? setup.training,
                     indices: poisoned?.indices ?? setup.partition[order.client], noise: setup.noise,
                     serverState: serverState, memory: memory))

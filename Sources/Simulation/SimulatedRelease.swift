@@ -14,6 +14,8 @@ final class SimulatedRelease: RoundCompletionPort {
     private let seed: UInt64
     private let pool: WorkerPool<ClientWorker>
     private let journal: any SimulationJournal
+    /// Who looks for canaries; nil outside of an audit.
+    private let canaries: CanaryFleet?
     private var round: SharedRound?
     private var exact: ExactSum?
     private let history = NoiseHistory()
@@ -24,6 +26,7 @@ final class SimulatedRelease: RoundCompletionPort {
     ) {
         (plan, origin, seed) = (setup.plan, setup.noise, setup.seed)
         (self.model, self.pool, self.journal) = (model, pool, journal)
+        canaries = setup.canaries
     }
 
     /// Takes up a round whose reports are summed in the workers, or masked.
@@ -115,7 +118,13 @@ final class SimulatedRelease: RoundCompletionPort {
 
     /// In memory only; what is returned is the model's digest, where there is a ledger that wants it.
     func makeModel(of sum: NoisedSum, round number: Int) throws -> String {
+        canaries?.watch?.sees(sum.vector, round: number, rotation: round?.rotation)
+        let before = canaries?.movements == nil ? nil : model
         model.apply(noisySum: sum.vector, weight: sum.weight, rotation: round?.rotation)
+        if let before {
+            canaries?.movements?.published(
+                model.parameters.values, before: before.parameters.values, clippingNorm: before.clippingNorm)
+        }
         return journal.keepsLedger
             ? try model.parameters.values.withUnsafeBytes({ try SHA256.text(of: $0) }) : ""
     }

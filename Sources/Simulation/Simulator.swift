@@ -29,6 +29,8 @@ package struct SimulationSetup: Sendable {
     package var attack: AttackConfiguration?
     /// One unit of the targets that are learnt, in the unit of the data.
     package var targetScale = 1.0
+    /// Clients whose updates are made up for an audit; nil outside of one.
+    var canaries: CanaryFleet?
 
     /// A setup of these parts, without masks.
     package init(
@@ -117,7 +119,9 @@ package final class Simulator {
             attendance: progress.attendance)
         hostile = try setup.attack.map { try HostileFleet($0, setup) }
         pool = WorkerPool(workers: setup.workers) {
-            ClientWorker(plan: setup.plan, masks: setup.masks, isAttacked: setup.attack != nil)
+            ClientWorker(
+                plan: setup.plan, masks: setup.masks,
+                replacesUpdates: setup.attack != nil || setup.canaries != nil)
         }
         training = FleetTraining(setup: setup, pool: pool, memory: memory)
         buffered = BufferedRounds(training, journal: journal, from: progress.buffered)
@@ -181,6 +185,7 @@ package final class Simulator {
         }
         let (invited, number) = (invitation.clients, invitation.round)
         for worker in pool.states { worker.beginRound() }
+        setup.canaries?.watch?.beginRound()
         let masking = try masking(invitation, &actions)
         var shared = try SharedRound(
             number: number, rotation: plan.rotation(seed: setup.seed, round: number), masking: masking,
@@ -243,7 +248,8 @@ package final class Simulator {
                 engine: engine, closedAt: invitation.opened, actions: closing, results: [], failures: [:])
         }
         let execution = RoundExecution(invitation) { client in
-            setup.faults.outcome(
+            if setup.canaries?.absent.contains(client) == true { return .dropsOut }
+            return setup.faults.outcome(
                 seed: setup.seed, client: client, round: invitation.round,
                 work: setup.partition[client].count
                     * (plan.training.epochs + (plan.personalTraining?.epochs ?? 0)),

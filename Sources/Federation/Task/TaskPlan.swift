@@ -32,7 +32,7 @@ package struct TaskPlan: Sendable {
     /// Most clients that are masked together, and the fewest whose sum may be opened: of one group, where a round has several.
     let greatestGroup: Int
     let fewestOfGroup: Int
-    package let divisor: Divisor
+    package internal(set) var divisor: Divisor
 
     /// Number of model parameters that are shared: what the server publishes, and, but for forests, what clients report.
     package var dimension: Int { model.layout.count }
@@ -95,6 +95,17 @@ package struct TaskPlan: Sendable {
     package func with(frozen: FrozenParameters) -> TaskPlan {
         var plan = self
         plan.model = model.with(frozen: frozen)
+        return plan
+    }
+
+    /// The plan of so many rounds on a roster of so many clients: each round has the noise that it has here, and no budget or
+    /// target ends the run. Throws ``ConfigurationError`` where the roster is too small.
+    package func lasting(rounds: Int, population: Int) throws -> TaskPlan {
+        var task = configuration
+        (task.rounds, task.targetAccuracy) = (rounds, nil)
+        (task.privacy.noiseMultiplier, task.privacy.targetEpsilon) = (privacy?.noiseMultiplier, nil)
+        var plan = try TaskPlan(task, model: model, population: population)
+        plan.divisor = divisor
         return plan
     }
 

@@ -28,4 +28,28 @@ enum NormalDistribution {
         }
         return high
     }
+
+    /// `Φ(Φ⁻¹(p) + shift)`, Φ being the distribution function.
+    static func shifted(_ probability: Double, by shift: Double) -> Double {
+        if probability <= 0 { return 0 }
+        if probability >= 1 { return 1 }
+        return upperTail(-(quantile(probability) + shift))
+    }
+
+    /// The x with `P(X ≤ x) = probability`, strictly between 0 and 1, to about 1e-15 relative to its deviation.
+    static func quantile(_ probability: Double) -> Double {
+        if probability > 0.5 { return -quantile(1 - probability) }
+        // A first guess good to a thousandth (Abramowitz and Stegun 26.2.23), then Newton's method on the logarithm.
+        let t = (-2 * log(probability)).squareRoot()
+        var x =
+            (2.515517 + t * (0.802853 + t * 0.010328))
+            / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t
+        let target = log(probability)
+        for _ in 0..<4 {
+            let logTail = logUpperTail(-x)
+            let slope = exp(-0.5 * x * x - logRootTwoPi - logTail)
+            x -= (logTail - target) / slope
+        }
+        return x
+    }
 }

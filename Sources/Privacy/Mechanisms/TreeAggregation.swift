@@ -60,9 +60,15 @@ package struct TreeAggregation: Sendable {
     }
 
     /// Steps whose nodes step `step` replaces, from the lowest level up; in the same tree, all before it.
-    func replaced(by step: Int) -> [Int] {
+    package func replaced(by step: Int) -> [Int] {
         let leaf = (step - 1) % leaves + 1
         return (0..<leaf.trailingZeroBitCount).map { step - 1 << $0 }
+    }
+
+    /// Steps that the node which step `step` ends covers: those up to it whose sum it hides.
+    package func leaves(below step: Int) -> ClosedRange<Int> {
+        let leaf = (step - 1) % leaves + 1
+        return step - (1 << leaf.trailingZeroBitCount) + 1...step
     }
 
     /// Writes the noise to add to the release of step `step`'s own sum: prefix noise at the step less that at

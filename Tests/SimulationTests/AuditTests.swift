@@ -52,6 +52,19 @@ import Testing
             faults: FleetModel(), workers: 1, noise: .seeded(1), masks: masks)
     }
 
+    /// Where no sum's noise is its own, scores would measure nothing and call it safe.
+    @Test(arguments: [
+        "{mode: 'central', mechanism: 'matrix', matrix: {min_separation: 2}, clipping_norm: 1, noise_multiplier: 1}",
+        "{mode: 'central', mechanism: 'tree', tree_estimator: 'honaker', clipping_norm: 1, noise_multiplier: 1}",
+    ])
+    func correlatedNoiseIsRefused(privacy: String) throws {
+        let setup = try Self.setup(privacy, clients: 40, cohort: 10)
+        let error = #expect(throws: ConfigurationError.self) {
+            try AuditRun(setup, claimed: setup.plan, Self.settings(canaries: 10))
+        }
+        #expect(error?.description.contains("cannot be audited") == true)
+    }
+
     static func audit(
         _ running: SimulationSetup, claimed: SimulationSetup? = nil,
         _ settings: AuditRun.Settings = settings(), places: [Int]? = nil

@@ -96,6 +96,17 @@ package struct AuditRun {
         if plan.robust != nil || plan.maskingGroups > 1 {
             throw refuse("task.robust", "cannot be audited: a robust rule releases no sum")
         }
+        if plan.privacy?.matrix != nil {
+            throw refuse(
+                "task.privacy.mechanism",
+                "\"matrix\" cannot be audited: scores look at sums whose noise is their own, which these have only together"
+            )
+        }
+        if plan.configuration.privacy.treeEstimator == .honaker {
+            throw refuse(
+                "task.privacy.tree_estimator",
+                "\"honaker\" cannot be audited: the nodes that scores look at do not show; take \"prefix\"")
+        }
         if plan.model.forest != nil {
             throw refuse(
                 "task.model", "cannot be audited: canaries are directions, which forests have none of")

@@ -260,7 +260,7 @@ import Testing
             "secure_aggregation", "evaluation", "simulation", "faults", "split", "groups", "group",
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
             "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness", "download",
-            "privacy_attack", "gradient_inversion", "membership_inference",
+            "privacy_attack", "gradient_inversion", "membership_inference", "matrix",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

@@ -159,7 +159,7 @@ import Testing
         [
             "--mechanism", "matrix", "--strategy", "bands", "--bands", "4", "--matrix-sensitivity", "6",
             "--rounds",
-            "100", "--min-separation", "4", "--max-participations", "25",
+            "100", "--min-separation", "4", "--max-participations", "25", "--adjacency", "zero-out",
         ],
     ])
     func calibrationIsTheInverse(of mechanism: [String]) throws {

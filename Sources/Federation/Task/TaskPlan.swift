@@ -55,8 +55,7 @@ package struct TaskPlan: Sendable {
         return sendsFloats
             ? 4 * report.count : RingVector.packedByteCount(count: report.count, bits: codec.bits)
     }
-    /// Whether reports travel as floating-point numbers, to be rounded where they are added: nothing is clipped,
-    /// hidden or masked.
+    /// Whether reports travel as floating-point numbers, rounded where they are added: nothing is clipped or masked.
     package var sendsFloats: Bool { privacy == nil }
     /// How updates are compressed; nil where they travel whole.
     package var compression: Compression? { configuration.compression }

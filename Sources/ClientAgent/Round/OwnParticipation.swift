@@ -4,8 +4,9 @@ internal import Privacy
 /// How often this agent was in a run, by its own ledger, held against what the noise of the run covers.
 ///
 /// It counts every round that it charged, whether or not the server has the report, and measures distance in numbers of
-/// rounds: of those the server charged at most as many, so that rounds which are nearer than the noise covers are always
-/// seen. A server that abandons rounds may find an agent unwilling for a while; it never finds one that is in too many.
+/// rounds, which the server's charged rounds are at most as far apart as. So it sees a server that draws it too often, or too
+/// soon in rounds that all count, and not one that abandons rounds in between: that the server's engine keeps. A server that
+/// abandons rounds may find an agent unwilling.
 struct OwnParticipation {
     /// Number of the last round that was charged; 0 for none.
     let last: Int

@@ -32,6 +32,9 @@ enum AuditCommand: Subcommand {
 
     static func run(_ options: Options) throws -> ExitCode {
         let unit = try options.choice("unit", among: ["client", "record"]) ?? "client"
+        if unit == "record", let unused = ["releases", "secagg"].first(where: { options.string($0) != nil }) {
+            throw Failure(.usage, "--\(unused): does not go with --unit record")
+        }
         var document = try ConfigurationDocument(contentsOf: options.operands[0])
         for assignment in options.all("set") { try document.set(assignment) }
         if let seed = try options.integer("seed", in: 0...Int.max) {
@@ -75,7 +78,9 @@ enum AuditCommand: Subcommand {
     }
 
     private static func verdict(_ outcome: AuditOutcome, expectsViolation: Bool) throws -> ExitCode {
-        let found = outcome.violated.map(\.name).joined(separator: ", ")
+        let found = outcome.violated.map {
+            $0.assumption.isEmpty ? $0.name : "\($0.name) (assumes \($0.assumption))"
+        }.joined(separator: ", ")
         switch (outcome.violated.isEmpty, expectsViolation) {
         case (true, false), (false, true): return .done
         case (false, false):

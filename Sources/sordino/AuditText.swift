@@ -19,6 +19,10 @@ enum AuditText {
             "epsilon measured  at least \(number(outcome.best?.lowerBound ?? 0)) at significance "
                 + "\(outcome.significance), \(outcome.canaries) canaries",
         ]
+        if let best = outcome.best {
+            let assumption = best.assumption.isEmpty ? "nothing" : best.assumption
+            lines.append("  by form \(best.name), which assumes \(assumption)")
+        }
         if let fitted = outcome.estimate, let alike = outcome.estimateOfOneDeviation {
             lines.append(
                 "epsilon estimated \(number(fitted)), or \(number(alike)) with one deviation (no confidence)")

@@ -57,6 +57,7 @@ import Testing
 
     private static let refused: [([String], Int32, String)] = [
         (["--unit", "record"], 3, "task.privacy.example"), (["--unit", "house"], 2, "house"),
+        (["--unit", "record", "--releases", "10"], 2, "--releases"),
         (["--canaries", "5000"], 3, "1000"), (["--significance", "1"], 2, "significance"),
         (["--set", "task.privacy={mode:'none'}"], 3, "task.privacy.mode"),
     ]

@@ -189,7 +189,7 @@ final class ReleaseDesk: RoundCompletionPort {
                     + "restore it from a backup")
         }
         let key = try state.treeNoiseKey.make()
-        let digest = try RunKeyFile.digest(of: key)
+        let digest = try RunKeyFile.digest(of: key, design: plan.privacy?.matrix?.fingerprint)
         history = NoiseHistory()
         books.note { $0.treeNoiseSHA256 = digest }
         return key

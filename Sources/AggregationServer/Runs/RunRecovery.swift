@@ -181,7 +181,7 @@ struct RunRecovery {
             throw Failure(
                 .storage,
                 "\(state.path)/rounds: files of charged rounds are missing, without which nobody knows who took "
-                    + "part in this tree of noise; restore them from a backup")
+                    + "part in what the noise covers; restore them from a backup")
         }
         return survivors
     }

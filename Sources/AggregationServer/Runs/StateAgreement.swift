@@ -31,12 +31,13 @@ struct StateAgreement {
         try checkNextRound()
     }
 
-    /// SHA-256 of the key that noise over rounds is taken out again with, the one that it was drawn with; nil where there is
+    /// What commits to the key, and matrix, that noise over rounds is taken out again with, those that it was drawn with; nil where there is
     /// none to remember. Throws a storage `Failure` where it is another, or missing.
     func treeNoiseDigest() throws -> String? {
         guard let leaves = plan.privacy?.roundsPerEvent else { return nil }
         let path = state.treeNoisePath
-        let digest = try state.treeNoiseKey.read().map { try RunKeyFile.digest(of: $0) }
+        let design = plan.privacy?.matrix?.fingerprint
+        let digest = try state.treeNoiseKey.read().map { try RunKeyFile.digest(of: $0, design: design) }
         guard let expected = run.treeNoiseSHA256 ?? digest else {
             guard run.charged % leaves == 0 || run.restoredThrough != nil else {
                 throw Failure(
@@ -47,7 +48,10 @@ struct StateAgreement {
         }
         guard digest == expected else {
             let what = digest == nil ? "missing" : "not the key that this run drew noise with"
-            throw Failure(.storage, "\(path): \(what); restore it from a backup")
+            let matrix =
+                design == nil || digest == nil
+                ? "" : ", or the matrix of its noise is another: go on with the program that began the run"
+            throw Failure(.storage, "\(path): \(what)\(matrix); restore it from a backup")
         }
         return expected
     }

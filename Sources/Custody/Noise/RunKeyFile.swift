@@ -23,8 +23,10 @@ package struct RunKeyFile {
         return SharedSecret(key)
     }
 
-    /// What commits to a key: its SHA-256, 64 lower-case hexadecimal digits.
-    package static func digest(of key: SharedSecret) throws -> String {
-        try key.bytes.withUnsafeBytes { try SHA256.text(of: $0) }
+    /// What commits to a key, and to what else the draws depend on where that is not the task alone: a SHA-256, 64
+    /// lower-case hexadecimal digits. Without `design` it is that of the key.
+    package static func digest(of key: SharedSecret, design: String? = nil) throws -> String {
+        let own = try key.bytes.withUnsafeBytes { try SHA256.text(of: $0) }
+        return try design.map { try SHA256.text(of: Array("\(own) \($0)".utf8)) } ?? own
     }
 }

@@ -140,17 +140,12 @@ extension PrivacyPlan {
             if let drawn = try sources.drawnAhead() { return sum.add(drawn.vector) }
             var source = try sources.fresh()
             try addRoundNoise(to: &sum, from: &source)
-        case .tree(let tree):
+        case .tree, .matrix:
             var noise = [Int64](repeating: 0, count: rounding.dimension)
+            let history = sources.history
             try noise.withUnsafeMutableBufferPointer {
-                try tree.drawIncrement(
-                    step: charge, into: $0, history: sources.history, source: sources.keyed)
-            }
-            noise.withUnsafeBufferPointer { sum.add(integers: $0) }
-        case .matrix(let matrix, _):
-            var noise = [Int64](repeating: 0, count: rounding.dimension)
-            try noise.withUnsafeMutableBufferPointer {
-                try matrix.draw(round: charge, into: $0, history: sources.history, source: sources.keyed)
+                try tree?.drawIncrement(step: charge, into: $0, history: history, source: sources.keyed)
+                try matrix?.draw(round: charge, into: $0, history: history, source: sources.keyed)
             }
             noise.withUnsafeBufferPointer { sum.add(integers: $0) }
         case .local: break

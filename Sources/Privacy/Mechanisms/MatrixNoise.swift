@@ -90,6 +90,19 @@ package struct MatrixNoise: Sendable {
         return buffers.scales.reduce(0, +) * ofBuffer + exp2(Double(-digits - 1))
     }
 
+    /// All that decides what numbers a source's z become, in one line. C is searched in floating point: where a run goes on
+    /// with another one, noise drawn again is not what was added, and the proof above does not hold.
+    package var fingerprint: String {
+        let numbers: [String] =
+            switch feedback {
+            case .bands(let multiples): multiples.map { "\($0)" }
+            case .buffers(let decays, let scales): (decays + scales).map { "\($0)" }
+            }
+        let head =
+            "\(name) \(pattern.rounds) \(pattern.separation) \(pattern.participations) \(deviation.bitPattern)"
+        return head + " " + numbers.joined(separator: ",")
+    }
+
     /// Greatest standard deviation of a coordinate of one round's noise, grid units.
     package var greatestDeviation: Double { deviation * Self.spread(of: strategy, rounds: pattern.rounds) }
 

@@ -26,7 +26,7 @@ package struct AuditRun {
     }
 
     /// What the forms that see most take for granted.
-    static let normality = "noise that is normal, as Gaussian mechanisms' is"
+    static let normality = "noise that is normal, as Gaussian mechanisms' is, and no sampling"
     private static let formCount = 7.0
 
     /// Name of the task.
@@ -147,7 +147,11 @@ package struct AuditRun {
             scores, claimed: claimed, delta: claim.configuration.targetDelta, significance: share)
         outcome.take(scores)
         if let releases {
-            outcome.forms += try releases.run(claim: claim, rounds: charged, significance: share)
+            guard
+                let tried = try releases.run(
+                    claim: claim, rounds: charged, significance: share, observer)
+            else { return nil }
+            outcome.forms += tried
         }
         if settings.draws > 0 { outcome.forms += try mechanismForms(share) }
         return outcome

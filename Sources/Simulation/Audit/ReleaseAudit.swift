@@ -71,10 +71,13 @@ struct ReleaseAudit {
     }
 
     /// What was measured, against what `claim` says of one round, and where rounds compose as Gaussians do of `rounds`. Each
-    /// form has this significance.
-    func run(claim: PrivacyPlan, rounds: Int, significance: Double) throws -> [AuditOutcome.Form] {
-        let with = try movements(isIn: true)
-        let without = try movements(isIn: false)
+    /// form has this significance. Nil where the observer wanted to stop.
+    func run(
+        claim: PrivacyPlan, rounds: Int, significance: Double, _ observer: any SimulationObserver
+    ) throws -> [AuditOutcome.Form]? {
+        guard let with = try movements(isIn: true, observer),
+            let without = try movements(isIn: false, observer)
+        else { return nil }
         let along = Distinguisher(inside: with.map(\.along), outside: without.map(\.along))
         let rest = Distinguisher(inside: with.map(\.rest), outside: without.map(\.rest))
         let deltas = [claim.configuration.targetDelta] + Self.deltas
@@ -105,7 +108,10 @@ struct ReleaseAudit {
         return forms
     }
 
-    private func movements(isIn: Bool) throws -> [ReleaseMovements.Movement] {
+    /// Nil where the observer wanted to stop.
+    private func movements(isIn: Bool, _ observer: any SimulationObserver) throws
+        -> [ReleaseMovements.Movement]?
+    {
         var setup = setup
         let target = setup.partition.clientCount - 1
         let (forwards, backwards) = (CanaryFleet.overshoot, -CanaryFleet.overshoot)
@@ -132,7 +138,18 @@ struct ReleaseAudit {
         }
         setup.canaries = fleet
         let simulator = try Simulator(setup, journal: SilentJournal())
-        _ = try simulator.run()
+        guard try simulator.run(StopListener(observer)) != nil else { return nil }
         return movements.all
     }
+}
+
+/// Stops a run when somebody else's is to be stopped, and tells nobody of its rounds.
+private final class StopListener: SimulationObserver {
+    private let other: any SimulationObserver
+
+    init(_ other: any SimulationObserver) { self.other = other }
+
+    func roundEnded(_ record: RoundRecord, of rounds: Int) {}
+    func warned(_ warning: String) {}
+    var wantsToStop: Bool { other.wantsToStop }
 }

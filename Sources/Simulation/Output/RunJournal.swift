@@ -64,7 +64,12 @@ package final class RunJournal: SimulationJournal {
         isSecure = setup.noise == .secure
         resolvedScenario = ResolvedScenario.text(scenario, setup)
         let digest = try SHA256.text(of: Array(resolvedScenario.utf8))
-        scenarioDigest = digest
+        // What a checkpoint belongs to. A matrix of noise is searched for, and not by the scenario's text alone.
+        scenarioDigest =
+            try setup.plan.privacy?.matrix.map {
+                try SHA256.text(of: Array("\(digest) \($0.fingerprint)".utf8))
+            }
+            ?? digest
         let data = try DataBinding(setup, source: Self.source(scenario))
         let previous = FileManager.default.contents(atPath: folder.file("scenario.resolved.json"))
         if resumes, let previous {

@@ -30,6 +30,24 @@ import Testing
         return row
     }
 
+    /// One unit in one coefficient draws other noise, and is told by the fingerprint; so is whatever else decides.
+    @Test func theFingerprintTellsMatricesApart() throws {
+        let pattern = ParticipationPattern(rounds: 12, separation: 3)
+        func fingerprint(_ second: Double, multiplier: Double = 2) throws -> String {
+            try MatrixNoise(
+                .bands(ToeplitzStrategy(coefficients: [1, second, 0.25])), name: "bands", pattern: pattern,
+                noiseMultiplier: multiplier, contribution: 1000, dimension: 5
+            ).fingerprint
+        }
+        #expect(try fingerprint(0.5) == fingerprint(0.5))
+        let others = try [
+            fingerprint(0.5), fingerprint(0.5 + 0x1p-16), fingerprint(0.5, multiplier: 2.5),
+            noise(rounds: 12, separation: 3).fingerprint, buffered(rounds: 12, separation: 3).fingerprint,
+            buffered(rounds: 12, separation: 4).fingerprint,
+        ]
+        #expect(Set(others).count == others.count)
+    }
+
     /// C w is z up to the roundings, which do not add up: what a round adds is exactly what is left of z.
     @Test(arguments: [1, 2, 4, 9]) func theMatrixTakesItBackToIndependentNoise(separation: Int) throws {
         let matrix = try noise(rounds: 40, separation: separation)

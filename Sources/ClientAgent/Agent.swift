@@ -41,15 +41,19 @@ package final class Agent {
         self.log = log
         let state = try StateDirectory(configuration.stateDirectory)
         let client = try AgentConnection.client(configuration)
-        link = ServerLink(client: client, stop: stop, log: log)
+        let link = ServerLink(client: client, stop: stop, log: log)
+        self.link = link
         let trainer = try Self.trainer(configuration, folder: state.file("trainer"), log: log) {
             stop.isRequested
         }
         gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
         runner = try RoundRunner(
-            state: state, gate: gate, masking: MaskingSettings(configuration), trainer: trainer, link: link,
-            stop: stop,
-            log: log, frozenLimit: configuration.frozenLimit)
+            state: state, gate: gate,
+            masking: MaskingSettings(
+                configuration,
+                revocations: PeerRevocations(state: state, policy: configuration.policy, link: link, log: log)
+            ),
+            trainer: trainer, link: link, stop: stop, log: log, frozenLimit: configuration.frozenLimit)
         renewal = CertificateRenewal(configuration, log: log)
     }
 

@@ -93,6 +93,10 @@ package struct AgentPolicy: Hashable, Sendable {
     package var dropOutRate = 0.1
     /// SHA-256 of the one roster accepted, or nil for any.
     package var pinnedRosterDigest: String?
+    /// Whether masked rounds need the authority's revocation list, and how old it may be, in seconds since it was signed;
+    /// nil: as long as it says itself. An agent that has had a list never does without one again.
+    package var requiresRevocationList = false
+    package var maximalRevocationAge: Double?
     /// Names of tasks and models accepted, or nil for any.
     package var tasks: Set<String>?
     package var models: Set<String>?

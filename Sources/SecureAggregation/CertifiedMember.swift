@@ -29,21 +29,31 @@ package struct CertifiedMember: RoundMember {
 package struct CertifiedMembers: MemberVerifier {
     private let trust: CertificateTrust
     private let moment: Date
+    private let known: KnownCertificates?
 
-    /// `moment` is when the round began: all of its credentials are judged at one time.
-    package init(trust: CertificateTrust, moment: Date) {
+    /// `moment` is when the round began: all of its credentials are judged at one time. `known`: what counted before under
+    /// the same trust.
+    package init(trust: CertificateTrust, moment: Date, known: KnownCertificates? = nil) {
         self.trust = trust
         self.moment = moment
+        self.known = known
     }
 
     /// The identity of the certified name, if certificate and signature are valid.
     package func identity(
         provenBy credential: [UInt8], signature: [UInt8], message: [UInt8]
     ) -> MemberIdentity? {
-        guard let certificate = try? Certificate(der: credential),
-            (try? trust.verify(certificate, role: .agent, at: moment)) != nil,
+        guard let certificate = known?.certificate(credential, at: moment) ?? judged(credential),
             certificate.isValid(signature, for: message)
         else { return nil }
         return try? MemberIdentity(name: certificate.name)
+    }
+
+    private func judged(_ credential: [UInt8]) -> Certificate? {
+        guard let certificate = try? Certificate(der: credential),
+            (try? trust.verify(certificate, role: .agent, at: moment)) != nil
+        else { return nil }
+        known?.insert(certificate)
+        return certificate
     }
 }

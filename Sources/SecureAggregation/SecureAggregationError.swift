@@ -40,6 +40,8 @@ package enum SecureAggregationError: Error, Equatable, Sendable {
     case reconstructionFailed(member: Int)
     /// A vector of another length or with words outside the ring.
     case wrongVector(String)
+    /// Without a revocation list that counts now nobody can tell whose certificates do.
+    case noRevocationList(String)
     /// The cryptographic layer failed.
     case cryptography(CryptographyError)
 }
@@ -72,6 +74,7 @@ extension SecureAggregationError: CustomStringConvertible {
         case .reconstructionFailed(let member):
             "the shares of member \(member) do not give what it advertised"
         case .wrongVector(let reason): "masked vector: \(reason)"
+        case .noRevocationList(let reason): reason
         case .cryptography(let error): error.description
         }
     }

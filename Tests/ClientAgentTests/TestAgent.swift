@@ -51,10 +51,14 @@ struct TestAgent {
     func runner(trainer: (any RoundTrainer)? = nil) throws -> RoundRunner {
         let builtIn = try BuiltInTrainer(
             data: configuration.data ?? .null, folder: configuration.folder)
+        let (state, link) = (try StateDirectory(configuration.stateDirectory), try link())
         return try RoundRunner(
-            state: StateDirectory(configuration.stateDirectory),
+            state: state,
             gate: PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest),
-            masking: MaskingSettings(configuration), trainer: trainer ?? builtIn, link: link(), stop: stop,
-            log: log.logger)
+            masking: MaskingSettings(
+                configuration,
+                revocations: PeerRevocations(
+                    state: state, policy: configuration.policy, link: link, log: log.logger)),
+            trainer: trainer ?? builtIn, link: link, stop: stop, log: log.logger)
     }
 }

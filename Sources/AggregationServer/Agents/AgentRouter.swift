@@ -19,12 +19,13 @@ final class AgentRouter: HTTPHandler {
     private let keeper: UpdateKeeper
     private let memory: UpdateMemory
     private let relay: AuthorityRelay?
+    private let revocations: RevocationShelf
     private let log: Logger
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
-        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?, setup: ServerSetup,
-        log: Logger
+        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?,
+        revocations: RevocationShelf, setup: ServerSetup, log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
@@ -33,6 +34,7 @@ final class AgentRouter: HTTPHandler {
         self.memory = memory
         self.reader = reader
         self.relay = relay
+        self.revocations = revocations
         self.setup = setup
         self.log = log
     }
@@ -59,6 +61,7 @@ final class AgentRouter: HTTPHandler {
         switch (route.count, route.first, route.dropFirst().first.flatMap { Int($0) }) {
         case (1, "check-in", _): return only(.post, request) { checkIn(agent, responder) }
         case (1, "task", _): return only(.get, request) { task() }
+        case (1, "crl", _): return only(.get, request) { .respond(revocations.answer(request.head.headers)) }
         case (1, "renew", _): return only(.post, request) { renew(agent, responder) }
         case (2, "models", nil) where route[1] == "frozen": return only(.get, request) { frozen(request) }
         case (2, "models", let round?): return only(.get, request) { model(round, request) }

@@ -24,8 +24,6 @@ final class RevocationFetch: Sendable {
 
     /// Between two fetches: a revocation is in force at the server that much later at most.
     private static let interval = Duration.seconds(60)
-    /// Longest list that is accepted, in bytes.
-    private static let byteLimit = 16 << 20
 
     /// Nil where the configuration names no authority's process or no file for the list. Throws `SocketError`.
     init?(_ configuration: ServerConfiguration, log: Logger) throws {
@@ -107,7 +105,7 @@ final class RevocationFetch: Sendable {
         let client = try HTTPClient(
             HTTPClientConfiguration(server: service, tls: tls), cancellation: cancellation)
         let answer = try client.exchange(
-            ClientRequest(.get, AgentProtocol.revocationListPath), limit: Self.byteLimit)
+            ClientRequest(.get, AgentProtocol.revocationListPath), limit: AgentProtocol.longestRevocationList)
         guard answer.status == 200 else {
             throw Failure(
                 .network,

@@ -86,7 +86,8 @@ package final class AggregationServer: Sendable {
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
                 mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, memory: memory,
-                reader: reader, relay: relay, setup: setup, log: log)
+                reader: reader, relay: relay,
+                revocations: RevocationShelf(configuration.tls.revocations), setup: setup, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(

@@ -1,7 +1,7 @@
 internal import Cryptography
 package import Federation
 package import FoundationEssentials
-package import Ledger
+internal import Ledger
 internal import Messages
 internal import Notation
 internal import Operations
@@ -9,26 +9,20 @@ package import SecureAggregation
 
 /// What an agent brings to every masked round: its certificate, the authority that it trusts its peers by, and its
 /// policy. Nothing of it comes from the server.
-package struct MaskingSettings: Sendable {
+package struct MaskingSettings {
     private let credentials: AgentConfiguration.Credentials
     private let policy: AgentPolicy
     /// The only members that this agent will be summed with; nil: all whom the authority certifies.
     private let roster: PinnedRoster?
+    /// Whose certificates the authority took back.
+    private let revocations: PeerRevocations
 
-    /// Files are read when a round begins: certificates are renewed.
-    package init(
-        credentials: AgentConfiguration.Credentials, policy: AgentPolicy, roster: PinnedRoster? = nil
-    ) {
-        self.credentials = credentials
-        self.policy = policy
-        self.roster = roster
-    }
-
-    /// The configuration's settings.
-    package init(_ configuration: AgentConfiguration) {
-        self.init(
-            credentials: configuration.credentials, policy: configuration.policy,
-            roster: configuration.roster)
+    /// The configuration's settings. Files are read when a round begins: certificates are renewed.
+    package init(_ configuration: AgentConfiguration, revocations: PeerRevocations) {
+        credentials = configuration.credentials
+        policy = configuration.policy
+        roster = configuration.roster
+        self.revocations = revocations
     }
 
     /// Joins the masked round of an assignment. `participation` forbids a second time. Throws a ``Failure`` that
@@ -38,8 +32,7 @@ package struct MaskingSettings: Sendable {
     ) throws -> MaskedMember {
         let own = try AgentCertificate(credentials)
         try own.verify(at: now)
-        let verifier = CertifiedMembers(
-            trust: CertificateTrust(authority: own.authority, revocations: nil), moment: now)
+        let verifier = try revocations.members(of: own.authority, at: now)
         let member = try CertifiedMember(certificate: own.certificate, key: own.key)
         return try MaskedMember(
             binding: binding(work), policy: aggregationPolicy(work), member: member, verifier: verifier,

@@ -71,7 +71,7 @@ package struct Preflight {
             return "not known: the certificate's files cannot be read"
         }
         guard let obstacle = own.maskingObstacle(at: Date()) else {
-            return "this certificate can sign in them"
+            return try "this certificate can sign in them; \(revocations())"
         }
         let policy = configuration.policy
         let text =
@@ -87,6 +87,17 @@ package struct Preflight {
         }
         guard canDoWithout else { throw Failure(.network, text) }
         return "\(text); rounds without masks are not concerned"
+    }
+
+    /// What is known of the authority's revocation list before the server is asked for it.
+    private func revocations() throws -> String {
+        let authority = try AgentCertificate(configuration.credentials).authority
+        let path = configuration.stateDirectory + "/" + PeerRevocations.fileName
+        guard let list = try PeerRevocations.kept(path, authority) else {
+            return configuration.policy.requiresRevocationList
+                ? "the server must pass the authority's revocation list on" : "no revocation list is kept yet"
+        }
+        return "the revocation list that is kept counts until \(Expiry.text(list.nextUpdate))"
     }
 
     private func keyMode() throws -> String {

@@ -12,6 +12,16 @@ package enum CheckInAnswer: Sendable {
     case later(seconds: Double, isFinished: Bool)
 }
 
+/// What a server has of the authority's revocation list.
+package enum RevocationAnswer: Equatable, Sendable {
+    /// Nothing: it knows of no list, or of no such question.
+    case none
+    /// The list of before.
+    case unchanged
+    /// A list in PEM form, of which nothing is checked, and what to ask for it by.
+    case list([UInt8], tag: String?)
+}
+
 /// What became of a report.
 package enum DeliveryOutcome: Equatable, Sendable {
     /// The server holds it durably.
@@ -108,6 +118,22 @@ package final class ServerLink {
         let outcome = try client.download(AgentProtocol.frozenModelPath, into: target)
         guard outcome == .complete, target.isComplete else {
             throw TrainerFailure("the server does not give the model's frozen parameters: \(outcome)")
+        }
+    }
+
+    /// The revocation list of the agents' authority as the server has it, where it is another than the one with `tag`.
+    /// Throws ``ClientError``.
+    package func revocationList(
+        tag: String?
+    ) throws -> RevocationAnswer {
+        let headers: HTTPHeaders = tag.map { ["If-None-Match": $0] } ?? [:]
+        let response = try client.perform(
+            ClientRequest(.get, AgentProtocol.revocationListPath, headers: headers),
+            limit: AgentProtocol.longestRevocationList)
+        switch response.status {
+        case 200: return .list(response.body, tag: response.head.headers["etag"])
+        case 304: return .unchanged
+        default: return .none
         }
     }
 

@@ -41,6 +41,9 @@ enum PolicySection {
         policy.adversarialRate = try share("adversarial_rate") ?? policy.adversarialRate
         policy.dropOutRate = try share("drop_out_rate") ?? policy.dropOutRate
         policy.pinnedRosterDigest = try section.string("pinned_roster")
+        policy.requiresRevocationList =
+            try section.bool("require_revocation_list") ?? policy.requiresRevocationList
+        policy.maximalRevocationAge = try section.seconds("maximal_revocation_age")
         policy.tasks = try words(section, "tasks").map { Set($0) }
         policy.models = try words(section, "models").map { Set($0) }
         policy.maximalRoundsPerDay =

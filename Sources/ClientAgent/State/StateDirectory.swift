@@ -3,7 +3,7 @@ package import Operations
 
 /// The agent's state directory, held by one process at a time.
 ///
-/// `lock`, `progress.json`, `ledger.key`, `runs/RUN/ledger.jsonl`, `outbox/`, `trainer/`, `models/`, `frozen/`; all
+/// `lock`, `progress.json`, `ledger.key`, `revocations.pem`, `runs/RUN/ledger.jsonl`, `outbox/`, `trainer/`, `models/`, `frozen/`; all
 /// readable by the owner only.
 package final class StateDirectory: Sendable {
     /// The directory's path.

@@ -18,8 +18,11 @@ package enum AgentProtocol {
     package static let enrolmentPath = "/v1/enroll"
     /// `POST`: a ``RenewalRequest``, answered by a ``CertificateAnswer``.
     package static let renewalPath = "/v1/renew"
-    /// `GET`, of the authority's own process: its revocation list, PEM.
+    /// `GET`: the authority's revocation list, PEM, from its own process, and from a server that has it in its files, whose
+    /// `ETag` tells lists apart; 404 from one that has none.
     package static let revocationListPath = "/v1/crl"
+    /// Bytes of the longest list that is read.
+    package static let longestRevocationList = 16 << 20
 
     /// `GET`: the model that `round` published, 0 for the initial one; `ETag` is its SHA-256 in quotes.
     package static func modelPath(round: Int) -> String { "/v1/models/\(round)" }

@@ -97,6 +97,8 @@ package struct AgentPolicy: Hashable, Sendable {
     /// nil: as long as it says itself. An agent that has had a list never does without one again.
     package var requiresRevocationList = false
     package var maximalRevocationAge: Double?
+    /// Whether rounds are served although the server's ledger has gone back since it was last told of.
+    package var acceptsOlderLedger = false
     /// Names of tasks and models accepted, or nil for any.
     package var tasks: Set<String>?
     package var models: Set<String>?

@@ -17,8 +17,30 @@ struct LedgerArgument {
     static let key = OptionGrammar.Option.value(
         "public-key", "HEX", "Every line must be signed by this Ed25519 key (default: the first line's).")
 
+    /// The option that anchors the ledger in what was kept elsewhere.
+    static let head = OptionGrammar.Option.value(
+        "head", "HASH",
+        "The hash of a line, as the dashboard or an earlier check named it: a ledger without it has gone back or is another."
+    )
+
+    /// The hash of a line that the ledger must have, as given; nil where none is.
+    let anchor: String?
+
+    /// What is wrong with a sound ledger that does not have the line it is anchored by; nil where nothing is.
+    var anchorComplaint: String? {
+        guard let anchor, verdict.isSound, !verdict.lines.contains(where: { $0.hash == anchor }) else {
+            return nil
+        }
+        return
+            "no line has the hash \(anchor): the ledger is not the one that this was kept of, or it has gone back"
+    }
+
     init(_ options: Options) throws {
         let name = options.operands[0]
+        anchor = options.string("head")?.lowercased()
+        if let anchor, anchor.utf8.count != 64 || !anchor.allSatisfy(\.isHexDigit) {
+            throw Failure(.usage, "--head: must be the 64 hexadecimal digits of a line's hash")
+        }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) else {
             throw Failure(.invalidInput, "\(name): no such file or folder")

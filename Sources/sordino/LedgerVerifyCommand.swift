@@ -6,7 +6,7 @@ internal import Operations
 enum LedgerVerifyCommand: Subcommand {
     static let grammar = OptionGrammar(
         command: "sordino ledger verify", summary: "Check a privacy ledger's chain, signatures and rules.",
-        positionals: [LedgerArgument.positional], options: [LedgerArgument.key],
+        positionals: [LedgerArgument.positional], options: [LedgerArgument.key, LedgerArgument.head],
         notes: "Exit code 0: sound; 6: not sound, every finding names its line.\n")
 
     /// Findings printed as text; a fault early in a ledger shows in every later line.
@@ -16,7 +16,8 @@ enum LedgerVerifyCommand: Subcommand {
         let ledger = try LedgerArgument(options)
         let verdict = ledger.verdict
         let checkpoint = ledger.checkpointComplaint
-        let isSound = verdict.isSound && verdict.lineCount > 0 && checkpoint == nil
+        let anchor = ledger.anchorComplaint
+        let isSound = verdict.isSound && verdict.lineCount > 0 && checkpoint == nil && anchor == nil
         if options.format == .json {
             let findings = verdict.findings.map { finding in
                 JSONValue.object(["line": .integer(finding.line), "reason": .string(finding.reason)])
@@ -28,6 +29,7 @@ enum LedgerVerifyCommand: Subcommand {
                 "head": verdict.head.map { .string($0.hash) } ?? .null,
             ]
             if let checkpoint { answer["checkpoint"] = .string(checkpoint) }
+            if let anchor { answer["anchor"] = .string(anchor) }
             StandardOutput.write(JSONValue.object(answer).text(indented: true) + "\n")
         } else {
             for finding in verdict.findings.prefix(shownFindings) {
@@ -45,9 +47,11 @@ enum LedgerVerifyCommand: Subcommand {
             if let checkpoint {
                 StandardOutput.write("\(checkpoint); remove that file: the next start verifies all lines\n")
             }
+            if let anchor { StandardOutput.write("\(ledger.path): \(anchor)\n") }
             if isSound, let first = verdict.lines.first {
                 StandardOutput.write(
-                    "\(ledger.path): sound, \(verdict.lineCount) lines, signed by \(first.publicKey)\n")
+                    "\(ledger.path): sound, \(verdict.lineCount) lines, signed by \(first.publicKey)\n"
+                        + (verdict.head.map { "head, to keep elsewhere: \($0.hash)\n" } ?? ""))
             }
         }
         return isSound ? .done : .storage

@@ -1,4 +1,6 @@
 import Foundation
+import Ledger
+import Messages
 import TestSupport
 import Testing
 
@@ -23,13 +25,33 @@ import Testing
     ])
     func roundsThatAreTooNearOrTooManyAreRefused(round: Int, last: Int, count: Int, isAllowed: Bool) throws {
         let plan = try Self.task(Self.matrix).plan
-        let refusal = OwnParticipation(last: last, count: count).refusal(of: round, under: plan)
-        #expect((refusal == nil) == isAllowed, "\(refusal ?? "nothing")")
-        #expect(refusal?.contains("\n") != true)
+        let refusal = OwnParticipation(count: count).refusal(of: round, after: last, under: plan)
+        #expect((refusal == nil) == isAllowed, "\(refusal?.text ?? "nothing")")
+        #expect(refusal?.text.contains("\n") != true)
+        // What will never be possible again is the budget's end; the rest is a matter of time.
+        #expect(isAllowed || refusal?.reason == (count >= 3 ? .budget : .busy))
+    }
+
+    /// What a server says of its ledger, after it said 12 lines with the head "a".
+    @Test(arguments: [
+        (13, "b", nil), (12, "a", nil), (12, "b", "another ledger"), (11, "b", "from 12 lines to 11"),
+        (0, "0", "to 0"),
+    ])
+    func aLedgerThatGoesBackIsRefused(lines: Int, head: String, why: String?) throws {
+        var policy = AgentPolicy()
+        let told = RoundOffer.LedgerReference(lines: 12, head: "a")
+        let refusal = policy.refusal(of: .init(lines: lines, head: head), after: told)
+        #expect((refusal == nil) == (why == nil))
+        #expect(refusal?.reason == (why == nil ? nil : .policy))
+        if let why { #expect(refusal?.text.contains(why) == true) }
+        #expect(policy.refusal(of: nil, after: told) == nil)
+        #expect(policy.refusal(of: .init(lines: lines, head: head), after: nil) == nil)
+        policy.acceptsOlderLedger = true
+        #expect(policy.refusal(of: .init(lines: lines, head: head), after: told) == nil)
     }
 
     @Test func otherPlansBoundNothing() throws {
         let plan = try Self.task(TestTask.central).plan
-        #expect(OwnParticipation(last: 3, count: 1000).refusal(of: 3, under: plan) == nil)
+        #expect(OwnParticipation(count: 1000).refusal(of: 4, after: 3, under: plan) == nil)
     }
 }

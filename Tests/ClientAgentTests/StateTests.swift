@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import Operations
 import Ledger
+import Messages
 import Privacy
 import Testing
 
@@ -54,6 +55,11 @@ import Testing
         try again.begin(run: run, round: 5, now: 90_000)
         #expect(again.roundsWithinDay(before: 90_000) == 1)
         #expect(try RoundProgress(path: path).roundsWithinDay(before: 80_000) == 1)
+        // What the server says of its ledger stays until it says something else.
+        let told = RoundOffer.LedgerReference(lines: 7, head: String(repeating: "a", count: 64))
+        try again.begin(run: run, round: 6, now: 90_001, serverLedger: told)
+        try again.begin(run: run, round: 7, now: 90_002)
+        #expect(try RoundProgress(path: path).serverLedgers == [run: told])
     }
 
     /// The file as a general encoder writes it.

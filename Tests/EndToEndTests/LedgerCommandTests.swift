@@ -59,6 +59,28 @@ import Testing
         #expect(shown.status == 6 && shown.output.isEmpty && shown.complaints.count == 1)
     }
 
+    /// A ledger that lost its last lines is sound by itself; a head that was kept elsewhere finds it.
+    @Test func aKeptHeadFindsACutLedger() throws {
+        let (federation, lines) = try Self.federation()
+        let whole = try Sordino.run("ledger", "verify", federation.workspace.file("out"), "--format", "json")
+        let head = try #require(try whole.json["head"]?.string)
+        let cut = try federation.workspace.write(
+            "cut.jsonl", lines.dropLast(3).map { $0 + "\n" }.joined())
+        let former = try Sordino.run("ledger", "verify", cut, "--format", "json")
+        #expect(former.status == 0)
+        let earlier = try #require(try former.json["head"]?.string)
+        let found = try Sordino.run("ledger", "verify", cut, "--head", head, "--format", "json")
+        #expect(try found.status == 6 && found.json["sound"]?.bool == false)
+        #expect(try found.json["anchor"]?.string?.contains(head) == true)
+        #expect(try Sordino.run("ledger", "verify", cut, "--head", head).output.contains("has gone back"))
+        for good in [head, earlier, head.uppercased()] {
+            #expect(
+                try Sordino.run("ledger", "verify", federation.workspace.file("out"), "--head", good).status
+                    == 0)
+        }
+        #expect(try Sordino.run("ledger", "verify", cut, "--head", "abc").status == 2)
+    }
+
     /// What a ledger's events cost, recomputed from the file alone, is what the run says of itself.
     @Test(arguments: [
         (Scenarios.central, ["epsilon"]), (Scenarios.tree, ["epsilon"]),

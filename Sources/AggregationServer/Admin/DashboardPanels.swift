@@ -164,12 +164,42 @@ enum DashboardPanels {
           }));
         }
 
+        // What a ledger was is kept in this browser, where no backup of the server puts it back: a shorter one, or
+        // another of the same length, has gone back, and what it spent since can be spent again.
+        function toldBefore(place) {
+          try { return JSON.parse(localStorage.getItem(place)); } catch (error) { return null; }
+        }
+        function goneBack(ledger, place) {
+          const told = toldBefore(place);
+          if (told && (ledger.lines < told.lines
+            || (ledger.lines === told.lines && ledger.head !== told.head))) return told;
+          try {
+            localStorage.setItem(place, JSON.stringify({ lines: ledger.lines, head: ledger.head }));
+          } catch (error) { return null; }
+          return null;
+        }
+        function ledgerAlarm(told, place) {
+          const box = element("span", "this browser saw " + told.lines + " lines with the head "
+            + told.head.slice(0, 12) + "…; find out what was restored, and why. ", "bad");
+          const button = element("button", "I know why");
+          button.type = "button";
+          button.addEventListener("click", () => {
+            try { localStorage.removeItem(place); } catch (error) { return; }
+            box.remove();
+          });
+          box.append(button);
+          return box;
+        }
+
         function showLedger(ledger, status) {
           if (!ledger) {
             define("ledger", [["State", "cannot be read: see the log", "bad"]]);
             return;
           }
-          define("ledger", [["Lines", String(ledger.lines)], ["Rounds charged",
+          const place = "sordino-ledger-" + status.run;
+          const told = goneBack(ledger, place);
+          const alarm = told ? [["The ledger has gone back", ledgerAlarm(told, place)]] : [];
+          define("ledger", [...alarm, ["Lines", String(ledger.lines)], ["Rounds charged",
             String(ledger.rounds_charged)],
             ["ε spent", status.privacy_mode === "none" ? "nothing is charged without privacy"
               : number(status.epsilon)],

@@ -1,6 +1,7 @@
 internal import Encoding
 internal import Federation
 internal import HTTPWire
+internal import Ledger
 internal import Messages
 internal import Operations
 internal import Privacy
@@ -240,6 +241,7 @@ final class PresenceDesk {
             state: start.state, privacy: facts(clippingNorm: start.clippingNorm),
             report: ReportShape(
                 count: plan.report.count, bits: plan.codec.bits, scale: plan.codec.scale),
+            ledger: run.ledger.map { .init(lines: $0.lines, head: $0.head) },
             deadlineSeconds: max(0, (rounds.deadline(of: client) ?? file.deadline) - context.now))
     }
 

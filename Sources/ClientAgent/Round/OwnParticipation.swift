@@ -1,4 +1,6 @@
 internal import Federation
+internal import Ledger
+internal import Messages
 internal import Privacy
 
 /// How often this agent was in a run, by its own ledger, held against what the noise of the run covers.
@@ -8,21 +10,59 @@ internal import Privacy
 /// soon in rounds that all count, and not one that abandons rounds in between: that the server's engine keeps. A server that
 /// abandons rounds may find an agent unwilling.
 struct OwnParticipation {
-    /// Number of the last round that was charged; 0 for none.
-    let last: Int
+    /// Why the agent stays out of a round: the reason that the server is told, and one line.
+    struct Refusal: Equatable {
+        let reason: FailureReport.Reason
+        let text: String
+    }
+
     /// Rounds that were charged.
     let count: Int
 
-    /// Why the agent stays out of a round; nil where the plan allows it, or bounds nothing.
-    func refusal(of round: Int, under plan: TaskPlan) -> String? {
+    /// Why the agent stays out of any further round of a task; nil where it does not.
+    func refusal(under task: TaskConfiguration) -> Refusal? {
+        guard let most = task.asynchronous?.maximalParticipations, count >= most else { return nil }
+        return Refusal(
+            reason: .budget, text: "this agent has taken part in all \(most) steps that the task allows it")
+    }
+
+    /// Why the agent stays out of a round, the last one that it charged being `last`, 0 for none; nil where the plan allows
+    /// it, or bounds nothing.
+    func refusal(of round: Int, after last: Int, under plan: TaskPlan) -> Refusal? {
+        guard round > last else { return Refusal(reason: .busy, text: "this round was charged before") }
         guard let pattern = plan.rules.pattern else { return nil }
         guard count < pattern.participations else {
-            return "this agent has taken part in all \(pattern.participations) rounds that the noise covers"
+            return Refusal(
+                reason: .budget,
+                text:
+                    "this agent has taken part in all \(pattern.participations) rounds that the noise covers")
         }
         guard last == 0 || round - last >= pattern.separation else {
-            return
-                "this agent was in round \(last), and the noise covers rounds that are \(pattern.separation) apart"
+            return Refusal(
+                reason: .busy,
+                text: "this agent was in round \(last), and the noise covers rounds that are"
+                    + " \(pattern.separation) apart")
         }
         return nil
+    }
+}
+
+extension AgentPolicy {
+    /// Why a server's privacy ledger is not the one that this agent was told of before, grown: it has gone back, as after a
+    /// restored backup, and what it spent since may be spent again. Nil where it is, or either says nothing.
+    ///
+    /// Only a shorter ledger, or another one of the same length, can be told from here.
+    func refusal(
+        of ledger: RoundOffer.LedgerReference?, after told: RoundOffer.LedgerReference?
+    ) -> OwnParticipation.Refusal? {
+        guard !acceptsOlderLedger, let ledger, let told else { return nil }
+        guard ledger.lines < told.lines || (ledger.lines == told.lines && ledger.head != told.head) else {
+            return nil
+        }
+        return OwnParticipation.Refusal(
+            reason: .policy,
+            text: ledger.lines < told.lines
+                ? "the server's ledger went back from \(told.lines) lines to \(ledger.lines)"
+                : "the server shows another ledger than before, of \(told.lines) lines too")
     }
 }

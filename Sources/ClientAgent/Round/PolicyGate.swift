@@ -2,6 +2,7 @@ internal import Configuration
 package import Federation
 internal import Learning
 package import Ledger
+internal import Messages
 internal import Privacy
 
 /// Holds assignments against the agent's own policy. Nothing that the server claims of its privacy is used: every
@@ -31,6 +32,11 @@ package struct PolicyGate: Sendable {
                 adversarialRate: 1, dropOutRate: 1, rosterDigest: Self.stated(rosterDigest, task),
                 epsilonAfter: privacy.mode == .none ? .infinity : 0, delta: policy.maximalDelta,
                 epsilonMembersAfter: 0, roundsToday: roundsToday))
+    }
+
+    /// Why a server's ledger is not the one of before, as ``AgentPolicy`` says it.
+    func refusal(of offer: RoundOffer, after progress: RoundProgress) -> OwnParticipation.Refusal? {
+        policy.refusal(of: offer.ledger, after: progress.serverLedgers[offer.run])
     }
 
     /// What of a resolved round is outside the policy.

@@ -194,7 +194,8 @@ package final class RoundRunner {
             return deny(.other, "the plan is not one that the agent can follow", detail: Self.text(of: error))
         }
         try progress.begin(
-            run: message.run, round: message.round, now: time(nil), ledgers: ledgers.bindings)
+            run: message.run, round: message.round, now: time(nil), ledgers: ledgers.bindings,
+            serverLedger: message.ledger)
         try reached(.begun)
         log.info("training", Self.fields(message.run, message.round))
         return .permitted
@@ -206,16 +207,15 @@ package final class RoundRunner {
         let task = try tasks.task(message)
         let early = gate.judge(task: task.configuration, roundsToday: today)
         guard early.isEmpty else { return deny(early) }
-        if let most = task.configuration.asynchronous?.maximalParticipations,
-            ledgers.bindings[message.run]?.rounds ?? 0 >= most
-        {
-            return deny(.budget, "this agent has taken part in all \(most) steps that the task allows it")
+        let own = OwnParticipation(count: ledgers.bindings[message.run]?.rounds ?? 0)
+        if let why = own.refusal(under: task.configuration) ?? gate.refusal(of: message, after: progress) {
+            return deny(why.reason, why.text, detail: why.text)
         }
         var work = try resolve(message, task)
         let charged = try ledgers.lastRound(of: message.run, task: work.plan, taskDigest: task.digest)
-        guard charged < message.round else { return deny(.busy, "this round was charged before") }
-        let own = OwnParticipation(last: charged, count: ledgers.bindings[message.run]?.rounds ?? 0)
-        if let refusal = own.refusal(of: message.round, under: work.plan) { return deny(.busy, refusal) }
+        if let why = own.refusal(of: message.round, after: charged, under: work.plan) {
+            return deny(why.reason, why.text)
+        }
         let spending = try gate.spending(ledgers, after: work.plan)
         let violations = gate.judge(work, spending: spending, roundsToday: today)
         guard violations.isEmpty else { return deny(violations) }

@@ -44,6 +44,7 @@ enum PolicySection {
         policy.requiresRevocationList =
             try section.bool("require_revocation_list") ?? policy.requiresRevocationList
         policy.maximalRevocationAge = try section.seconds("maximal_revocation_age")
+        policy.acceptsOlderLedger = try section.bool("accept_older_ledger") ?? policy.acceptsOlderLedger
         policy.tasks = try words(section, "tasks").map { Set($0) }
         policy.models = try words(section, "models").map { Set($0) }
         policy.maximalRoundsPerDay =

@@ -1,5 +1,6 @@
 internal import Configuration
 package import Ledger
+package import Messages
 internal import Notation
 internal import Operations
 
@@ -7,8 +8,8 @@ internal import Operations
 /// a round again, even when it was killed before the charge. Beside them stands what the ledgers had then, so that a
 /// ledger that lost lines is found.
 package struct RoundProgress: Sendable {
-    /// Newest version of the form; version 1 had no ledgers, version 3 has minutes.
-    private static let currentVersion = 3
+    /// Newest version of the form; version 1 had no ledgers, version 3 has minutes, version 4 what servers said of theirs.
+    private static let currentVersion = 4
     /// Rounds whose seconds are kept; of more within a day only the minutes are.
     private static let exactRounds = 200
 
@@ -16,6 +17,8 @@ package struct RoundProgress: Sendable {
     package private(set) var begun: [String: Int]
     /// What is remembered of each run's ledger.
     package private(set) var ledgers: [String: LedgerBinding] = [:]
+    /// What each run's server said last of its own ledger.
+    package private(set) var serverLedgers: [String: RoundOffer.LedgerReference] = [:]
     /// Version of the form that was read; nil where there was no file.
     package private(set) var version: Int?
     /// The run begun last.
@@ -81,6 +84,15 @@ package struct RoundProgress: Sendable {
                 try section.finish()
             }
         }
+        if let runs = try root.section("server_ledgers") {
+            for key in runs.keys {
+                guard let section = try runs.section(key) else { continue }
+                serverLedgers[key] = .init(
+                    lines: try section.integer("lines", in: 0...Int(Int32.max)) ?? 0,
+                    head: try section.string("head") ?? "")
+                try section.finish()
+            }
+        }
         try root.finish()
         guard version == 1 || run != nil || begun.isEmpty else {
             throw ConfigurationError(path: path, problem: "names no run")
@@ -109,10 +121,11 @@ package struct RoundProgress: Sendable {
     /// Greatest round of `run` that was begun, 0 for none.
     package func lastRound(of run: String) -> Int { begun[run] ?? 0 }
 
-    /// Records that a round is begun, and what the ledgers have now. Throws a storage ``Failure``; the round must then
+    /// Records that a round is begun, what the ledgers have now, and what the server says of its own. Throws a storage ``Failure``; the round must then
     /// not be served. A round that is not above the last one is refused. `now`: seconds since 1970.
     package mutating func begin(
-        run: String, round: Int, now: Int, ledgers: [String: LedgerBinding]? = nil
+        run: String, round: Int, now: Int, ledgers: [String: LedgerBinding]? = nil,
+        serverLedger: RoundOffer.LedgerReference? = nil
     ) throws {
         guard round > lastRound(of: run) else {
             throw Failure(.internalFault, "round \(round) of this run was begun before")
@@ -121,6 +134,7 @@ package struct RoundProgress: Sendable {
         next.begun[run] = round
         next.remember(now)
         next.run = run
+        if let serverLedger { next.serverLedgers[run] = serverLedger }
         try next.write(ledgers)
         self = next
     }
@@ -148,10 +162,12 @@ package struct RoundProgress: Sendable {
 
     private mutating func write(_ bindings: [String: LedgerBinding]?) throws {
         if let bindings { ledgers = bindings }
-        // Few rounds are written so that earlier programs can read them.
-        version = minutes.isEmpty ? 2 : Self.currentVersion
+        version = neededVersion
         try AtomicFile.write(Array(text.utf8), to: path, mode: 0o600)
     }
+
+    /// The least version that has what is to be written, so that earlier programs can read the rest.
+    private var neededVersion: Int { serverLedgers.isEmpty ? minutes.isEmpty ? 2 : 3 : 4 }
 
     /// The file: JSON with sorted keys, on one line. It is written twice a round.
     private var text: String {
@@ -159,12 +175,18 @@ package struct RoundProgress: Sendable {
             ("begun", Self.object(begun.map { ($0.key, String($0.value)) })),
             ("ledgers", Self.object(ledgers.map { ($0.key, Self.text(of: $0.value)) })),
             ("recent", Self.list(recent)),
-            ("version", String(minutes.isEmpty ? 2 : Self.currentVersion)),
+            ("version", String(neededVersion)),
         ]
         if let run { members.append(("run", JSONText.quoted(run))) }
         if !minutes.isEmpty {
             let counts = minutes.map { (String($0.key), String($0.value)) }
             members.append(("recent_minutes", Self.object(counts)))
+        }
+        if !serverLedgers.isEmpty {
+            let texts = serverLedgers.map { run, ledger in
+                (run, Self.object([("lines", String(ledger.lines)), ("head", JSONText.quoted(ledger.head))]))
+            }
+            members.append(("server_ledgers", Self.object(texts)))
         }
         return Self.object(members) + "\n"
     }

@@ -80,6 +80,16 @@ package struct RoundOffer: ControlMessage {
         package init(sha256: String, bytes: Int) { (self.sha256, self.bytes) = (sha256, bytes) }
     }
 
+    /// How far the server's privacy ledger was when it said so: what an agent can hold later ones against.
+    package struct LedgerReference: Codable, Equatable, Sendable {
+        /// Number of its lines.
+        package var lines: Int
+        /// Hash of the last one, 64 lower-case hexadecimal digits; of no line, 64 zeros.
+        package var head: String
+
+        package init(lines: Int, head: String) { (self.lines, self.head) = (lines, head) }
+    }
+
     package var protocolVersion: Int
     /// Identity of the run, 32 hexadecimal digits.
     package var run: String
@@ -106,6 +116,8 @@ package struct RoundOffer: ControlMessage {
     package var privacy: PrivacyFacts?
     /// The vector that is to be sent.
     package var report: ReportShape
+    /// The server's ledger as its books have it; absent from servers of version 0.1.0.
+    package var ledger: LedgerReference?
     /// Seconds from now to the round's deadline.
     package var deadlineSeconds: Double
 
@@ -113,7 +125,7 @@ package struct RoundOffer: ControlMessage {
         run: String, round: Int, client: Int, seed: UInt64, population: Int, task: String,
         taskSHA256: String, schemaSHA256: String? = nil, model: ModelReference,
         state: StateReference? = nil, privacy: PrivacyFacts?,
-        report: ReportShape, deadlineSeconds: Double
+        report: ReportShape, ledger: LedgerReference? = nil, deadlineSeconds: Double
     ) {
         protocolVersion = AgentProtocol.version
         self.run = run
@@ -128,6 +140,7 @@ package struct RoundOffer: ControlMessage {
         self.state = state
         self.privacy = privacy
         self.report = report
+        self.ledger = ledger
         self.deadlineSeconds = deadlineSeconds
     }
 
@@ -150,13 +163,17 @@ package struct RoundOffer: ControlMessage {
             try requireHexadecimal(state.sha256, "state.sha256", bytes: 32)
             try require(state.bytes, in: 8...(1 << 36), "state.bytes")
         }
+        if let ledger {
+            try require(ledger.lines, in: 0...Int(Int32.max), "ledger.lines")
+            try requireHexadecimal(ledger.head, "ledger.head", bytes: 32)
+        }
         try require(deadlineSeconds, in: 0...1e9, "deadline_seconds")
         try report.validate(self)
         try privacy?.validate(self)
     }
 
     private enum CodingKeys: String, CodingKey {
-        case run, round, client, seed, population, task, model, state, privacy, report
+        case run, round, client, seed, population, task, model, state, privacy, report, ledger
         case protocolVersion = "protocol"
         case taskSHA256 = "task_sha256"
         case schemaSHA256 = "schema_sha256"

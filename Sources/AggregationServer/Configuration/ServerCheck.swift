@@ -50,7 +50,17 @@ package struct ServerCheck {
                     "level": .string(expiry.level(at: now).rawValue),
                 ])
             })
-        lines = TaskPlan.lines(description) + (expiries + tokens.expiries).map(\.lineOfCheck)
+        let run = try? StateDirectory(reading: configuration.stateDirectory).run()?.run
+        let budget = try RosterBudget(setup)
+        try budget?.check(run)
+        if let spent = try budget?.spent(besides: run) {
+            described["roster_budget"] = .object([
+                "epsilon_before": .number(spent.before), "epsilon_after": .number(spent.after),
+            ])
+        }
+        lines =
+            TaskPlan.lines(description) + [try budget?.line(besides: run)].compactMap(\.self)
+            + (expiries + tokens.expiries).map(\.lineOfCheck)
         json = .object(described)
         warnings =
             setup.warnings

@@ -44,6 +44,8 @@ package struct ServerConfiguration: Sendable {
     package var population: Int
     /// Names of all clients in their order, where a roster file is given.
     package var roster: [String]?
+    /// What all runs over the roster may spend together; nil: each run has its own budget alone.
+    var rosterBudget: RosterBudget.Limit?
     package var seed: UInt64
     /// `data` or `holdout` section; nil: the server has no data.
     package var data: JSONValue?
@@ -98,6 +100,9 @@ package struct ServerConfiguration: Sendable {
         tls = try Self.tls(server, folder)
         adminTokens = try server.string("admin_tokens").map { Self.resolve($0, folder) }
         roster = try server.string("roster").map { try RosterFile.names(Self.resolve($0, folder)) }
+        rosterBudget = try server.section("roster_budget").map {
+            try RosterBudget.Limit($0, base: document.folder)
+        }
         guard let population = try server.integer("population", in: 1...100_000_000) ?? roster?.count else {
             throw server.error("population", "is missing: for how many clients the task is planned")
         }

@@ -45,7 +45,10 @@ struct RunDesks {
         let (setup, plan, now) = (context.setup, context.plan, context.now)
         let state = try StateDirectory(setup.configuration.stateDirectory)
         try Spool(state).removeIncoming()
+        let budget = try RosterBudget(setup)
+        if try state.run() == nil { try budget?.check() }
         let opened = try RunOpening(setup, state, now: now)
+        try budget?.admit(opened.run.run)
         context.board.change { $0.frozen = opened.frozen }
         let ledger = try ServerLedger(
             path: state.ledger, run: opened.run, taskDigest: setup.taskDigest, plan: plan)

@@ -21,6 +21,12 @@ package final class Spending {
     /// What rounds of this plan spend.
     package init(_ plan: TaskPlan) { self.plan = plan }
 
+    /// All that the run may charge against whoever sees the released models; empty where nothing is private.
+    package var plannedEvents: [PrivacyEvent] {
+        guard let privacy = plan.privacy else { return [] }
+        return [privacy.roundEvent.overRounds(privacy.counted(plan.plannedRounds))]
+    }
+
     /// ε after that many rounds against whoever sees the released models; infinite where nothing bounds it.
     package func epsilon(rounds: Int) throws -> Double {
         guard let privacy = plan.privacy else { return .infinity }

@@ -26,10 +26,11 @@ func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         name: name, dependencies: dependencies, exclude: notBuilt(name), swiftSettings: settings)
 }
 
+/// Tests are compiled without the optimiser, which takes longer over them than they run: what they measure is in the rooms.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
         name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)",
-        swiftSettings: settings)
+        swiftSettings: settings + [.unsafeFlags(["-Onone"])])
 }
 
 // The dependency lists below are the arrows of the house (Sources/README.md); nothing else may import.

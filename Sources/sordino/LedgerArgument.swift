@@ -35,9 +35,10 @@ struct LedgerArgument {
             "no line has the hash \(anchor): the ledger is not the one that this was kept of, or it has gone back"
     }
 
-    init(_ options: Options) throws {
+    /// Reads and checks the ledger; `isAnchored` where the command takes ``head``.
+    init(_ options: Options, isAnchored: Bool = false) throws {
         let name = options.operands[0]
-        anchor = options.string("head")?.lowercased()
+        anchor = isAnchored ? options.string("head")?.lowercased() : nil
         if let anchor, anchor.utf8.count != 64 || !anchor.allSatisfy(\.isHexDigit) {
             throw Failure(.usage, "--head: must be the 64 hexadecimal digits of a line's hash")
         }

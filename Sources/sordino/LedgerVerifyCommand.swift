@@ -13,7 +13,7 @@ enum LedgerVerifyCommand: Subcommand {
     private static let shownFindings = 20
 
     static func run(_ options: Options) throws -> ExitCode {
-        let ledger = try LedgerArgument(options)
+        let ledger = try LedgerArgument(options, isAnchored: true)
         let verdict = ledger.verdict
         let checkpoint = ledger.checkpointComplaint
         let anchor = ledger.anchorComplaint

@@ -147,6 +147,8 @@ extension RoundOffer {
     fileprivate func withDeadline(of other: RoundOffer) -> RoundOffer {
         var copy = self
         copy.deadlineSeconds = other.deadlineSeconds
+        // The ledger's first line is in the books of the start after.
+        copy.ledger = other.ledger
         return copy
     }
 }

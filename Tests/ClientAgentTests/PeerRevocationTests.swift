@@ -23,7 +23,7 @@ import Transport
         authority = try Self.authority()
         let key = try CertificateKey(generating: .ed25519)
         let certificate = try authority.issue(
-            CertificateRequest(name: "peer", key: key), name: "peer", role: .agent,
+            CertificateRequest(name: "peer", key: key), name: "peer", role: .agent, lifetimeDays: 90,
             now: Self.now.addingTimeInterval(-20 * 86_400))
         peer = try CertifiedMember(certificate: certificate, key: key)
         serial = certificate.serial

@@ -238,7 +238,11 @@ import Testing
 
     @Test func serverSection() throws {
         let keys = try known(
-            KeyProbe.server, at: "server", inner: ["tls": [], "limits": [], "retention": []],
+            KeyProbe.server, at: "server",
+            inner: [
+                "tls": [], "limits": [], "retention": [],
+                "roster_budget": ["server.roster_budget={folder:\"x\",epsilon:1}"],
+            ],
             ["server.data=null", "server.input_shape=[64]"])
         expect(try rows("Sources/AggregationServer/README.md", "`server`"), tell: keys, "server")
     }
@@ -261,10 +265,12 @@ import Testing
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
             "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness", "download",
             "privacy_attack", "gradient_inversion", "membership_inference", "matrix",
+            "roster_budget",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [
             "label_map", "skip_lines", "target", "begun", "ledgers", "recent_minutes", "frozen",
+            "server_ledgers",
         ]
         var read: Set<String> = []
         let folder = Manual.root.appendingPathComponent("Sources")

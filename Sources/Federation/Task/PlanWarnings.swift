@@ -39,6 +39,30 @@ struct PlanWarnings {
                 "with sampling \"none\" and a cohort below the roster, add-or-remove-one holds for a client that is"
                     + " invited and contributes nothing; adjacency: \"zero-out\" says so plainly")
         }
+        return warnings + ofNoiseOverRounds(privacy)
+    }
+
+    /// Bytes of former rounds' noise that nobody has to be told of.
+    private static let ordinaryNoise = 1 << 30
+
+    private func ofNoiseOverRounds(_ privacy: PrivacyPlan) -> [String] {
+        guard let pattern = privacy.matrix?.pattern ?? plan.rules.pattern else { return [] }
+        var warnings: [String] = []
+        let wanted = Double(plan.configuration.cohortSize) * Double(plan.plannedRounds)
+        let room = Double(pattern.participations) * Double(plan.population)
+        // A client that fails has used its participation up.
+        if wanted > 0.9 * room {
+            warnings.append(
+                "\(plan.configuration.cohortSize) clients in each of \(plan.plannedRounds) rounds use up"
+                    + " \(Int((100 * wanted / room).rounded())) % of the participations that the noise covers"
+                    + " (\(pattern.participations) each of \(plan.population)): with clients that fail, the last rounds"
+                    + " may find too few; raise max_participations or lower cohort_size")
+        }
+        if let bytes = privacy.matrix?.keptBytes(dimension: plan.report.count), bytes > Self.ordinaryNoise {
+            warnings.append(
+                "the noise of former rounds takes \(bytes >> 20) MiB of memory: fewer bands, or strategy \"buffers\","
+                    + " take less")
+        }
         return warnings
     }
 }

@@ -137,6 +137,9 @@ package struct MatrixNoise: Sendable {
         }
     }
 
+    /// Bytes of the former rounds' noise that a run keeps in memory, of a model of `dimension` parameters.
+    package func keptBytes(dimension: Int) -> Int { kept * dimension * MemoryLayout<Int64>.size }
+
     /// Vectors that the next round needs.
     private var kept: Int {
         switch feedback {

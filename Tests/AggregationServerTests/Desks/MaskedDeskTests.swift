@@ -44,8 +44,21 @@ import Transport
         "task.secure_aggregation={estimated_dropout_rate:0.3,adversarial_client_rate:0.1}",
     ]
 
+    /// The other thread: takes rounds where it is there, and does nothing with them.
+    private final class OtherThread: Sendable {
+        let isThere = Atomic<Bool>(false)
+        let jobs = Mutex<[UnmaskingJob]>([])
+
+        func take(_ job: UnmaskingJob) -> Bool {
+            guard isThere.load(ordering: .relaxed) else { return false }
+            jobs.withLock { $0.append(job) }
+            return true
+        }
+    }
+
     private let run: DeskRun
     private let desk: MaskedDesk
+    private let thread = OtherThread()
     private let members: [Member]
     private let verifier: KnownKeys
 
@@ -57,7 +70,7 @@ import Transport
         verifier = known
         desk = MaskedDesk(
             run.context, rounds: run.rounds, books: run.books, roster: run.roster, verifier: { known },
-            gone: { _ in })
+            unmasks: { [thread] in thread.take($0) }, gone: { _ in })
     }
 
     private func begin() throws { desk.begin(try run.open([0, 1, 2, 3])) }
@@ -143,6 +156,46 @@ import Transport
         var plain = run.vector(0)
         for client in 1...3 { plain.add(run.vector(client)) }
         #expect(sum == plain && !desk.waitsForShares && desk.deadline == nil)
+    }
+
+    /// Masks are removed elsewhere: what comes meanwhile is heard afterwards, and nothing is opened twice.
+    @Test(arguments: [true, false]) func membersAreHeardAfterMasksAreRemoved(_ isEnded: Bool) throws {
+        thread.isThere.store(true, ordering: .relaxed)
+        try begin()
+        var sessions: [Int: MaskedMember] = [:]
+        for (client, member) in members.enumerated() { sessions[client] = try session(member) }
+        for step in [ProtocolStep.keys, .shares, .masked] { try play(step, sessions) }
+        run.rounds.finishStep(.charged)
+        desk.closeReports()
+        try play(.consistency, sessions)
+        let late = try #require(sessions[3])
+        sessions[3] = nil
+        try play(.unmask, sessions)
+        let job = try #require(thread.jobs.withLock { $0.first })
+        #expect(desk.outcome == nil && desk.waitsForShares && desk.deadline == nil)
+        let needed = try ask(3, .unmask)
+        #expect(needed.status == 200)
+        let answer = try put(3, .step(.unmask, late.answer(.unmask, to: needed.body)))
+        #expect(answer.status == nil)
+        #expect(desk.leave(DeskRun.agent(2), run.books.key(1)))
+        run.clock.now += 1000
+        desk.drive()
+        #expect(thread.jobs.withLock { $0.count } == 1)
+        if isEnded {
+            desk.end()
+            #expect(answer.word == "round_closed")
+            desk.take(job.run())
+            #expect(desk.outcome == nil && !desk.isOpen)
+            return
+        }
+        desk.take(job.run())
+        guard case .sums(let sums, survivors: 4)? = desk.outcome, let sum = sums.first else {
+            Issue.record("no sum: \(String(describing: desk.outcome))")
+            return
+        }
+        var plain = run.vector(0)
+        for client in 1...3 { plain.add(run.vector(client)) }
+        #expect(sum == plain && answer.status != nil)
     }
 
     @Test func aMessageCountsOnce() throws {

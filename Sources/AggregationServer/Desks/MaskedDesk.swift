@@ -167,7 +167,7 @@ final class MaskedDesk {
         do {
             switch message.content {
             case .step(let step, let bytes):
-                try masking?.groups.receive(step, bytes, from: identity)
+                try masking?.groups.receive(step, bytes, from: identity, at: context.instant)
             case .report(let report): try add(report, of: identity, message)
             }
         } catch {

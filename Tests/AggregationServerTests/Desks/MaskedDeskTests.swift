@@ -239,6 +239,22 @@ import Transport
         #expect(run.roster.view(of: 3)?.lastOutcome == "dropped")
     }
 
+    /// A member that is gone costs a step no more than a quarter of its time once the others are there.
+    @Test func aStepDoesNotWaitForItsDeadlineForOneThatIsGone() throws {
+        try begin()
+        var sessions: [Int: MaskedMember] = [:]
+        for (client, member) in members.enumerated() { sessions[client] = try session(member) }
+        try play(.keys, sessions)
+        let whole = try #require(desk.deadline)
+        sessions[3] = nil
+        try play(.shares, sessions)
+        let soon = try #require(desk.deadline)
+        #expect(soon < whole && soon > run.context.instant && !desk.takesReports)
+        run.clock.now = soon.seconds + 0.001
+        desk.drive()
+        #expect(desk.takesReports && run.rounds.file?.failures == ["dropped": 1])
+    }
+
     @Test func aMemberThatLeavesIsNotWaitedFor() throws {
         try begin()
         #expect(desk.leave(DeskRun.agent(3), run.books.key(1)))

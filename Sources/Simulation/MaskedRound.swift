@@ -63,7 +63,7 @@ package final class MaskedRound: Sendable {
         }
         try collection.withLock { collection in
             for (participant, bytes) in zip(participants, answers) {
-                try collection.receive(step, bytes, from: participant.identity)
+                try collection.receive(step, bytes, from: participant.identity, at: Self.start)
             }
             if step != .unmask { _ = try collection.closeSteps(at: Self.start) }
         }

@@ -1,6 +1,5 @@
 internal import Encoding
 internal import Federation
-internal import Foundation
 internal import HTTPWire
 internal import Messages
 internal import Notation
@@ -20,23 +19,28 @@ final class MaskedDesk {
     private let books: BookDesk
     private let roster: RosterDesk
     private let verifier: () throws -> any MemberVerifier
+    private let unmasks: (UnmaskingJob) -> Bool
     private let gone: @Sendable (UInt64) -> Void
     /// Secure aggregation of the open round, and what is remembered of the last.
     private var masking: MaskedRoundState?
     private var ended: EndedMaskedRound?
     private var nextHold: UInt64 = 0
 
-    /// A desk without a masked round. `verifier` says whose keys count, as it stands when a round opens; `gone` is told,
+    /// A desk without a masked round. `verifier` says whose keys count, as it stands when a round opens; `unmasks` removes
+    /// masks on another thread, for ``take(_:)-(Unmasked)``, or says that it will not, as by default; `gone` is told,
     /// on any thread, of a held question whose client has left, for ``forget(_:)``.
     init(
         _ context: DeskContext, rounds: RoundDesk, books: BookDesk, roster: RosterDesk,
-        verifier: @escaping () throws -> any MemberVerifier, gone: @escaping @Sendable (UInt64) -> Void
+        verifier: @escaping () throws -> any MemberVerifier,
+        unmasks: @escaping (UnmaskingJob) -> Bool = { _ in false },
+        gone: @escaping @Sendable (UInt64) -> Void
     ) {
         self.context = context
         self.rounds = rounds
         self.books = books
         self.roster = roster
         self.verifier = verifier
+        self.unmasks = unmasks
         self.gone = gone
     }
 
@@ -64,7 +68,10 @@ final class MaskedDesk {
     }
 
     /// When the step under way ends at the latest; nil where none is.
-    var deadline: Instant? { masking?.outcome == nil ? masking?.groups.deadline : nil }
+    var deadline: Instant? {
+        guard let masking, masking.outcome == nil, !masking.isOpening else { return nil }
+        return masking.groups.deadline
+    }
 
     /// Names of those that may have business with a masked round: members of the open one, and those of the last that
     /// sent messages.
@@ -121,6 +128,7 @@ final class MaskedDesk {
     /// Ends secure aggregation: its secrets go, and nobody waits any more.
     func end() {
         guard let masking else { return }
+        for case .message(let message) in masking.postponed { message.responder.respond(Self.roundClosed) }
         self.masking = nil
         ended = EndedMaskedRound(key: masking.key, taken: masking.taken)
         for hold in masking.holds.values { hold.question.responder.respond(Self.roundClosed) }
@@ -134,6 +142,10 @@ final class MaskedDesk {
 
     /// Takes a member's message; the same bytes again are answered 200 and change nothing.
     func take(_ message: MaskedMessage) {
+        if masking?.isOpening == true, masking?.key == message.key {
+            masking?.postponed.append(.message(message))
+            return
+        }
         let name = message.agent.name
         let known =
             masking?.key == message.key
@@ -155,7 +167,7 @@ final class MaskedDesk {
         do {
             switch message.content {
             case .step(let step, let bytes):
-                try masking?.groups.receive(step, bytes, from: identity)
+                try masking?.groups.receive(step, bytes, from: identity, at: context.instant)
             case .report(let report): try add(report, of: identity, message)
             }
         } catch {
@@ -276,7 +288,11 @@ final class MaskedDesk {
     /// A member gives up: no step waits for it any more. Returns whether it was in a masked round.
     func leave(_ agent: AgentIdentity, _ key: RoundKey) -> Bool {
         guard let identity = masking?.identities[agent.name], masking?.key == key else { return false }
-        masking?.groups.leave(identity)
+        if masking?.isOpening == true {
+            masking?.postponed.append(.leaving(identity))
+        } else {
+            masking?.groups.leave(identity)
+        }
         return true
     }
 
@@ -284,6 +300,7 @@ final class MaskedDesk {
 
     /// Ends steps that are complete or late, and opens the sum when it can be opened.
     func drive() {
+        guard masking?.isOpening != true else { return }
         while masking?.outcome == nil, masking?.groups.isDue(at: context.instant) == true {
             do {
                 guard let step = masking?.groups.step,
@@ -299,7 +316,13 @@ final class MaskedDesk {
         guard masking?.outcome == nil, masking?.groups.canOpen(at: context.instant) == true else {
             return
         }
-        openSums()
+        guard let masking else { return }
+        let job = UnmaskingJob(key: masking.key, groups: masking.groups, moment: context.instant)
+        if unmasks(job) {
+            self.masking?.isOpening = true
+        } else {
+            take(job.run())
+        }
     }
 
     /// Ends the step of masked reports: whose are in the sum has survived, durably.
@@ -333,20 +356,32 @@ final class MaskedDesk {
         }
     }
 
-    private func openSums() {
-        do {
-            let threads = ProcessInfo.processInfo.activeProcessorCount
-            // What cannot be opened yet waits for more shares: false ones may be among those that came.
-            try masking?.groups.openSums(at: context.instant, threads: threads)
-            guard let groups = masking?.groups, groups.isFinished else { return }
-            if groups.lostCount > 0 {
-                context.log.warning("groups left out", ["groups": .integer(groups.lostCount)])
-            }
-            masking?.outcome = .sums(groups.sums.vectors, survivors: groups.sums.survivors)
-            noteStep(.unmask, missing: 0)
-        } catch {
-            lose("\(error)")
+    /// Masks have been removed, or cannot be; what members sent meanwhile is heard now.
+    func take(_ unmasked: Unmasked) {
+        guard masking?.key == unmasked.key, masking?.outcome == nil else { return }
+        masking?.isOpening = false
+        switch unmasked.result {
+        case .success(let groups): masking?.groups = groups
+        case .failure(let error): lose("\(error)")
         }
+        finishSums()
+        let postponed = masking?.postponed ?? []
+        masking?.postponed = []
+        for item in postponed {
+            switch item {
+            case .message(let message): take(message)
+            case .leaving(let identity): masking?.groups.leave(identity)
+            }
+        }
+    }
+
+    private func finishSums() {
+        guard masking?.outcome == nil, let groups = masking?.groups, groups.isFinished else { return }
+        if groups.lostCount > 0 {
+            context.log.warning("groups left out", ["groups": .integer(groups.lostCount)])
+        }
+        masking?.outcome = .sums(groups.sums.vectors, survivors: groups.sums.survivors)
+        noteStep(.unmask, missing: 0)
     }
 
     /// The round releases nothing: told to the engine at once while it collects, else when it asks for the sum.

@@ -20,8 +20,18 @@ struct MaskedRoundState {
         let expires: Double
     }
 
+    /// What members send while masks are removed: it is heard afterwards.
+    enum Postponed {
+        case message(MaskedMessage)
+        case leaving(MemberIdentity)
+    }
+
     /// Which round it is.
     let key: RoundKey
+    /// Whether masks are being removed, from the state as it is here, which nothing changes meanwhile.
+    var isOpening = false
+    /// What has come since, in its order.
+    var postponed: [Postponed] = []
     /// The protocol's state.
     var groups: MaskedGroups
     /// Members by certified name, and their places in the roster.

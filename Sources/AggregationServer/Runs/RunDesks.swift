@@ -25,6 +25,8 @@ struct RunDesks {
     let reports: ReportDesk
     /// Secure aggregation of the open round.
     let masked: MaskedDesk
+    /// Where its masks are removed; nil where nothing is masked.
+    let unmasking: UnmaskingThread?
     /// What the last steps of a round do on disk and in the ledger, and the newest model.
     let release: ReleaseDesk
     /// The last steps of a round, in the engine's order.
@@ -60,9 +62,12 @@ struct RunDesks {
         let rounds = try RoundDesk(context)
         let reports = ReportDesk(
             context, state: state, memory: memory, rounds: rounds, books: books, roster: roster)
+        let unmasking = plan.masksReports ? try UnmaskingThread(mailbox: mailbox) : nil
+        self.unmasking = unmasking
         let masked = MaskedDesk(
             context, rounds: rounds, books: books, roster: roster,
             verifier: { try MemberTrust.verifier(setup.configuration.tls) },
+            unmasks: { unmasking?.add($0) ?? false },
             gone: { mailbox.post(.questionGone($0)) })
         let schedule = ScheduleDesk(context, schedule: plan.rules.schedule)
         let stalls = StallDesk(context)

@@ -90,6 +90,7 @@ final class RunHost: DeskObserver {
         for case .evaluated(let result) in mailbox.take(waiting: 0) { take(result) }
         desks.presence.close()
         desks.masked.end()
+        desks.unmasking?.close()
     }
 
     private func handle(_ item: OwnerMail) {
@@ -102,6 +103,7 @@ final class RunHost: DeskObserver {
         case .questionGone(let hold): desks.masked.forget(hold)
         case .masked(let message): desks.masked.take(message)
         case .maskedQuestion(let question): desks.masked.ask(question)
+        case .unmasked(let unmasked): desks.masked.take(unmasked)
         case .report(let report): desks.reports.take(report)
         case .failure(let agent, let key, let report, let responder):
             let wasMember = desks.masked.leave(agent, key)

@@ -15,6 +15,8 @@ enum OwnerMail: Sendable {
     case masked(MaskedMessage)
     /// A member asks for what a step of secure aggregation needs.
     case maskedQuestion(MaskedQuestion)
+    /// Masks have been removed.
+    case unmasked(Unmasked)
     /// An agent gives a round up.
     case failure(AgentIdentity, RoundKey, FailureReport, Responder)
     /// A question or order of an administrator.

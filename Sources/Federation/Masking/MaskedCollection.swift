@@ -4,8 +4,8 @@ package import SecureAggregation
 /// The server's side of one masked round as bytes in and bytes out, with one deadline a step, without sockets or
 /// clocks: the aggregation server and the simulator drive the same struct.
 ///
-/// Steps `keys`, `shares` and `consistency` end when nobody is left to wait for or at their deadline; step
-/// `masked` ends with the round engine's collection, step `unmask` as soon as the sum can be opened. On a schedule the
+/// Steps `keys`, `shares` and `consistency` end when nobody is left to wait for or at their deadline, the last two also when
+/// ``StepPatience`` says so; step `masked` ends with the round engine's collection, step `unmask` as soon as the sum can be opened. On a schedule the
 /// deadlines of all steps follow from the opening alone. A message that is refused leaves the round as it was.
 package struct MaskedCollection: Sendable {
     private var server: SecureAggregationServer
@@ -19,8 +19,9 @@ package struct MaskedCollection: Sendable {
     private var arrived: Set<MemberIdentity> = []
     /// Whether a share has come since opening the sum failed last.
     private var mayOpen = true
-    /// When the current step ends at the latest.
-    package private(set) var deadline: Instant
+    /// When the current step would end with nobody there.
+    private var limit: Instant
+    private var patience: StepPatience
 
     /// A round to which `invited` are invited. A quarter of the time until `collectionDeadline` is for keys, a
     /// quarter for shares and at least a half for training; afterwards a quarter each for signing and unmasking, counted
@@ -35,8 +36,18 @@ package struct MaskedCollection: Sendable {
         self.collectionDeadline = collectionDeadline
         self.isScheduled = isScheduled
         awaited = Set(invited)
-        deadline = opened
-        deadline = opened.advanced(bySeconds: quarter)
+        patience = StepPatience(dropoutRate: binding.assumptions.dropoutRate, from: opened)
+        limit = opened
+        limit = opened.advanced(bySeconds: quarter)
+    }
+
+    /// When the current step ends at the latest, as it stands.
+    package var deadline: Instant {
+        switch server.step {
+        case .shares where !isScheduled, .consistency where !isScheduled:
+            patience.end(arrived: arrived.count, missing: awaited.count, deadline: limit)
+        default: limit
+        }
     }
 
     private var quarter: Double { (collectionDeadline.seconds - opened.seconds) / 4 }
@@ -66,7 +77,7 @@ package struct MaskedCollection: Sendable {
 
     /// Takes a member's message of the current step; the report of step `masked` goes to ``receive(report:from:)``.
     package mutating func receive(
-        _ step: ProtocolStep, _ bytes: [UInt8], from identity: MemberIdentity
+        _ step: ProtocolStep, _ bytes: [UInt8], from identity: MemberIdentity, at now: Instant
     ) throws(SecureAggregationError) {
         try requireAwaited(identity, step)
         switch step {
@@ -79,6 +90,7 @@ package struct MaskedCollection: Sendable {
         case .masked, .finished: throw .wrongStep(expected: server.step, actual: step)
         }
         note(identity)
+        patience.note(at: now)
     }
 
     /// Step `masked`: adds a report to the sum and forgets it.
@@ -162,7 +174,8 @@ package struct MaskedCollection: Sendable {
     private mutating func begin(at now: Instant) -> Set<MemberIdentity> {
         let missing = awaited
         (awaited, arrived) = (arrived, [])
-        deadline =
+        patience.begin(at: now)
+        limit =
             switch server.step {
             case .shares: opened.advanced(bySeconds: 2 * quarter)
             case .masked: collectionDeadline

@@ -69,11 +69,11 @@ package struct MaskedGroups: Sendable {
 
     // MARK: Messages
 
-    /// As ``MaskedCollection/receive(_:_:from:)``, by the member's group.
+    /// As ``MaskedCollection/receive(_:_:from:at:)``, by the member's group.
     package mutating func receive(
-        _ step: ProtocolStep, _ bytes: [UInt8], from identity: MemberIdentity
+        _ step: ProtocolStep, _ bytes: [UInt8], from identity: MemberIdentity, at now: Instant
     ) throws(SecureAggregationError) {
-        try groups[place(of: identity)].collection.receive(step, bytes, from: identity)
+        try groups[place(of: identity)].collection.receive(step, bytes, from: identity, at: now)
     }
 
     /// As ``MaskedCollection/receive(report:from:)``.

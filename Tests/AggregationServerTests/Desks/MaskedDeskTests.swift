@@ -44,8 +44,21 @@ import Transport
         "task.secure_aggregation={estimated_dropout_rate:0.3,adversarial_client_rate:0.1}",
     ]
 
+    /// The other thread: takes rounds where it is there, and does nothing with them.
+    private final class OtherThread: Sendable {
+        let isThere = Atomic<Bool>(false)
+        let jobs = Mutex<[UnmaskingJob]>([])
+
+        func take(_ job: UnmaskingJob) -> Bool {
+            guard isThere.load(ordering: .relaxed) else { return false }
+            jobs.withLock { $0.append(job) }
+            return true
+        }
+    }
+
     private let run: DeskRun
     private let desk: MaskedDesk
+    private let thread = OtherThread()
     private let members: [Member]
     private let verifier: KnownKeys
 
@@ -57,7 +70,7 @@ import Transport
         verifier = known
         desk = MaskedDesk(
             run.context, rounds: run.rounds, books: run.books, roster: run.roster, verifier: { known },
-            gone: { _ in })
+            unmasks: { [thread] in thread.take($0) }, gone: { _ in })
     }
 
     private func begin() throws { desk.begin(try run.open([0, 1, 2, 3])) }
@@ -145,6 +158,46 @@ import Transport
         #expect(sum == plain && !desk.waitsForShares && desk.deadline == nil)
     }
 
+    /// Masks are removed elsewhere: what comes meanwhile is heard afterwards, and nothing is opened twice.
+    @Test(arguments: [true, false]) func membersAreHeardAfterMasksAreRemoved(_ isEnded: Bool) throws {
+        thread.isThere.store(true, ordering: .relaxed)
+        try begin()
+        var sessions: [Int: MaskedMember] = [:]
+        for (client, member) in members.enumerated() { sessions[client] = try session(member) }
+        for step in [ProtocolStep.keys, .shares, .masked] { try play(step, sessions) }
+        run.rounds.finishStep(.charged)
+        desk.closeReports()
+        try play(.consistency, sessions)
+        let late = try #require(sessions[3])
+        sessions[3] = nil
+        try play(.unmask, sessions)
+        let job = try #require(thread.jobs.withLock { $0.first })
+        #expect(desk.outcome == nil && desk.waitsForShares && desk.deadline == nil)
+        let needed = try ask(3, .unmask)
+        #expect(needed.status == 200)
+        let answer = try put(3, .step(.unmask, late.answer(.unmask, to: needed.body)))
+        #expect(answer.status == nil)
+        #expect(desk.leave(DeskRun.agent(2), run.books.key(1)))
+        run.clock.now += 1000
+        desk.drive()
+        #expect(thread.jobs.withLock { $0.count } == 1)
+        if isEnded {
+            desk.end()
+            #expect(answer.word == "round_closed")
+            desk.take(job.run())
+            #expect(desk.outcome == nil && !desk.isOpen)
+            return
+        }
+        desk.take(job.run())
+        guard case .sums(let sums, survivors: 4)? = desk.outcome, let sum = sums.first else {
+            Issue.record("no sum: \(String(describing: desk.outcome))")
+            return
+        }
+        var plain = run.vector(0)
+        for client in 1...3 { plain.add(run.vector(client)) }
+        #expect(sum == plain && answer.status != nil)
+    }
+
     @Test func aMessageCountsOnce() throws {
         try begin()
         let session = try session(members[0])
@@ -184,6 +237,22 @@ import Transport
         #expect(!desk.takesKeys && desk.memberCount == 3)
         #expect(run.rounds.gaveUpCount == 1 && run.rounds.file?.failures == ["dropped": 1])
         #expect(run.roster.view(of: 3)?.lastOutcome == "dropped")
+    }
+
+    /// A member that is gone costs a step no more than a quarter of its time once the others are there.
+    @Test func aStepDoesNotWaitForItsDeadlineForOneThatIsGone() throws {
+        try begin()
+        var sessions: [Int: MaskedMember] = [:]
+        for (client, member) in members.enumerated() { sessions[client] = try session(member) }
+        try play(.keys, sessions)
+        let whole = try #require(desk.deadline)
+        sessions[3] = nil
+        try play(.shares, sessions)
+        let soon = try #require(desk.deadline)
+        #expect(soon < whole && soon > run.context.instant && !desk.takesReports)
+        run.clock.now = soon.seconds + 0.001
+        desk.drive()
+        #expect(desk.takesReports && run.rounds.file?.failures == ["dropped": 1])
     }
 
     @Test func aMemberThatLeavesIsNotWaitedFor() throws {

@@ -51,7 +51,8 @@ package struct RoundBinding: Hashable, Sendable {
         self.minimalShare = minimalShare
         self.assumptions = assumptions
         self.context = context
-        var writer = MessageWriter(domain: "sordino secagg round v1")
+        // The version says how masks are expanded: members of another would leave garbage in the sum.
+        var writer = MessageWriter(domain: "sordino secagg round v2")
         writer.put(counted: [UInt8](run.utf8))
         writer.put(UInt64(round))
         writer.put(modelDigest)

@@ -28,7 +28,7 @@ enum SecureAggregationSuite {
         let agreement: Double
 
         func floor(masks: Int, plan: TaskPlan, agreements: Int) -> Yardstick {
-            let bytes = masks * plan.report.count * (plan.codec.bits <= 16 ? 2 : 4)
+            let bytes = masks * KeystreamLanes(ringBits: plan.codec.bits).byteCount(of: plan.report.count)
             return .floor(
                 Double(bytes) / keystream + Double(agreements) * agreement,
                 "AES-CTR bytes + X25519 operations")

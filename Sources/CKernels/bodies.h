@@ -11,6 +11,7 @@
 #include "bodies/convolution.h"
 #include "bodies/grid.h"
 #include "bodies/group_norm.h"
+#include "bodies/lanes.h"
 #include "bodies/normal.h"
 #include "bodies/order.h"
 #include "bodies/pooling.h"

@@ -85,6 +85,8 @@ KERNEL(double, add_nearest, (uint32_t *sum, const float *x, double factor, size_
 KERNEL(sordino_squares, round_randomly, (int32_t *out, const float *x, double factor, const uint32_t *coins, size_t
        n), (out, x, factor, coins, n))
 KERNEL(void, add_noise_on_grid, (float *sum, const int64_t *noise, double scale, size_t n), (sum, noise, scale, n))
+KERNEL(void, add_lanes, (uint32_t *words, const uint8_t *lanes, unsigned high_bits, uint32_t sign, size_t n), (words,
+       lanes, high_bits, sign, n))
 KERNEL(void, add_integers, (uint32_t *sum, const int32_t *x, size_t n), (sum, x, n))
 KERNEL(size_t, draw_strips, (int64_t *noise, const uint64_t *words, size_t count, const sordino_strips *strips),
        (noise, words, count, strips))

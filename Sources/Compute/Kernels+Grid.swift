@@ -60,6 +60,24 @@ extension Kernels {
         sordino_add_noise_on_grid(values, noise, scale, sum.count)
     }
 
+    /// words += lanes, or -= with `isNegative`, wrapping. Lanes have 16 + `highBits` bits, 0, 1, 2, 3, 4, 8 or 16 more than 16,
+    /// in whole blocks of ``laneBlock`` laid out as `sordino_add_lanes` says.
+    package static func addLanes(
+        to words: UnsafeMutableBufferPointer<UInt32>, _ lanes: UnsafeRawBufferPointer, highBits: Int,
+        isNegative: Bool
+    ) {
+        let blocks = (words.count + laneBlock - 1) / laneBlock
+        precondition([0, 1, 2, 3, 4, 8, 16].contains(highBits), "no lanes of that width")
+        precondition(lanes.count >= blocks * laneBlock / 8 * (16 + highBits), "too few lanes")
+        guard let target = words.baseAddress, let bytes = lanes.baseAddress else { return }
+        sordino_add_lanes(
+            target, bytes.assumingMemoryBound(to: UInt8.self), UInt32(highBits), isNegative ? .max : 0,
+            words.count)
+    }
+
+    /// Words of a block of lanes.
+    package static var laneBlock: Int { Int(sordino_lane_block) }
+
     /// sum += x, wrapping.
     package static func add(to sum: UnsafeMutableBufferPointer<UInt32>, _ x: UnsafeBufferPointer<Int32>) {
         precondition(sum.count == x.count, "buffers of different lengths")

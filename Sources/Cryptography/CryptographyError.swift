@@ -14,6 +14,10 @@ package enum CryptographyError: Error, Equatable, Sendable {
     case invalidKey(String)
     /// A threshold, number of shares or evaluation point outside the scheme's range.
     case invalidSharing(String)
+    /// Sizes of the lattice encryption that are not secure or not possible, or a sum of keys that is none.
+    case invalidLattice(String)
+    /// A key that has encrypted its one vector already.
+    case spentKey
     /// Bytes, a text or a file that is no certificate, request, revocation list or token; says which rule fails.
     case invalidCertificate(String)
     /// OpenSSL refused an operation that cannot fail on valid input (out of memory, broken installation).
@@ -32,6 +36,8 @@ extension CryptographyError: CustomStringConvertible {
         case .lowOrderPoint: "the public key is a point of low order"
         case .invalidKey(let reason): "invalid key: \(reason)"
         case .invalidSharing(let reason): "invalid secret sharing: \(reason)"
+        case .invalidLattice(let reason): "lattice encryption: \(reason)"
+        case .spentKey: "this key has encrypted a vector already, and serves one only"
         case .invalidCertificate(let reason): reason
         case .libraryFailure(let operation): "OpenSSL failed in \(operation)"
         }

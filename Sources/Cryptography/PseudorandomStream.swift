@@ -11,6 +11,9 @@ package struct PseudorandomStream {
     /// Work is done in pieces that stay in the first-level cache.
     private static let pieceByteCount = 8192
 
+    /// What is encrypted.
+    private static let zeros = [UInt8](repeating: 0, count: pieceByteCount)
+
     private let context: CipherContext
 
     /// A stream whose 128-bit big-endian counter starts at `initialCounter` (zero by default).
@@ -49,9 +52,8 @@ package struct PseudorandomStream {
         while start < bytes.count {
             let count = min(bytes.count - start, Self.pieceByteCount)
             let piece = base.advanced(by: start).assumingMemoryBound(to: UInt8.self)
-            piece.update(repeating: 0, count: count)
             var written: Int32 = 0
-            guard EVP_EncryptUpdate(context.pointer, piece, &written, piece, Int32(count)) == 1,
+            guard EVP_EncryptUpdate(context.pointer, piece, &written, Self.zeros, Int32(count)) == 1,
                 written == count
             else { throw .libraryFailure("EVP_EncryptUpdate") }
             start += count

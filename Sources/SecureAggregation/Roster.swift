@@ -12,7 +12,7 @@ struct Roster: Sendable {
     let graph: NeighbourGraph
 
     /// Throws `duplicateIdentity` unless identities ascend strictly, and `impossibleRates` when the cohort is
-    /// too small or too large for the round's assumptions.
+    /// too small or too large for the round's assumptions or scheme.
     init(entries: [RosterMessage.Entry], binding: RoundBinding) throws(SecureAggregationError) {
         for (left, right) in zip(entries, entries.dropFirst()) where left.identity >= right.identity {
             throw left.identity == right.identity
@@ -21,6 +21,10 @@ struct Roster: Sendable {
         guard entries.count <= SecureAggregationParameters.maximalRoundSize else {
             throw .malformed("roster", reason: "\(entries.count) members")
         }
+        let objection = binding.scheme.objection(
+            members: entries.count, minimalSurvivors: binding.minimalSurvivors(of: entries.count),
+            adversarialRate: binding.assumptions.adversarialRate)
+        if let objection { throw .impossibleRates(objection) }
         self.entries = entries
         parameters = try SecureAggregationParameters.compute(
             cohortSize: entries.count, assumptions: binding.assumptions)
@@ -31,6 +35,14 @@ struct Roster: Sendable {
             return try hash.finish()
         }
         graph = try NeighbourGraph(parameters: parameters, seed: digest)
+    }
+
+    /// The 32 bytes that the public polynomials of a round on a lattice follow from. The digest covers the run, the round, the
+    /// model and what every member advertised: no party chose it alone.
+    func latticeSeed() throws(SecureAggregationError) -> [UInt8] {
+        try cryptographic { () throws(CryptographyError) in
+            try SHA256.hash(MessageWriter(domain: "sordino secagg lattice v1").bytes + digest)
+        }
     }
 
     /// The index of a member, by binary search.

@@ -19,6 +19,8 @@ package struct RoundBinding: Hashable, Sendable {
     package let minimalShare: Double
     /// Rates and security from which degree and threshold follow.
     package let assumptions: SecurityAssumptions
+    /// What hides the vectors.
+    package let scheme: MaskingScheme
     /// Whatever else members must agree on, such as the hash of their task; at most 255 bytes.
     package let context: [UInt8]
     /// SHA-256 of all of the above.
@@ -27,7 +29,8 @@ package struct RoundBinding: Hashable, Sendable {
     /// Throws `malformed` when a value is out of its range.
     package init(
         run: String, round: Int, modelDigest: [UInt8], bits: Int, coordinateCount: Int, minimalSurvivors: Int,
-        minimalShare: Double = 0, assumptions: SecurityAssumptions, context: [UInt8] = []
+        minimalShare: Double = 0, assumptions: SecurityAssumptions, scheme: MaskingScheme = .masks,
+        context: [UInt8] = []
     ) throws(SecureAggregationError) {
         func refuse(_ reason: String) -> SecureAggregationError { .malformed("round", reason: reason) }
         guard run.utf8.count <= 255 else { throw refuse("a run identifier longer than 255 bytes") }
@@ -41,6 +44,9 @@ package struct RoundBinding: Hashable, Sendable {
         guard minimalSurvivors >= 2 else {
             throw refuse("a minimum of \(minimalSurvivors) survivors; the sum of one is that one's vector")
         }
+        if let lattice = scheme.lattice, lattice.valueBits != bits {
+            throw refuse("lattice sizes for \(lattice.valueBits) bits in a ring of \(bits)")
+        }
         guard minimalShare >= 0, minimalShare <= 1 else { throw refuse("a share of \(minimalShare)") }
         self.run = run
         self.round = round
@@ -50,8 +56,10 @@ package struct RoundBinding: Hashable, Sendable {
         self.minimalSurvivors = minimalSurvivors
         self.minimalShare = minimalShare
         self.assumptions = assumptions
+        self.scheme = scheme
         self.context = context
-        var writer = MessageWriter(domain: "sordino secagg round v1")
+        // The version says how masks are expanded: members of another would leave garbage in the sum.
+        var writer = MessageWriter(domain: "sordino secagg round v2")
         writer.put(counted: [UInt8](run.utf8))
         writer.put(UInt64(round))
         writer.put(modelDigest)
@@ -64,9 +72,21 @@ package struct RoundBinding: Hashable, Sendable {
         writer.put(UInt16(assumptions.adversary == .active ? 1 : 0))
         writer.put(UInt16(assumptions.secrecyBits))
         writer.put(UInt16(assumptions.correctnessBits))
+        writer.put(UInt16(scheme.lattice == nil ? 0 : 1))
+        if let lattice = scheme.lattice {
+            for size in [lattice.memberCount, lattice.modulusBits, lattice.keyBits] {
+                writer.put(UInt64(size))
+            }
+        }
         writer.put(counted: context)
         digest = try cryptographic { () throws(CryptographyError) in try SHA256.hash(writer.bytes) }
     }
+
+    /// Coordinates of what is masked: the vector, or on a lattice its key.
+    package var maskedCount: Int { scheme.lattice == nil ? coordinateCount : LatticeParameters.degree }
+
+    /// Logarithm of the modulus of what is masked.
+    package var maskedBits: Int { scheme.lattice?.keyBits ?? bits }
 
     /// Fewest members of a roster of so many whose sum may be opened.
     package func minimalSurvivors(of members: Int) -> Int {

@@ -75,9 +75,8 @@ package final class MaskedRound: Sendable {
             preconditionFailure("only invited clients report")
         }
         let delivery = try collection.withLock { try $0.message(.masked, for: participant.identity) } ?? []
-        var masked = report
-        try participant.member.mask(&masked, delivery: delivery)
-        try collection.withLock { try $0.receive(report: masked, from: participant.identity) }
+        let hidden = try participant.member.hide(report, delivery: delivery)
+        try collection.withLock { try $0.receive(hidden, from: participant.identity) }
     }
 
     /// Runs the steps `consistency` and `unmask` with the survivors, on `threads` threads, and opens the sums: one, or that of

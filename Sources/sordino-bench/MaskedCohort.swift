@@ -33,6 +33,8 @@ final class MaskedCohort {
     private var plainSum: RingVector
     private let agent = ProcessorMeter()
     private let work = ProcessorMeter()
+    /// Bytes of a vector as it travels.
+    private var vectorBytes: Int
 
     /// What a round took.
     struct Cost {
@@ -46,17 +48,21 @@ final class MaskedCohort {
         let serverMasks: Int
         /// Neighbours of every member.
         let degree: Int
+        /// Bytes of a vector as it travels over those of the same vector in the open.
+        let expansion: Double
     }
 
-    /// A cohort for one round.
-    init(plan: TaskPlan, count: Int, round: Int) throws {
+    /// A cohort for one round, with masks or on a lattice.
+    init(plan: TaskPlan, count: Int, round: Int, isOnLattice: Bool = false) throws {
         self.plan = plan
         let rates = plan.configuration.secureAggregation
         let assumptions = try SecurityAssumptions(
             dropoutRate: rates.dropoutRate, adversarialRate: rates.adversarialRate)
         binding = try RoundBinding(
             run: "bench", round: round, modelDigest: [UInt8](repeating: 1, count: 32), bits: plan.codec.bits,
-            coordinateCount: plan.report.count, minimalSurvivors: 2, assumptions: assumptions)
+            coordinateCount: plan.report.count, minimalSurvivors: count / 2, assumptions: assumptions,
+            scheme: isOnLattice
+                ? .lattice(LatticeParameters(valueBits: plan.codec.bits, memberCount: count)) : .masks)
         members = try (0..<count).map { _ in try KeyedMember(key: Signature.PrivateKey()) }
         let verifier = PinnedMembers(Set(members.map(\.identity)))
         let memoizing = MemoizingVerifier(verifier)
@@ -71,6 +77,7 @@ final class MaskedCohort {
         }
         self.clients = clients
         server = SecureAggregationServer(binding: binding, verifier: verifier)
+        vectorBytes = RingVector.packedByteCount(count: plan.report.count, bits: plan.codec.bits)
         plainSum = RingVector(zeros: plan.report.count, bits: plan.codec.bits)
     }
 
@@ -107,11 +114,14 @@ final class MaskedCohort {
         let removal = try work.charge("reconstruction") { try server.closeUnmask() }
         var sum = server.maskedSum
         try work.charge("removal") { try removal.apply(to: &sum, threads: 1) }
+        sum = try work.charge("removal") { try server.opened(sum) }
         guard RingVector(narrow: sum, bits: plan.codec.bits) == plainSum else { throw BenchFailure.wrongSum }
         let degree = server.parameters?.degree ?? 0
         return Cost(
-            agent: agent, server: work, agentMasks: degree + 1, serverMasks: removal.maskCount, degree: degree
-        )
+            agent: agent, server: work, agentMasks: degree + 1, serverMasks: removal.maskCount,
+            degree: degree,
+            expansion: Double(vectorBytes)
+                / Double(RingVector.packedByteCount(count: plan.report.count, bits: plan.codec.bits)))
     }
 
     /// The steps `keys` and `shares`.
@@ -144,6 +154,19 @@ final class MaskedCohort {
         }
         var report = index == 0 ? try encodedUpdate() : madeUp(index)
         plainSum.add(report)
+        if binding.scheme != .masks {
+            let bytes = try report.withNarrowWords { words in
+                try charge(index, "masks") {
+                    try clients[index].encrypt(
+                        UnsafeBufferPointer(words), delivery: SealedShares(decoding: delivery)
+                    ).encoded()
+                }
+            }
+            vectorBytes = bytes.count
+            return try work.charge("masked") {
+                try server.receive(EncryptedVector(decoding: bytes), from: members[index].identity)
+            }
+        }
         try report.withNarrowWords { words in
             try charge(index, "masks") {
                 try clients[index].mask(words, delivery: SealedShares(decoding: delivery))

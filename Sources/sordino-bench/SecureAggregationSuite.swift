@@ -1,4 +1,5 @@
 import Compute
+internal import Cryptography
 internal import Custody
 import Encoding
 import Federation
@@ -15,7 +16,16 @@ enum SecureAggregationSuite {
         let rates = Rates(
             keystream: try Machine.keystreamRate(stopwatch),
             agreement: try Machine.agreementSeconds(stopwatch))
-        var figures = try parties(rounds, rates)
+        var figures: [Figure] = []
+        for cohort in cohorts where stopwatch.selection.includesLarge || !cohort.isLarge {
+            for isOnLattice in [false, true] {
+                let names = cohort.names(isOnLattice)
+                guard names.contains(where: stopwatch.selection.includes) else { continue }
+                figures += try parties(
+                    cohort, isOnLattice, cohort.isLarge ? 1 : rounds, rates)
+            }
+        }
+        guard stopwatch.selection.mayInclude("secagg/round-") else { return figures }
         for (clients, inputs, goal) in [(100, 999, 0.6), (50, 9_999, nil), (1_000, 999, 60)] {
             figures += try wholeRound(clients, inputs: inputs, goal: goal, rounds, rates)
         }
@@ -27,22 +37,47 @@ enum SecureAggregationSuite {
         let keystream: Double
         let agreement: Double
 
-        func floor(masks: Int, plan: TaskPlan, agreements: Int) -> Yardstick {
-            let bytes = masks * plan.report.count * (plan.codec.bits <= 16 ? 2 : 4)
+        func floor(masks: Int, words: Int, plan: TaskPlan, agreements: Int) -> Yardstick {
+            let bytes = masks * KeystreamLanes(ringBits: plan.codec.bits).byteCount(of: words)
             return .floor(
                 Double(bytes) / keystream + Double(agreements) * agreement,
                 "AES-CTR bytes + X25519 operations")
         }
     }
 
-    /// 100 clients with 1,000,000 parameters, of which 10 drop out after sharing, so that all their masks are
-    /// in the sum.
-    private static func parties(_ rounds: Int, _ rates: Rates) throws -> [Figure] {
-        let (clients, dropped) = (100, 10)
-        let plan = try BenchTask.dense(inputs: 9_999, cohort: clients, mode: .distributed)
+    /// A cohort with (`inputs` + 1) × 100 parameters, of whom a tenth drops out after sharing, so that all their masks are in
+    /// the sum.
+    private struct Cohort {
+        let clients: Int
+        let inputs: Int
+        /// Goals of agent and server, with masks and on a lattice.
+        let goals: (masks: (Double?, Double?), lattice: (Double?, Double?))
+        /// Whether a round takes gigabytes or a minute: all members' vectors are made in one process.
+        var isLarge = false
+
+        var dropped: Int { clients / 10 }
+
+        /// The names of the agent's and the server's figure.
+        func names(_ isOnLattice: Bool) -> [String] {
+            let size = "\(clients)x\(100 * (inputs + 1))", scheme = isOnLattice ? "-lattice" : ""
+            return ["secagg/agent-\(size)\(scheme)", "secagg/server-\(size)-\(dropped)-dropped\(scheme)"]
+        }
+    }
+
+    private static let cohorts = [
+        Cohort(clients: 100, inputs: 9_999, goals: ((0.25, 1), (0.35, 1))),
+        Cohort(clients: 1000, inputs: 9_999, goals: ((0.35, 7), (0.35, 3)), isLarge: true),
+        Cohort(clients: 100, inputs: 99_999, goals: ((0.4, nil), (nil, nil)), isLarge: true),
+    ]
+
+    private static func parties(
+        _ cohort: Cohort, _ isOnLattice: Bool, _ rounds: Int, _ rates: Rates
+    ) throws -> [Figure] {
+        let (clients, dropped) = (cohort.clients, cohort.dropped)
+        let plan = try BenchTask.dense(inputs: cohort.inputs, cohort: clients, mode: .distributed)
         var cohorts: [MaskedCohort.Cost] = []
         for round in 1...rounds {
-            let cohort = try MaskedCohort(plan: plan, count: clients, round: round)
+            let cohort = try MaskedCohort(plan: plan, count: clients, round: round, isOnLattice: isOnLattice)
             cohorts.append(try cohort.run(dropped: dropped))
         }
         guard let last = cohorts.last else { return [] }
@@ -50,26 +85,34 @@ enum SecureAggregationSuite {
             let names = Set(meters.flatMap { $0.seconds.keys }).sorted()
             return names.map { name in
                 (name + "_seconds", Stopwatch.median(of: meters.map { $0.seconds[name] ?? 0 }).seconds)
-            } + [("bits", Double(plan.codec.bits)), ("degree", Double(last.degree))]
+            } + [
+                ("bits", Double(plan.codec.bits)), ("degree", Double(last.degree)),
+                ("expansion", last.expansion),
+            ]
         }
+        // On a lattice a key of 2048 words is masked, and words are encrypted besides.
+        let names = cohort.names(isOnLattice)
+        let goals = isOnLattice ? cohort.goals.lattice : cohort.goals.masks
+        let words = isOnLattice ? LatticeParameters.degree : plan.report.count
         let agent = Stopwatch.median(of: cohorts.map(\.agent.total))
         let server = Stopwatch.median(of: cohorts.map(\.server.total))
         return [
             Figure(
-                name: "secagg/agent-100x1000000", seconds: agent.seconds, noise: agent.noise,
+                name: names[0], seconds: agent.seconds, noise: agent.noise,
                 unit: "round CPU",
                 // Two key pairs and two agreements with every neighbour.
                 rates.floor(
-                    masks: last.agentMasks, plan: plan, agreements: 2 + 2 * last.degree),
-                goal: 0.25, details: details(cohorts.map(\.agent))),
+                    masks: last.agentMasks, words: words, plan: plan, agreements: 2 + 2 * last.degree),
+                goal: goals.0, details: details(cohorts.map(\.agent))),
             Figure(
-                name: "secagg/server-100x1000000-10-dropped", seconds: server.seconds, noise: server.noise,
+                name: names[1], seconds: server.seconds,
+                noise: server.noise,
                 unit: "round CPU",
                 // Three to check each advertised pair of keys; one for every mask of a dropped member.
                 rates.floor(
-                    masks: last.serverMasks, plan: plan,
+                    masks: last.serverMasks, words: words, plan: plan,
                     agreements: 3 * clients + last.serverMasks - (clients - dropped)),
-                goal: 1.0, details: details(cohorts.map(\.server))),
+                goal: goals.1, details: details(cohorts.map(\.server))),
         ]
     }
 
@@ -107,7 +150,7 @@ enum SecureAggregationSuite {
         // Members mask with themselves and all neighbours; the server removes self masks and those of the dropped.
         let removed = survivors + dropped * degree * survivors / clients
         let floor = rates.floor(
-            masks: survivors * (degree + 1) + removed, plan: plan,
+            masks: survivors * (degree + 1) + removed, words: plan.report.count, plan: plan,
             agreements: clients * (2 * degree + 5) + removed - survivors)
         let (used, elapsed) = (Stopwatch.median(of: processor), Stopwatch.median(of: wall))
         let name = "secagg/round-\(clients)x\(plan.dimension)"

@@ -56,6 +56,8 @@ import Testing
         Example(CryptographyError.invalidKey("no PEM"), .invalidInput),
         Example(CryptographyError.invalidCertificate("no PEM"), .invalidInput),
         Example(CryptographyError.invalidSharing("two points"), .invalidInput),
+        Example(CryptographyError.invalidLattice("42 bits"), .invalidInput),
+        Example(CryptographyError.spentKey, .internalFault),
         Example(CryptographyError.lowOrderPoint, .invalidInput),
         Example(CryptographyError.tooLong("name", limit: 64), .invalidInput),
         Example(CryptographyError.wrongLength(of: "key", expected: 32, actual: 1), .invalidInput),

@@ -18,5 +18,6 @@ enum SecureAggregationFuzz {
         read(Confirmation.self, bytes)
         read(Quorum.self, bytes)
         read(UnmaskShares.self, bytes)
+        read(EncryptedVector.self, bytes)
     }
 }

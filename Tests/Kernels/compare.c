@@ -255,6 +255,14 @@ static void compare_grid(const sordino_kernels *k, const sordino_kernels *p, siz
         p->add_integers(sums[1], out[1], n);
         same("add_integers", n, sums[0], sums[1], 4 * n);
     }
+    static uint8_t lanes[4 * 4096] __attribute__((aligned(64)));
+    static const unsigned widths[] = {0, 1, 2, 3, 4, 8, 16};
+    for (size_t i = 0; i < sizeof lanes; i++) lanes[i] = (uint8_t)random_word();
+    for (size_t w = 0; w < 7; w++) {
+        k->add_lanes(sums[0], lanes, widths[w], w % 2 ? ~0u : 0, n);
+        p->add_lanes(sums[1], lanes, widths[w], w % 2 ? ~0u : 0, n);
+        same("add_lanes", n, sums[0], sums[1], 4 * n);
+    }
     static int64_t noise[4096];
     for (int power = -3; power < 40; power += 7) {
         fill_for_grid(found, n, 30, 0);

@@ -56,11 +56,16 @@ final class Fleet {
     /// A fleet of `HashingMember`s.
     convenience init(
         count: Int, bits: Int = 20, coordinates: Int = 5, minimalSurvivors: Int = 2,
-        assumptions: SecurityAssumptions, generator: inout some RandomNumberGenerator
+        assumptions: SecurityAssumptions, latticeMembers: Int? = nil,
+        generator: inout some RandomNumberGenerator
     ) throws {
+        let scheme = try latticeMembers.map {
+            MaskingScheme.lattice(try LatticeParameters(valueBits: bits, memberCount: $0))
+        }
         let binding = try RoundBinding(
             run: "test", round: 3, modelDigest: [UInt8](repeating: 9, count: 32), bits: bits,
-            coordinateCount: coordinates, minimalSurvivors: minimalSurvivors, assumptions: assumptions)
+            coordinateCount: coordinates, minimalSurvivors: minimalSurvivors, assumptions: assumptions,
+            scheme: scheme ?? .masks)
         try self.init(
             binding: binding, members: (0..<count).map { try HashingMember("member \($0)") },
             verifier: HashingVerifier(), generator: &generator)
@@ -104,8 +109,22 @@ final class Fleet {
         return words
     }
 
+    /// On a lattice: the member's vector, encrypted.
+    func encryptedVector(of identity: MemberIdentity) throws -> EncryptedVector {
+        let delivery = try SealedShares(decoding: server.delivery(for: identity).encoded())
+        let client = try client(identity)
+        return try #require(vectors[identity]).withUnsafeBufferPointer {
+            try client.encrypt($0, delivery: delivery)
+        }
+    }
+
     func runMasked() throws -> SurvivorSet {
         for identity in present(at: .masked) {
+            guard binding.scheme == .masks else {
+                let bytes = try encryptedVector(of: identity).encoded()
+                try server.receive(EncryptedVector(decoding: bytes), from: identity)
+                continue
+            }
             let words = try maskedVector(of: identity)
             try words.withUnsafeBufferPointer { try server.receive(masked: $0, from: identity) }
         }
@@ -139,7 +158,7 @@ final class Fleet {
         let removal = try runUnmask()
         var sum = server.maskedSum
         try removal.apply(to: &sum, threads: threads)
-        return (sum, survivors.members.map { server.members[$0] })
+        return (try server.opened(sum), survivors.members.map { server.members[$0] })
     }
 
     /// What the sum of these members must be.

@@ -19,25 +19,49 @@ struct MaskingTests {
         SignedMask(seed: SharedSecret(try SecretBytes.random(count: 32)), sign: sign)
     }
 
-    @Test(
-        "A mask is the AES-256-CTR keystream in lanes of 16 or 32 bits", arguments: [8, 12, 16, 17, 24, 32])
-    func lanes(bits: Int) throws {
-        let mask = try freshMask()
-        let count = 5000
-        let words = try expand([mask], count: count, bits: bits)
-        var stream = try PseudorandomStream(key: mask.seed.bytes)
-        var bytes = [UInt8](repeating: 0, count: count * 4)
-        try bytes.withUnsafeMutableBytes { try stream.fill($0) }
-        let laneBytes = bits <= 16 ? 2 : 4
-        let modulus = UInt32.max >> UInt32(32 - bits)
-        let expected = (0..<count).map { index in
-            (0..<laneBytes).reduce(UInt32(0)) { $0 | UInt32(bytes[index * laneBytes + $1]) << UInt32(8 * $1) }
-                & modulus
+    /// Lane `index` of a keystream, read one bit at a time.
+    private func lane(_ index: Int, of keystream: [UInt8], bits: Int) -> UInt32 {
+        let sections = [8: [8], 4: [4], 3: [2, 1], 2: [2], 1: [1], 0: []][bits - 16] ?? [8, 8]
+        let (block, place) = (index / 512 * (64 * bits), index % 512)
+        var value = UInt32(keystream[block + 2 * place]) | UInt32(keystream[block + 2 * place + 1]) << 8
+        if bits == 32 {
+            let high = block + 1024 + 2 * place
+            return value | UInt32(keystream[high]) << 16 | UInt32(keystream[high + 1]) << 24
         }
-        #expect(words == expected)
+        var (start, shift) = (block + 1024, 16)
+        for width in sections {
+            let (group, rest) = (place / 64, place % 64)
+            let byte = keystream[start + group % width * 64 + rest]
+            let part = UInt32(byte) >> UInt32(group / width * width) & (1 << UInt32(width) - 1)
+            value |= part << UInt32(shift)
+            start += 64 * width
+            shift += width
+        }
+        return value
     }
 
-    @Test("Plus and minus cancel, and any number of ranges gives the same", arguments: [16, 24])
+    @Test(
+        "A mask is the AES-256-CTR keystream in the narrowest lanes",
+        arguments: zip(
+            [8, 12, 16, 17, 18, 19, 20, 21, 24, 25, 32], [16, 16, 16, 17, 18, 19, 20, 24, 24, 32, 32]))
+    func lanes(bits: Int, laneBits: Int) throws {
+        let mask = try freshMask()
+        let count = 2 * MaskExpansion.pieceCount + 1000 + bits
+        let words = try expand([mask], count: count, bits: bits)
+        var stream = try PseudorandomStream(key: mask.seed.bytes)
+        var bytes = [UInt8](repeating: 0, count: (count + 511) / 512 * 64 * laneBits)
+        try bytes.withUnsafeMutableBytes { try stream.fill($0) }
+        let modulus = UInt32.max >> UInt32(32 - bits)
+        #expect(words == (0..<count).map { lane($0, of: bytes, bits: laneBits) & modulus })
+        // Every bit of the stream has its place in one lane.
+        let all = [UInt8](repeating: 0xFF, count: 64 * laneBits)
+        #expect(
+            (0..<512).allSatisfy { lane($0, of: all, bits: laneBits) == UInt32.max >> UInt32(32 - laneBits) })
+    }
+
+    @Test(
+        "Plus and minus cancel, and any number of ranges gives the same",
+        arguments: [16, 17, 18, 19, 20, 24, 32])
     func ranges(bits: Int) throws {
         let masks = [try freshMask(), try freshMask(.minus), try freshMask()]
         let count = 5 * MaskExpansion.pieceCount + 77

@@ -64,6 +64,45 @@ struct MessageTests {
         try check(Self.unmask)
     }
 
+    private static func encrypted(_ coefficients: [UInt64]) throws -> EncryptedVector {
+        let parameters = try LatticeParameters(valueBits: 9, memberCount: 2)
+        return coefficients.withUnsafeBufferPointer {
+            EncryptedVector(
+                key: [1, 2] + [UInt32](repeating: 0, count: 2046), coefficients: $0, parameters: parameters)
+        }
+    }
+
+    @Test("An encrypted vector comes back from its bytes, and from nothing else")
+    func encryptedVectors() throws {
+        // 9 bits and 8 for the error of two members; keys in a ring of 8.
+        let bytes = try Self.encrypted([0x1FFFF, 1, 0x10000]).encoded()
+        #expect(bytes.prefix(16) == [8, 1, 8, 0, 17, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1, 2])
+        #expect(bytes.suffix(7) == [0xFF, 0xFF, 0x03, 0, 0, 0, 0x04])
+        #expect(bytes.count == 14 + 2048 + 7)
+        let parameters = try LatticeParameters(valueBits: 9, memberCount: 2)
+        #expect(bytes.count == EncryptedVector.byteCount(of: 3, parameters: parameters))
+        let read = try EncryptedVector(decoding: bytes)
+        #expect(try read == Self.encrypted([0x1FFFF, 1, 0x10000]) && read.keyWords.prefix(3) == [1, 2, 0])
+        for count in Array(0..<40) + Array((bytes.count - 20)..<bytes.count) {
+            #expect(throws: SecureAggregationError.self, "cut to \(count)") {
+                _ = try EncryptedVector(decoding: [UInt8](bytes[..<count]))
+            }
+        }
+        // Kind, version, widths and length changed; a bit beyond the last coordinate; a byte more.
+        var wrong = [
+            (0, 0x40), (1, 0x40), (2, 0x30), (4, 0x40), (6, 0x01), (12, 0x80), (bytes.count - 1, 0x80),
+        ].map {
+            (place, bits) in
+            var changed = bytes
+            changed[place] ^= UInt8(bits)
+            return changed
+        }
+        wrong.append(bytes + [0])
+        for changed in wrong {
+            #expect(throws: SecureAggregationError.self) { _ = try EncryptedVector(decoding: changed) }
+        }
+    }
+
     @Test("Golden bytes")
     func golden() throws {
         #expect(Self.survivors.encoded() == [4, 1, 11, 0, 0b0000_1001, 0b0000_0100])

@@ -252,6 +252,16 @@ import Testing
         #expect(plain.published == 6)
         #expect(masked.parameters == plain.parameters)
         #expect(masked.records.map(\.clientsReported) == plain.records.map(\.clientsReported))
+        // On a lattice too, whether encrypted or not.
+        for masks in [false, true] {
+            var encrypted = try SimulatorFixture.setup(
+                privacy: privacy, faults: faults, workers: 2,
+                task: task.replacing("rate: 0.3", with: "rate: 0.3, scheme: 'lattice'"), cohort: 30)
+            encrypted.masks = masks
+            let found = try SimulatorFixture.run(encrypted).progress
+            #expect(found.parameters == plain.parameters)
+            #expect(found.records.map(\.abandoned) == plain.records.map(\.abandoned))
+        }
     }
 
     /// A round that lost more members than its shares are sized for releases nothing.

@@ -165,6 +165,13 @@ package struct ServerConfiguration: Sendable {
                     + "which holds only for cohorts drawn from the whole enrolled roster; name it, or use \"none\""
             )
         }
+        guard task.secureAggregation.scheme == .masks else {
+            throw ConfigurationError(
+                path: "task.secure_aggregation.scheme",
+                problem:
+                    "is \"lattice\", which simulations have (--secagg real) and agents do not yet; use \"masks\""
+            )
+        }
         if data != nil, inputShape != nil {
             throw server.error("input_shape", "follows from the data; remove one of the two")
         }

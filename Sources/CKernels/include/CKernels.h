@@ -455,6 +455,13 @@ sordino_squares sordino_round_randomly(int32_t *out, const float *x, double fact
 /// sum = (round(sum * scale) + noise) / scale, ties away from zero, `scale` a power of two; not a number where
 /// |sum * scale| is not below 2^53.
 void sordino_add_noise_on_grid(float *sum, const int64_t *noise, double scale, size_t n);
+/// Words of a block of `sordino_add_lanes`.
+enum { sordino_lane_block = 512 };
+/// words += lanes, or -= where `sign` is all ones instead of zero, wrapping. Lanes are of 16 + `high_bits` bits, 0, 1, 2, 3, 4, 8
+/// or 16 more than 16, and lie in blocks of `sordino_lane_block`, the last one whole too: first the low 16 bits of each lane,
+/// little-endian, then sections of the bits above, 8 or 16 a lane, or 4, 2 and 1 packed: of a section with w bits a lane, lane
+/// 64 k + j has bits w (k / w) and up of byte 64 (k mod w) + j. `lanes` is aligned to two bytes.
+void sordino_add_lanes(uint32_t *words, const uint8_t *lanes, unsigned high_bits, uint32_t sign, size_t n);
 /// sum += x, wrapping.
 void sordino_add_integers(uint32_t *sum, const int32_t *x, size_t n);
 

@@ -44,6 +44,9 @@ package struct MaskingSettings {
         guard let model = Hexadecimal.bytes(of: work.message.model.sha256, count: 32),
             let task = Hexadecimal.bytes(of: work.task.digest, count: 32)
         else { throw UnusablePlan("a digest of the assignment is not one") }
+        guard work.plan.configuration.secureAggregation.scheme == .masks else {
+            throw UnusablePlan("the task hides reports on a lattice, which this agent does not")
+        }
         return try work.plan.binding(
             run: work.message.run, round: work.message.round, modelDigest: model,
             context: TaskPlan.maskingContext(

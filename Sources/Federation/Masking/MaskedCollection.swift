@@ -106,6 +106,17 @@ package struct MaskedCollection: Sendable {
         note(identity)
     }
 
+    /// Step `masked` of any scheme: adds a report to the sum and forgets it.
+    package mutating func receive(_ report: HiddenReport, from identity: MemberIdentity) throws {
+        switch report {
+        case .masked(let report): try receive(report: report, from: identity)
+        case .encrypted(let bytes):
+            try requireAwaited(identity, .masked)
+            try server.receive(EncryptedVector(decoding: bytes), from: identity)
+            note(identity)
+        }
+    }
+
     private func requireAwaited(
         _ identity: MemberIdentity, _ step: ProtocolStep
     ) throws(SecureAggregationError) {
@@ -204,6 +215,6 @@ package struct MaskedCollection: Sendable {
         let removal = try server.closeUnmask()
         var sum = server.maskedSum
         try removal.apply(to: &sum, threads: threads)
-        return RingVector(narrow: sum, bits: bits)
+        return RingVector(narrow: try server.opened(sum), bits: bits)
     }
 }

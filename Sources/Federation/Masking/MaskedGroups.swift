@@ -83,6 +83,13 @@ package struct MaskedGroups: Sendable {
         groups[place].survivors += 1
     }
 
+    /// As ``MaskedCollection/receive(_:from:)``.
+    package mutating func receive(_ report: HiddenReport, from identity: MemberIdentity) throws {
+        let place = try place(of: identity)
+        try groups[place].collection.receive(report, from: identity)
+        groups[place].survivors += 1
+    }
+
     /// As ``MaskedCollection/message(_:for:)``.
     package func message(
         _ step: ProtocolStep, for identity: MemberIdentity

@@ -41,6 +41,28 @@ package struct MaskedMember: Sendable {
         try report.withNarrowWords { try client.mask($0, delivery: shares) }
     }
 
+    /// Step `masked` of any scheme: hides an encoded and noised report. Throws as ``mask(_:delivery:)``.
+    package func hide(_ report: RingVector, delivery: [UInt8]) throws -> HiddenReport {
+        var report = report
+        guard client.scheme != .masks else {
+            try mask(&report, delivery: delivery)
+            return .masked(report)
+        }
+        let shares = try SealedShares(decoding: delivery)
+        return .encrypted(
+            try report.withNarrowWords {
+                try client.encrypt(UnsafeBufferPointer($0), delivery: shares).encoded()
+            })
+    }
+
     /// Gives the round up and destroys its secrets.
     package func abandon() { client.abandon() }
+}
+
+/// A member's report as it leaves.
+package enum HiddenReport: Sendable {
+    /// Its words under masks.
+    case masked(RingVector)
+    /// The bytes of an ``EncryptedVector``.
+    case encrypted([UInt8])
 }

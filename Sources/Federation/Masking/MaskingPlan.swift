@@ -29,7 +29,9 @@ extension TaskPlan {
         try RoundBinding(
             run: run, round: round, modelDigest: modelDigest, bits: codec.bits,
             coordinateCount: report.count, minimalSurvivors: minimalSurvivors,
-            minimalShare: rules.minimumShare, assumptions: assumptions(), context: context)
+            minimalShare: rules.minimumShare, assumptions: assumptions(),
+            scheme: MaskingChoice(self).scheme(),
+            context: context)
     }
 
     /// The context of a deployed round: members told of another task, population or seed cannot be unmasked

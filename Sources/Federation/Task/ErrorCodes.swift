@@ -77,10 +77,11 @@ extension CryptographyError: ExitCoded {
     /// or library that fails is the machine's fault.
     package var exitCode: ExitCode {
         switch self {
-        case .invalidCertificate, .invalidKey, .invalidSharing, .lowOrderPoint, .tooLong, .wrongLength:
+        case .invalidCertificate, .invalidKey, .invalidLattice, .invalidSharing, .lowOrderPoint, .tooLong,
+            .wrongLength:
             .invalidInput
         case .authenticationFailed: .network
-        case .randomnessUnavailable, .libraryFailure: .internalFault
+        case .randomnessUnavailable, .libraryFailure, .spentKey: .internalFault
         }
     }
 }

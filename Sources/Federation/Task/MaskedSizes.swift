@@ -18,6 +18,7 @@ package struct MaskedSizes {
             "secagg_degree": parameters.map { .integer($0.degree) } ?? .null,
             "secagg_threshold": parameters.map { .integer($0.threshold) } ?? .null,
             "secagg_minimal_survivors": .integer(plan.minimalSurvivors),
+            "secagg_scheme": .string(plan.configuration.secureAggregation.scheme.rawValue),
         ]
     }
 

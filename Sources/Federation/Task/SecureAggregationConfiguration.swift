@@ -12,6 +12,12 @@ package struct SecureAggregationConfiguration: Equatable, Sendable {
     /// Share of the cohort that may work for the server, bring no noise and tell what they know.
     package var adversarialRate: Double
 
+    /// What hides reports.
+    package enum Scheme: String, CaseIterable, Sendable { case masks, lattice }
+
+    /// What hides reports.
+    package var scheme: Scheme
+
     /// Groups that the members of a round are masked in, each with a sum of its own; 1: all together.
     package var groups: Int
 
@@ -25,6 +31,7 @@ package struct SecureAggregationConfiguration: Equatable, Sendable {
         dropoutRate = try rate("estimated_dropout_rate") ?? 0.1
         adversarialRate = try rate("adversarial_client_rate") ?? 0.1
         groups = try section?.integer("groups", in: 1...100_000) ?? 1
+        scheme = try section?.choice("scheme", of: Scheme.self) ?? .masks
         try section?.finish()
     }
 }

@@ -168,6 +168,9 @@ package struct TaskConfiguration: Sendable {
             throw section.error("secure_aggregation.enabled", "goes with privacy.mode \"distributed\"")
         default: break
         }
+        guard secureAggregation.scheme == .masks || privacy.mode == .distributed else {
+            throw section.error("secure_aggregation.scheme", "goes with privacy.mode \"distributed\"")
+        }
         try checkGroups(section)
         guard privacy.sampling == .none || overSelection == 1 else {
             throw section.error(

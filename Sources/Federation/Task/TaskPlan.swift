@@ -52,6 +52,7 @@ package struct TaskPlan: Sendable {
     /// Bytes of one report on the wire.
     package var reportBytes: Int {
         if let compression { return compression.compressor.byteCount(report.count) }
+        if let bytes = MaskingChoice(self).reportBytes { return bytes }
         return sendsFloats
             ? 4 * report.count : RingVector.packedByteCount(count: report.count, bits: codec.bits)
     }
@@ -175,6 +176,7 @@ package struct TaskPlan: Sendable {
         }
         self.rules = rules
         try configuration.robust?.check(configuration, minimumReports: rules.minimumReports)
+        try MaskingChoice(self).check()
     }
 }
 

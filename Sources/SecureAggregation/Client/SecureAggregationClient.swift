@@ -33,6 +33,9 @@ package final class SecureAggregationClient: Sendable {
     /// The step whose message this member expects next; `finished` after the last or after a refusal.
     package var step: ProtocolStep { round.withLock { $0.step } }
 
+    /// What hides this member's vector.
+    package var scheme: MaskingScheme { binding.scheme }
+
     /// Members of the roster; nil before this member accepted one.
     package var memberCount: Int? { round.withLock { $0.neighbourhood?.roster.entries.count } }
 

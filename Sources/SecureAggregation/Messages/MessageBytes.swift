@@ -101,7 +101,7 @@ struct MessageReader {
 /// First byte of each message.
 enum MessageKind: UInt8 {
     case advertisement = 1
-    case roster, sealedShares, survivors, confirmation, quorum, unmaskShares
+    case roster, sealedShares, survivors, confirmation, quorum, unmaskShares, encryptedVector
 
     /// Second byte of each message.
     static let version: UInt8 = 1
@@ -116,6 +116,7 @@ enum MessageKind: UInt8 {
         case .confirmation: "confirmation"
         case .quorum: "quorum"
         case .unmaskShares: "unmasking shares"
+        case .encryptedVector: "encrypted vector"
         }
     }
 }

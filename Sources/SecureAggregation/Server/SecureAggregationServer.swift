@@ -13,8 +13,10 @@ package struct SecureAggregationServer: Sendable {
 
     /// The step whose messages are received now.
     package internal(set) var step = ProtocolStep.keys
-    /// Running sum of the masked vectors, each word below 2^bits.
+    /// Running sum of the masked vectors, or on a lattice of the masked keys, each word below 2^maskedBits.
     package internal(set) var maskedSum: [UInt32] = []
+    /// Running sum of the encrypted vectors, on a lattice.
+    var encryptedSum: LatticeSum?
 
     /// Advertisements of step `keys`.
     var advertised: [MemberIdentity: Advertisement] = [:]

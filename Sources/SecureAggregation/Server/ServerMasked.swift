@@ -1,23 +1,60 @@
+internal import Cryptography
+
 extension SecureAggregationServer {
     /// Step `masked`: adds a member's masked vector to the sum. Throws for a wrong length, a word outside the
     /// ring, a member that did not share, or a second vector.
     package mutating func receive(
         masked words: UnsafeBufferPointer<UInt32>, from identity: MemberIdentity
     ) throws(SecureAggregationError) {
-        let (_, index) = try sender(identity, at: .masked)
-        guard sharing.contains(index) else { throw .unknownMember }
-        guard !masked.contains(index) else { throw .repeatedMessage }
+        let index = try masker(identity)
+        guard binding.scheme == .masks else { throw .wrongVector("it is not encrypted") }
         guard words.count == binding.coordinateCount else {
             throw .wrongVector("\(words.count) coordinates instead of \(binding.coordinateCount)")
         }
-        let modulus: UInt32 = binding.bits == 32 ? .max : (1 << UInt32(binding.bits)) - 1
         var all: UInt32 = 0
         for word in words { all |= word }
-        guard all <= modulus else { throw .wrongVector("a word of more than \(binding.bits) bits") }
+        guard all <= maskedModulus else { throw .wrongVector("a word of more than \(binding.bits) bits") }
+        addMasked(words)
+        masked.insert(index)
+    }
+
+    /// Step `masked` on a lattice: adds a member's encrypted vector and its masked key to their sums. Throws for other sizes
+    /// than the round's, a member that did not share, or a second vector.
+    package mutating func receive(
+        _ vector: EncryptedVector, from identity: MemberIdentity
+    ) throws(SecureAggregationError) {
+        let index = try masker(identity)
+        guard let parameters = binding.scheme.lattice else { throw .wrongVector("it is encrypted") }
+        guard vector.count == binding.coordinateCount, vector.keyBits == parameters.keyBits,
+            vector.modulusBits == parameters.modulusBits
+        else {
+            throw .wrongVector(
+                "\(vector.count) coordinates of \(vector.modulusBits) bits under a key of \(vector.keyBits) instead of "
+                    + "\(binding.coordinateCount) of \(parameters.modulusBits) under \(parameters.keyBits)")
+        }
+        guard vector.ciphertext.withUnsafeBytes({ encryptedSum?.add(packed: $0) }) == true else {
+            throw .wrongVector("no ciphertext of these sizes")
+        }
+        vector.keyWords.withUnsafeBufferPointer { addMasked($0) }
+        masked.insert(index)
+    }
+
+    /// 2^maskedBits - 1.
+    private var maskedModulus: UInt32 { .max >> UInt32(32 - binding.maskedBits) }
+
+    /// The index of a member that may send its vector now.
+    private func masker(_ identity: MemberIdentity) throws(SecureAggregationError) -> Int {
+        let (_, index) = try sender(identity, at: .masked)
+        guard sharing.contains(index) else { throw .unknownMember }
+        guard !masked.contains(index) else { throw .repeatedMessage }
+        return index
+    }
+
+    private mutating func addMasked(_ words: UnsafeBufferPointer<UInt32>) {
+        let modulus = maskedModulus
         maskedSum.withUnsafeMutableBufferPointer { sum in
             for place in 0..<sum.count { sum[place] = (sum[place] &+ words[place]) & modulus }
         }
-        masked.insert(index)
     }
 
     /// Ends step `masked`: whose vectors are in the sum has survived. The caller makes this set durable before

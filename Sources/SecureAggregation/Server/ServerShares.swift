@@ -1,3 +1,5 @@
+internal import Cryptography
+
 extension SecureAggregationServer {
     /// Step `shares`: takes a member's sealed shares, one for each of its neighbours.
     package mutating func receive(
@@ -19,7 +21,10 @@ extension SecureAggregationServer {
     package mutating func closeShares() throws(SecureAggregationError) {
         guard step == .shares else { throw .wrongStep(expected: step, actual: .shares) }
         try requireMembers(sharing.count)
-        maskedSum = [UInt32](repeating: 0, count: binding.coordinateCount)
+        maskedSum = [UInt32](repeating: 0, count: binding.maskedCount)
+        encryptedSum = binding.scheme.lattice.map {
+            LatticeSum(count: binding.coordinateCount, parameters: $0)
+        }
         step = .masked
     }
 

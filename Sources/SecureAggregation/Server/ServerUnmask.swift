@@ -39,7 +39,7 @@ extension SecureAggregationServer {
 
     /// Ends step `unmask`: rebuilds the seeds of survivors and the keys of dropped members and checks each
     /// against what its owner advertised. The masks returned, taken out of `maskedSum`, leave the exact sum of
-    /// the survivors' vectors.
+    /// the survivors' vectors, or on a lattice of their keys: ``opened(_:)`` has the vectors then.
     ///
     /// Throws `notEnoughShares` or `reconstructionFailed`; the round is lost then, and later shares may mend it
     /// as long as the step is not closed.
@@ -65,7 +65,20 @@ extension SecureAggregationServer {
         }
         shares = [:]
         step = .finished
-        return MaskRemoval(masks: masks, bits: binding.bits)
+        return MaskRemoval(masks: masks, bits: binding.maskedBits)
+    }
+
+    /// The exact sum of the survivors' vectors, each word below 2^bits, given `maskedSum` without its masks.
+    ///
+    /// On a lattice this opens the sum of the ciphertexts. Throws where the sum of keys is none of honest members; a wrong
+    /// key that is small enough spoils the sum, as a wrong vector does.
+    package func opened(_ unmasked: [UInt32]) throws(SecureAggregationError) -> [UInt32] {
+        guard let encryptedSum else { return unmasked }
+        guard let roster else { throw .wrongStep(expected: step, actual: .unmask) }
+        let seed = try roster.latticeSeed()
+        return try cryptographic { () throws(CryptographyError) in
+            try encryptedSum.open(keySum: unmasked, seed: seed).words
+        }
     }
 
     /// Members whose masks are in the sum: survivors, and dropped ones with surviving neighbours.

@@ -129,14 +129,23 @@ import Testing
     }
 
     @Test func whatNoAccountantCoversIsRefused() throws {
-        let wide = [
-            "privacy", "epsilon", "--mechanism", "skellam", "--variance", "10000", "--integer-sensitivity",
-            "10",
-            "--l1-sensitivity", "100", "--dimension", "100", "--steps", "10", "--delta", "1e-5",
-        ]
-        #expect(try Sordino.run(wide + ["--accountant", "pld"]).status == 3)
-        let best = try Sordino.run(wide)
+        func skellam(_ variance: String, _ sensitivity: String) -> [String] {
+            [
+                "privacy", "epsilon", "--mechanism", "skellam", "--variance", variance,
+                "--integer-sensitivity", sensitivity, "--dimension", "100", "--steps", "10", "--delta",
+                "1e-5",
+            ]
+        }
+        let narrow = skellam("900", "10")
+        let refused = try Sordino.run(narrow + ["--accountant", "pld"])
+        #expect(refused.status == 3 && refused.complaints.count == 1, "\(refused.errors)")
+        let best = try Sordino.run(narrow)
         #expect(try best.json["accountant"]?.string == "rdp", "\(best.errors)")
+        let wide = skellam("40000000", "2000")
+        for accountant in [[], ["--accountant", "pld"]] {
+            let stated = try Sordino.run(wide + accountant)
+            #expect(try stated.json["accountant"]?.string == "pld", "\(stated.errors)")
+        }
         for bad in [
             ["--noise-multiplier", "-1"], ["--noise-multiplier", "x"],
             ["--noise-multiplier", "1", "--delta", "2"],

@@ -85,6 +85,7 @@ import Testing
             "{mode: 'none'}", SimulatorFixture.central,
             "{mode: 'local', clipping_norm: 0.5, noise_multiplier: 0.2}",
             "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
             SimulatorFixture.tree, SimulatorFixture.matrix,
             SimulatorFixture.buffers,
             SimulatorFixture.honaker,
@@ -118,6 +119,7 @@ import Testing
         arguments: 1..<6,
         [
             "{mode: 'central', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
+            "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 0.5, adaptive_clipping: {}}",
             SimulatorFixture.tree, SimulatorFixture.matrix,
             SimulatorFixture.buffers,
             SimulatorFixture.honaker,

@@ -26,22 +26,25 @@ final class LayerClippingStage: UpdateStage {
     }
 }
 
-/// Clips the update as a whole; with metrics, to the part of the norm that they leave, and puts them behind it.
+/// Clips the update as a whole: to the part of the norm that is left by metrics and by a clipping indicator within the vector, which
+/// it puts behind the update.
 final class ClippingStage: UpdateStage {
     private let privacy: PrivacyPlan
+    private let report: ReportLayout
+    /// The update's part of the norm.
+    private let updateShare: Double
     /// What rounding to nearest may add to a norm, grid units; left room for, it keeps every bound.
     private let room: Double
     private let metrics: MetricsPlan?
-    private let parameters: Int
-    /// The clipped update with the client's metrics behind it; empty where none ride along.
+    /// The clipped update with what rides along behind it; empty where nothing does.
     private let extended: StageBuffer
 
-    init(_ privacy: PrivacyPlan, metrics: MetricsPlan?, report: ReportLayout) {
+    init(_ privacy: PrivacyPlan, of plan: TaskPlan) {
         self.privacy = privacy
-        self.metrics = metrics
-        parameters = report[.update].count
+        (report, metrics, updateShare) = (plan.report, plan.metrics, plan.updateShare)
         room = privacy.roundsToNearest ? 0.5 * Double(report.vector.count).squareRoot() : 0
-        extended = StageBuffer(count: metrics == nil ? 0 : report.vector.count)
+        let extends = plan.metrics != nil || privacy.indicatorShare != nil
+        extended = StageBuffer(count: extends ? report.vector.count : 0)
     }
 
     func apply(
@@ -50,19 +53,27 @@ final class ClippingStage: UpdateStage {
     ) throws {
         let bound = terms.clippingNorm
         let scale = privacy.scale(forClippingNorm: bound)
-        guard let metrics else {
+        guard !extended.values.isEmpty else {
             update.wasClipped = update.wasClipped || update.norm > bound
             update.factor = min(scale, (bound * scale - room) / update.norm)
             return
         }
-        guard let said = terms.metrics else { preconditionFailure("the plan wants metrics") }
-        let ownBound = bound * metrics.updateShare
+        let ownBound = bound * updateShare
         update.wasClipped = update.wasClipped || update.norm > ownBound
         let factor = Float(min(1, ownBound / update.norm)).nextDown
         let values = extended.values
-        for index in 0..<parameters { values[index] = update.values[index] * factor }
-        for (index, value) in metrics.coordinates(said, clippingNorm: bound).enumerated() {
-            values[parameters + index] = value
+        for index in report[.update] { values[index] = update.values[index] * factor }
+        if let metrics {
+            guard let said = terms.metrics else { preconditionFailure("the plan wants metrics") }
+            for (index, value) in zip(
+                report[.metrics], metrics.coordinates(said, clippingNorm: bound))
+            {
+                values[index] = value
+            }
+        }
+        if let share = privacy.indicatorShare {
+            let unit = Float(bound * share).towardZero
+            for index in report[.clippingIndicator] { values[index] = update.wasClipped ? -unit : unit }
         }
         update.values = UnsafeBufferPointer(values)
         update.factor = scale * min(1, 1 - room / (bound * scale))

@@ -13,16 +13,22 @@ package struct ReportLayout: Equatable, Sendable {
         case scalars
         /// What a client says of the model that it was given (``MetricsPlan``), within the update's clipping norm.
         case metrics
-        /// Whether the update was clipped: -1 or 1, where the clipping norm adapts. Its noise is its own.
+        /// Whether the update was clipped, where the clipping norm adapts: -1 or 1 with noise of its own, or, where clients add
+        /// the noise, a coordinate of the vector (``PrivacyPlan/indicatorShare``).
         case clippingIndicator
     }
 
     private let ends: [Int]
+    /// Whether the clipping indicator is clipped and noised with the update.
+    private let hasIndicatorWithin: Bool
 
-    /// The layout of updates of so many coordinates; a segment that the plan has no use for is empty.
+    /// The layout of updates of so many coordinates; a segment that the plan has no use for is empty. `indicatorWithin`: the
+    /// clipping indicator is part of the vector.
     init(
-        update parameters: Int, companion: ClientCompanion?, hasMetrics: Bool, hasClippingIndicator: Bool
+        update parameters: Int, companion: ClientCompanion?, hasMetrics: Bool, hasClippingIndicator: Bool,
+        indicatorWithin: Bool = false
     ) {
+        hasIndicatorWithin = indicatorWithin
         let lengths = [
             parameters, companion?.sendsControlVariate == true ? parameters : 0,
             companion?.scalars.count ?? 0, hasMetrics ? MetricsPlan.count : 0, hasClippingIndicator ? 1 : 0,
@@ -45,7 +51,7 @@ package struct ReportLayout: Equatable, Sendable {
     package var trained: Range<Int> { 0..<ends[2] }
 
     /// The coordinates that are clipped and noised together.
-    package var vector: Range<Int> { 0..<ends[3] }
+    package var vector: Range<Int> { 0..<ends[hasIndicatorWithin ? 4 : 3] }
 
     /// Coordinates of a whole report.
     package var count: Int { ends[4] }

@@ -69,14 +69,14 @@ package final class UpdatePipeline {
         if let layers = plan.layerClipping {
             stages.append(LayerClippingStage(layers, parameters: plan.dimension))
         }
-        stages.append(ClippingStage(privacy, metrics: plan.metrics, report: plan.report))
+        stages.append(ClippingStage(privacy, of: plan))
         let isPlain = plan.report.count == trained.parameters && plan.layerClipping == nil
         roundsWhenAdded =
             onlyAdds && isPlain && privacy.roundsToNearest && !privacy.clientsAddNoise && !plan.keepsReports
         if !roundsWhenAdded {
             if privacy.rotates { stages.append(RotationStage(coordinates: plan.report.vector.count)) }
             stages.append(RoundingStage(privacy, coordinates: plan.report.vector.count))
-            if let place = plan.report[.clippingIndicator].first {
+            if privacy.indicatorShare == nil, let place = plan.report[.clippingIndicator].first {
                 stages.append(ClippingIndicatorStage(at: place))
             }
             if privacy.clientsAddNoise { stages.append(NoiseStage(privacy.ownNoise)) }

@@ -60,14 +60,18 @@ package struct ServerUpdate: Sendable {
         let clippingNorm = clippingNorm
         var scale = plan.codec.scale
         if let privacy = plan.privacy { scale = privacy.scale(forClippingNorm: clippingNorm) }
-        if adaptiveClipping != nil {
+        let mean = MeanUpdate(
+            noisySum, codec: FixedPointCodec(bits: plan.codec.bits, scale: scale),
+            count: plan.report.vector.count, divisor: divisor, rotation: rotation)
+        if let share = plan.privacy?.indicatorShare {
+            // The mean of ±1 over the expected cohort, ± 1 being ± that part of the norm.
+            let indicator = mean.values(plan.report[.clippingIndicator])[0]
+            adaptiveClipping?.update(noisyFraction: 0.5 + Double(indicator) / (2 * share * clippingNorm))
+        } else if adaptiveClipping != nil {
             // The clipping indicators' sum follows the parameters.
             let indicators = noisySum.centred(at: plan.report[.clippingIndicator].lowerBound)
             adaptiveClipping?.update(noisyIndicatorSum: indicators, expectedCohort: Int(divisor))
         }
-        let mean = MeanUpdate(
-            noisySum, codec: FixedPointCodec(bits: plan.codec.bits, scale: scale),
-            count: plan.report.vector.count, divisor: divisor, rotation: rotation)
         metrics = plan.metrics.map { metrics in
             // The number of reports may be used where no sampling hides it.
             let isHidden = plan.privacy.map { $0.configuration.sampling != .none } ?? true

@@ -47,7 +47,19 @@ struct NoiseDesign {
         let parts = try parts(noiseMultiplier)
         return try PrivacyPlan(
             configuration: configuration, noiseMultiplier: noiseMultiplier, parts: parts, rounds: rounds,
-            participations: participations)
+            participations: participations, indicatorShare: try indicatorShare(noiseMultiplier))
+    }
+
+    /// The clipping indicator's part of the norm of a vector that it rides in: the noise of the sum of ±1 is then what it is where it
+    /// has noise of its own (``AdaptiveClipping/NoiseSplit``), and what the update is left with too.
+    private func indicatorShare(_ multiplier: Double) throws -> Double? {
+        guard configuration.mode == .distributed, configuration.adaptiveClipping != nil else { return nil }
+        do {
+            let split = try AdaptiveClipping.noiseSplit(noiseMultiplier: multiplier, cohort: expectedCohort)
+            return multiplier / (2 * split.countDeviation)
+        } catch {
+            throw ConfigurationError(path: "task.privacy", problem: error.description)
+        }
     }
 
     /// What follows from a noise multiplier.

@@ -146,8 +146,10 @@ package struct PrivacyConfiguration: Equatable, Sendable {
                 "mechanism",
                 "shares of noise add up as \"skellam\" or \"discrete_gaussian\", not as a rounded Gaussian")
         }
-        if adaptiveClipping != nil, mode != .central || mechanism != "gaussian" {
-            throw section.error("adaptive_clipping", "needs mode \"central\" and mechanism \"gaussian\"")
+        if adaptiveClipping != nil, mode != .distributed, mode != .central || mechanism != "gaussian" {
+            throw section.error(
+                "adaptive_clipping",
+                "needs mode \"central\" with mechanism \"gaussian\", or mode \"distributed\"")
         }
         if adaptiveClipping != nil, clipsPerLayer {
             throw section.error("per_layer_clipping", "does not go with adaptive_clipping: one norm adapts")

@@ -14,6 +14,10 @@ package struct PrivacyPlan: Sendable {
     let bits: Int
     /// Where clipping adapts: its state before the first round.
     package let adaptiveClipping: AdaptiveClipping?
+    /// Where clipping adapts and clients add the noise: the clipping indicator's part of the clipping norm. The indicator is one more
+    /// coordinate of the vector, ± this part, so that the norm of the whole, its noise and its event are those
+    /// of any vector; nil elsewhere.
+    package let indicatorShare: Double?
     /// What one round costs whoever sees the released models; with tree noise what a whole tree of rounds costs
     /// a client that is in one of them, with matrix noise what the run costs.
     let roundEvent: PrivacyEvent
@@ -48,8 +52,9 @@ package struct PrivacyPlan: Sendable {
 
     init(
         configuration: PrivacyConfiguration, noiseMultiplier: Double, parts: NoiseDesign.Parts, rounds: Int,
-        participations: Int?
+        participations: Int?, indicatorShare: Double?
     ) throws {
+        self.indicatorShare = indicatorShare
         self.configuration = configuration
         self.participations = participations
         self.noiseMultiplier = noiseMultiplier

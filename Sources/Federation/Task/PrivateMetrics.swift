@@ -34,7 +34,7 @@ package struct ReleasedMetrics: Equatable, Sendable {
 /// more coordinates behind the update's.
 ///
 /// Each is bounded, mapped to -1...1, and scaled so that the three of them together have at most `share` of the
-/// clipping norm; the update is clipped to what is left of it, √(1 - share²). The whole vector thus keeps the norm
+/// clipping norm; the update is clipped to what is left of it, √(1 - share²) where nothing else rides along. The whole vector thus keeps the norm
 /// that the mechanism's sensitivity is, and metrics cost nothing beyond the update's event.
 package struct MetricsPlan: Equatable, Sendable {
     /// Coordinates: loss, accuracy, examples.
@@ -54,9 +54,6 @@ package struct MetricsPlan: Equatable, Sendable {
         lossBound = try section.positive("loss_bound") ?? 5
         examplesBound = try section.integer("examples_bound", in: 1...1_000_000_000) ?? 1000
     }
-
-    /// What is left of the clipping norm for the update.
-    var updateShare: Double { (1 - share * share).squareRoot() }
 
     /// The coordinates of a client's metrics, of norm at most `share` × `clippingNorm`.
     func coordinates(_ metrics: ClientMetrics, clippingNorm: Double) -> [Float] {
@@ -84,7 +81,7 @@ package struct MetricsPlan: Equatable, Sendable {
 
 extension Float {
     /// The neighbour nearer to zero: a sum of squares of rounded values must not exceed its bound by rounding.
-    fileprivate var towardZero: Float { self == 0 ? 0 : self > 0 ? nextDown : nextUp }
+    var towardZero: Float { self == 0 ? 0 : self > 0 ? nextDown : nextUp }
 }
 
 extension TaskPlan {

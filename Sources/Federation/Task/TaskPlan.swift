@@ -40,11 +40,18 @@ package struct TaskPlan: Sendable {
     package let report: ReportLayout
     /// How clients' metrics ride in the vector; nil where they do not.
     package var metrics: MetricsPlan? { privacy == nil ? nil : configuration.metrics }
+    /// What metrics and a clipping indicator in the vector leave of the clipping norm for the update.
+    var updateShare: Double { Self.updateShare(metrics, privacy) }
+
+    private static func updateShare(_ metrics: MetricsPlan?, _ privacy: PrivacyPlan?) -> Double {
+        let (metrics, indicator) = (metrics?.share ?? 0, privacy?.indicatorShare ?? 0)
+        return (1 - metrics * metrics - indicator * indicator).squareRoot()
+    }
     /// Bounds of the model's tensors, where each is clipped on its own; together they keep the clipping norm.
     package var layerClipping: LayerClipping? {
         guard let privacy, privacy.configuration.clipsPerLayer else { return nil }
         let lengths = model.layout.entries.map(\.range.count)
-        let whole = privacy.configuration.clippingNorm * (metrics?.updateShare ?? 1)
+        let whole = privacy.configuration.clippingNorm * updateShare
         let each = whole / Double(lengths.count).squareRoot()
         // Lengths and bounds are as many, and the norm was checked.
         return try? LayerClipping(lengths: lengths, bounds: lengths.map { _ in each })
@@ -142,7 +149,8 @@ package struct TaskPlan: Sendable {
             update: ForestRules.updateCount(configuration, model),
             companion: configuration.strategy.client.companion,
             hasMetrics: isPrivate && configuration.metrics != nil,
-            hasClippingIndicator: isPrivate && configuration.privacy.adaptiveClipping != nil)
+            hasClippingIndicator: isPrivate && configuration.privacy.adaptiveClipping != nil,
+            indicatorWithin: configuration.privacy.mode == .distributed)
         let cohort = try CohortPlan(configuration, population: population)
         if configuration.privacy.mode == .none {
             privacy = nil
@@ -151,6 +159,13 @@ package struct TaskPlan: Sendable {
             divisor = .weights
         } else {
             let plan = try PrivacyPlan(configuration, cohort: cohort, dimension: report.vector.count)
+            guard Self.updateShare(configuration.metrics, plan) > 0 else {
+                throw ConfigurationError(
+                    path: "task.evaluation.metrics_share",
+                    problem:
+                        "leaves nothing of the clipping norm for the update beside the clipping indicator, which takes "
+                        + "\(plan.indicatorShare ?? 0) of it; lower it, or enlarge the cohort")
+            }
             privacy = plan
             codec = plan.codec
             // With a robust rule local noise is in the single updates, and what the rule makes of them is no sum.

@@ -78,10 +78,18 @@ package enum NoiseCalibration {
         }
 
         func leastByLossDistribution(from start: Result?) throws(AccountingError) -> Result {
-            let closedForm = try PLDAccountant([event]).hasClosedForm
+            let from = start?.noiseMultiplier ?? event.leastProvedMultiplier
+            let accountant = try PLDAccountant([event.scaled(toNoiseMultiplier: from)])
             return try solve(
-                from: start?.noiseMultiplier ?? 1, tolerance: closedForm ? closedFormTolerance : gridTolerance
-            ) { (event) throws(AccountingError) in try PLDAccountant([event]).guarantee(delta: delta) }
+                from: from, tolerance: accountant.hasClosedForm ? closedFormTolerance : gridTolerance
+            ) { (event) throws(AccountingError) in
+                // What is refused only for want of noise is no answer, and more noise may be one.
+                guard let accountant = try? PLDAccountant([event]) else {
+                    return PrivacyGuarantee(
+                        epsilon: .infinity, delta: delta, accountant: .pld, adjacency: event.adjacency)
+                }
+                return try accountant.guarantee(delta: delta)
+            }
         }
 
         /// Brackets the target from `start` and closes in by interpolating log epsilon in log noise.
@@ -144,6 +152,13 @@ package enum NoiseCalibration {
 }
 
 extension PrivacyEvent {
+    /// The least noise multiplier for which loss distributions are proved where that is above 1, else 1.
+    fileprivate var leastProvedMultiplier: Double {
+        guard case .skellam(_, let sensitivity) = mechanism, sensitivity.dimension > 1, sensitivity.l2 > 0
+        else { return 1 }
+        return max(1, SkellamGap.leastVariance.squareRoot() * (1 + 1e-9) / sensitivity.l2)
+    }
+
     /// The same release with noise of this standard deviation over sensitivity (Laplace: scale over sensitivity).
     package func scaled(toNoiseMultiplier multiplier: Double) -> PrivacyEvent {
         var event = self

@@ -4,24 +4,28 @@ internal import Glibc
 ///
 /// Gaussians without sampling compose in closed form (Balle & Wang 2018). Everything else is put on a grid by
 /// pessimistic rounding and composed by a tilted Fourier transform (`TiltedComposition`), in both directions of
-/// the neighbouring relation; the larger epsilon counts.
+/// the neighbouring relation; the larger epsilon counts. Skellam noise in many dimensions is accounted as Gaussian noise, and
+/// what the laws of a whole run differ by is added (`SkellamGap`).
 package struct PLDAccountant: Sendable {
-    /// Events composed, all of `adjacency`, like ones merged.
+    /// Events composed, all of `adjacency`, like ones merged, Gaussians in place of Skellam noise in many dimensions.
     private let events: [PrivacyEvent]
+    /// What Skellam noise in many dimensions costs beside `events`; nil where there is none.
+    private let gap: SkellamGap?
     /// The one adjacency of the statement.
     package let adjacency: Adjacency
 
     /// Smallest delta for which the probabilities stay within double range.
     private static let smallestDelta = 1e-200
 
-    /// Refuses events that are invalid, of different adjacencies, or without a dominating pair in one dimension.
+    /// Refuses events that are invalid, of different adjacencies, or without a proved loss distribution.
     package init(_ events: [PrivacyEvent]) throws(AccountingError) {
         for event in events {
             try event.validate()
             try Self.refuseUnproved(event)
         }
         adjacency = try PrivacyEvent.commonAdjacency(of: events)
-        self.events = Self.merged(events.map(MatrixRelease.accounted).filter { !$0.isFree })
+        let released = Self.merged(events.map(MatrixRelease.accounted).filter { !$0.isFree })
+        (self.events, gap) = try SkellamGap.split(released, accountant: "pld")
     }
 
     private static func refuseUnproved(_ event: PrivacyEvent) throws(AccountingError) {
@@ -30,7 +34,7 @@ package struct PLDAccountant: Sendable {
             throw refuse("fixed-size sampling has a proved Rényi bound only; use rdp or best")
         }
         switch event.mechanism {
-        case .gaussian, .laplace, .matrix:
+        case .gaussian, .laplace, .matrix, .skellam:
             return
         case .tree:
             throw refuse("tree aggregation is accounted under zCDP; use rdp or best")
@@ -40,8 +44,6 @@ package struct PLDAccountant: Sendable {
                     "a sum of discrete Gaussian shares has a proved Rényi bound only; use rdp or best")
             }
             try refuseManyDimensions(parameters.sensitivity)
-        case .skellam(_, let sensitivity):
-            try refuseManyDimensions(sensitivity)
         }
     }
 
@@ -51,7 +53,8 @@ package struct PLDAccountant: Sendable {
         guard sensitivity.dimension == 1 else {
             throw .unsupported(
                 accountant: "pld",
-                reason: "integer noise in \(sensitivity.dimension) dimensions has a proved Rényi bound only; "
+                reason:
+                    "discrete Gaussian noise in \(sensitivity.dimension) dimensions has a proved Rényi bound only; "
                     + "use rdp or best")
         }
         guard sensitivity.l2 <= IntegerNoiseParts.largestShift else {
@@ -82,11 +85,23 @@ package struct PLDAccountant: Sendable {
     package func guarantee(delta: Double) throws(AccountingError) -> PrivacyGuarantee {
         try PrivacyGuarantee.requireDelta(delta)
         return PrivacyGuarantee(
-            epsilon: try epsilon(delta: delta), delta: delta, accountant: .pld, adjacency: adjacency)
+            epsilon: try wholeEpsilon(delta: delta), delta: delta, accountant: .pld, adjacency: adjacency)
     }
 
     /// True where no grid is needed and values are exact to rounding.
-    var hasClosedForm: Bool { exactEpsilon(delta: 0.5) != nil }
+    var hasClosedForm: Bool { gap == nil && exactEpsilon(delta: 0.5) != nil }
+
+    /// True where Skellam noise in many dimensions is all that keeps the value from a closed form.
+    var isNearlyClosed: Bool { gap != nil && exactEpsilon(delta: 0.5) != nil }
+
+    /// Epsilon with what the laws of the noise differ by.
+    private func wholeEpsilon(delta: Double) throws(AccountingError) -> Double {
+        guard let gap, delta > 0, delta < 1 else { return try epsilon(delta: delta) }
+        let renyi = try? RDPAccountant(events).guarantee(delta: 0.5 * delta).epsilon
+        return try gap.epsilon(delta: delta, expected: renyi ?? .infinity) { delta throws(AccountingError) in
+            try epsilon(delta: delta)
+        }
+    }
 
     private func epsilon(delta: Double) throws(AccountingError) -> Double {
         if events.isEmpty || delta >= 1 { return 0 }

@@ -25,6 +25,12 @@ import Testing
         ),
         (PrivacyEvent(mechanism: discrete), [.rdp, .pld]), (sampled(discrete, 0.02), [.rdp, .pld]),
         (PrivacyEvent(mechanism: skellam), [.rdp, .pld]), (sampled(skellam, 0.02), [.rdp, .pld]),
+        (PrivacyEvent(mechanism: wideSkellam), [.rdp, .pld]),
+        (
+            PrivacyEvent(
+                mechanism: wideSkellam, sampling: .fixedSize(population: 1000, cohort: 20),
+                adjacency: .replaceOne), [.rdp]
+        ),
         (PrivacyEvent(mechanism: .laplace(scaleOverSensitivity: 4)), [.rdp, .pld]),
         (sampled(.laplace(scaleOverSensitivity: 4), 0.02), [.rdp, .pld]),
         (
@@ -43,6 +49,8 @@ import Testing
     private static let discrete = PrivacyEvent.Mechanism.discreteGaussian(
         .init(sigmaSquared: 9, sensitivity: .init(l2: 1)))
     private static let skellam = PrivacyEvent.Mechanism.skellam(variance: 9, sensitivity: .init(l2: 1))
+    private static let wideSkellam = PrivacyEvent.Mechanism.skellam(
+        variance: 4e6, sensitivity: .init(l2: 1000, dimension: 10_000))
 
     private static func sampled(
         _ mechanism: PrivacyEvent.Mechanism, _ probability: Double, _ adjacency: Adjacency = .addOrRemoveOne

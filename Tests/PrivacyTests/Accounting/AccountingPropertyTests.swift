@@ -157,7 +157,7 @@ struct AccountingPropertyTests {
 
     @Test("what one accountant cannot bound, the other may")
     func partialRefusal() throws {
-        let many = PrivacyEvent(mechanism: .skellam(variance: 1e4, sensitivity: .init(l2: 50, dimension: 10)))
+        let many = PrivacyEvent(mechanism: .skellam(variance: 1e3, sensitivity: .init(l2: 50, dimension: 10)))
         #expect(throws: AccountingError.self) { try PLDAccountant([many]) }
         #expect(try PrivacyGuarantee.of([many], delta: 1e-6).accountant == .rdp)
         let replaced = Self.sampled(1, 0.1, 5, .replaceOne)

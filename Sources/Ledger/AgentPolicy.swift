@@ -32,12 +32,15 @@ package struct PolicyPlan: Hashable, Sendable {
     package var deltaExample: Double?
     /// Rounds that the agent took part in during the last 24 hours.
     package var roundsToday: Int
+    /// Whether the task asks for statistics of the agent's table, and trains no model.
+    package var asksStatistics: Bool
 
     package init(
         task: String, model: String, mode: Mode, isMasked: Bool, clippingNorm: Double,
         guaranteedNoiseMultiplier: Double, minimalCohort: Int, adversarialRate: Double, dropOutRate: Double,
         rosterDigest: String? = nil, epsilonAfter: Double, delta: Double, epsilonMembersAfter: Double? = nil,
-        epsilonExampleAfter: Double? = nil, deltaExample: Double? = nil, roundsToday: Int = 0
+        epsilonExampleAfter: Double? = nil, deltaExample: Double? = nil, roundsToday: Int = 0,
+        asksStatistics: Bool = false
     ) {
         self.task = task
         self.model = model
@@ -55,6 +58,7 @@ package struct PolicyPlan: Hashable, Sendable {
         self.epsilonExampleAfter = epsilonExampleAfter
         self.deltaExample = deltaExample
         self.roundsToday = roundsToday
+        self.asksStatistics = asksStatistics
     }
 }
 
@@ -103,6 +107,8 @@ package struct AgentPolicy: Hashable, Sendable {
     package var tasks: Set<String>?
     package var models: Set<String>?
     package var maximalRoundsPerDay = 1000
+    /// Whether tasks may ask for statistics of the agent's table, beside those that train a model.
+    package var allowsStatistics = false
     /// Whether the server may see this agent's exact update.
     package var trustsServer = false
     /// Greatest magnitude of a published model's values that is trained from where anything is private. Beyond it
@@ -149,6 +155,9 @@ package struct AgentPolicy: Hashable, Sendable {
         if let models {
             require(models.contains(plan.model), "models", "model \"\(plan.model)\" is not allowed")
         }
+        require(
+            !plan.asksStatistics || allowsStatistics, "statistics",
+            "the task asks for statistics of the agent's table; set statistics: true to allow it")
         require(
             plan.roundsToday < maximalRoundsPerDay, "maximal_rounds_per_day",
             "\(plan.roundsToday) rounds were run today, of \(maximalRoundsPerDay)")

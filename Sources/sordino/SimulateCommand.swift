@@ -58,7 +58,7 @@ enum SimulateCommand: Subcommand {
     }
 
     /// The command as typed, for the report's "how to reproduce".
-    private static func commandLine() -> String {
+    static func commandLine() -> String {
         ShellWords.text(["sordino"] + CommandLine.arguments.dropFirst())
     }
 }

@@ -16,6 +16,7 @@ enum SordinoMain {
     /// One line a subcommand: its words and its type.
     static let subcommands: [(words: [String], type: any Subcommand.Type)] = [
         (["simulate"], SimulateCommand.self),
+        (["statistics"], StatisticsCommand.self),
         (["sweep"], SweepCommand.self),
         (["compare"], CompareCommand.self),
         (["audit", "p-value"], AuditPValueCommand.self),

@@ -31,6 +31,7 @@ import Testing
         ("adversarial_rate", { $0.adversarialRate = 0.05 }),
         ("drop_out_rate", { $0.dropOutRate = 0 }),
         ("maximal_rounds_per_day", { $0.roundsToday = 1000 }),
+        ("statistics", { $0.asksStatistics = true }),
     ]
 
     @Test(arguments: 0..<changes.count) func eachLimitRefusesWithItsKey(index: Int) throws {
@@ -54,6 +55,13 @@ import Testing
         policy.trustsServer = false
         policy.modes.insert(.central)
         #expect(policy.judge(plan).map(\.key).contains("trust_server"))
+    }
+
+    @Test func statisticsAreAllowedByName() {
+        var (plan, policy) = (Self.plan, AgentPolicy())
+        plan.asksStatistics = true
+        policy.allowsStatistics = true
+        #expect(policy.judge(plan).isEmpty)
     }
 
     @Test func namesAndRosterArePinned() {

@@ -31,7 +31,7 @@ package struct PolicyGate: Sendable {
                     / task.secureAggregation.groups,
                 adversarialRate: 1, dropOutRate: 1, rosterDigest: Self.stated(rosterDigest, task),
                 epsilonAfter: privacy.mode == .none ? .infinity : 0, delta: policy.maximalDelta,
-                epsilonMembersAfter: 0, roundsToday: roundsToday))
+                epsilonMembersAfter: 0, roundsToday: roundsToday, asksStatistics: task.statistics != nil))
     }
 
     /// Why a server's ledger is not the one of before, as ``AgentPolicy`` says it.
@@ -67,7 +67,7 @@ package struct PolicyGate: Sendable {
                 epsilonAfter: spending.server, delta: policy.maximalDelta,
                 epsilonMembersAfter: spending.members, epsilonExampleAfter: spending.record,
                 deltaExample: spending.record.map { _ in policy.maximalDeltaExample },
-                roundsToday: roundsToday))
+                roundsToday: roundsToday, asksStatistics: task.statistics != nil))
     }
 
     /// Fewest clients among whom an update is hidden: the least reports that are released. A central Poisson cohort has no

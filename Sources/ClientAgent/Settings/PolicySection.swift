@@ -49,6 +49,7 @@ enum PolicySection {
         policy.models = try words(section, "models").map { Set($0) }
         policy.maximalRoundsPerDay =
             try section.integer("maximal_rounds_per_day", in: 0...1_000_000) ?? policy.maximalRoundsPerDay
+        policy.allowsStatistics = try section.bool("statistics") ?? policy.allowsStatistics
         policy.trustsServer = try section.bool("trust_server") ?? policy.trustsServer
         policy.maximalWeight = try section.positive("maximal_weight") ?? policy.maximalWeight
         try section.finish()

@@ -45,6 +45,10 @@ package final class ExternalTrainer: RoundTrainer {
         guard job.plan.model.forest == nil else {
             throw TrainerFailure("the task grows a forest, for which only the built-in trainer makes sums")
         }
+        guard job.plan.configuration.statistics == nil else {
+            throw TrainerFailure(
+                "the task asks for statistics, which only the built-in trainer makes of data")
+        }
         guard job.plan.ownContent == nil else {
             throw TrainerFailure(
                 "the task has each client keep parameters of its own, which only the built-in trainer does")

@@ -3,8 +3,8 @@ package import Learning
 package import Privacy
 
 /// What a client computes in a round from its data: the change of the model that training makes, the gradient of
-/// FedSGD, training with per-example privacy, or the sums that a forest grows by, as the plan says. Agents and simulated
-/// clients use this very code.
+/// FedSGD, training with per-example privacy, or the sums that a forest grows by or that answer questions, as the plan
+/// says. Agents and simulated clients use this very code.
 ///
 /// One belongs to one worker and is used for many clients; its buffers are allocated once. What it yields depends
 /// on the arguments alone.
@@ -22,12 +22,17 @@ package final class ClientTraining {
     private let report: UnsafeMutableBufferPointer<Float>
     /// What a client sends of its rows where a forest grows; nil where a network is trained.
     private let histograms: TreeHistograms?
+    /// What a client sends of its rows in a task of statistics; nil where a model is trained.
+    private let statistics: StatisticsVector?
     /// What clients train for themselves; nil where they keep nothing.
     private let own: OwnTraining?
 
     /// Allocates what the plan's clients need.
     package init(plan: TaskPlan) {
-        trainer = LocalTrainer(model: plan.model, options: plan.training, privately: plan.example != nil)
+        statistics = StatisticsVector(plan)
+        trainer = LocalTrainer(
+            model: plan.model, options: plan.training,
+            privately: plan.example != nil && statistics == nil)
         example = plan.example
         isGradient = plan.configuration.strategy.client.localWork == .gradient
         rounds = plan.configuration.rounds
@@ -77,6 +82,14 @@ package final class ClientTraining {
         if let histograms {
             let (report, loss) = try histograms.report(of: model, on: examples, indices: indices)
             return (report, TrainingOutcome(steps: 1, examples: indices.count, meanLoss: loss))
+        }
+        if let statistics {
+            let vector = try statistics.fill(examples, indices: indices)
+            if let example { try ExamplePrivatizer(example, source: try source()).privatize(sum: vector) }
+            return (
+                UnsafeBufferPointer(vector),
+                TrainingOutcome(steps: 1, examples: indices.count, meanLoss: .nan)
+            )
         }
         // A learning-rate schedule runs over the rounds of the federation.
         let rateFactor = trainer.options.schedule.multiplier(at: stream.round - 1, of: rounds)
@@ -174,6 +187,11 @@ package final class ClientTraining {
         of model: UnsafeBufferPointer<Float>, stream: TrainingStream, source: () throws -> some NoiseSource
     ) throws -> UnsafeBufferPointer<Float> {
         if let histograms { return histograms.nothing() }
+        if let statistics {
+            let vector = statistics.nothing()
+            if let example { try ExamplePrivatizer(example, source: try source()).privatize(sum: vector) }
+            return UnsafeBufferPointer(vector)
+        }
         guard let example else { return UnsafeBufferPointer(trainer.noDelta()) }
         own?.begin(trainer, model, nil, seed: stream.seed)
         let delta = try trainer.privateDelta(

@@ -9,6 +9,11 @@ package enum LocalWork: Equatable, Sendable {
     case gradient
     /// Sums of derivatives over all its examples, for the level that a forest grows next.
     case histograms
+    /// Sums over all its examples that answer the questions of a task of statistics.
+    case statistics
+
+    /// Whether all clients weigh the same, for what they send grows with their examples by itself, or is bounded.
+    var weighsUniformly: Bool { self == .histograms || self == .statistics }
 }
 
 /// What a client does locally in a round.

@@ -53,11 +53,13 @@ package struct ExamplePlan: Sendable {
     /// Batches of an epoch where the task does not say for how many records it is planned: a probability of 1 %.
     package static let defaultBatches = 100
 
-    init(_ configuration: ExampleConfiguration, training: TrainingOptions, dimension: Int) throws {
+    /// In a task of statistics a round is one step of all records, so that nothing of it depends on a number of them.
+    init(_ configuration: ExampleConfiguration, of task: TaskConfiguration, dimension: Int) throws {
+        let (training, takesAll) = (task.training, task.statistics != nil)
         self.configuration = configuration
         self.dimension = dimension
-        hasDefaultRecords = configuration.records == nil
-        records = configuration.records ?? Self.defaultBatches * training.batchSize
+        hasDefaultRecords = configuration.records == nil && !takesAll
+        records = configuration.records ?? (takesAll ? 1 : Self.defaultBatches) * training.batchSize
         probability = min(1, Double(training.batchSize) / Double(records))
         let batches = (records + training.batchSize - 1) / training.batchSize
         let (product, isTooLarge) = training.localEpochs.multipliedReportingOverflow(by: batches)
@@ -67,8 +69,10 @@ package struct ExamplePlan: Sendable {
         }
         steps = product
         let root = Double(dimension).squareRoot()
-        // So fine that rounding, which can move two neighbouring sums √d apart, adds less than 1/4000.
-        scale = exp2(log2(root * 4096 / configuration.clippingNorm).rounded(.up))
+        // So fine that rounding, which can move two neighbouring sums √d apart, adds less than 1/4000; of sums over all
+        // records, which floats must hold on the grid, 1/128.
+        let fineness = takesAll ? 128.0 : 4096
+        scale = exp2(log2(root * fineness / configuration.clippingNorm).rounded(.up))
         let sensitivity = configuration.clippingNorm * scale + root
         do {
             mechanism = try RoundedGaussian(sigma: configuration.noiseMultiplier * sensitivity)
@@ -88,7 +92,8 @@ package struct ExamplePlan: Sendable {
     package func event(rounds: Int) -> PrivacyEvent {
         PrivacyEvent(
             mechanism: .gaussian(noiseMultiplier: configuration.noiseMultiplier),
-            sampling: .poisson(probability: probability), adjacency: .addOrRemoveOne, steps: steps * rounds)
+            sampling: probability < 1 ? .poisson(probability: probability) : .none,
+            adjacency: .addOrRemoveOne, steps: steps * rounds)
     }
 
     /// ε of a record of a client that took part in each of `rounds` rounds. Throws where no accountant knows the

@@ -50,6 +50,8 @@ package struct TaskConfiguration: Sendable {
     /// What columns and classes mean at every site, as published models carry it (`Preprocessing` of Datasets); nil: the
     /// server's or the scenario's data say it.
     package var schema: JSONValue?
+    /// What clients' tables are asked, in a task of kind `statistics`; nil where a model is trained.
+    package var statistics: StatisticsPlan?
 
     /// The key of ``model``.
     package static let modelKey = "model"
@@ -59,7 +61,9 @@ package struct TaskConfiguration: Sendable {
     package static let abandonLimitKey = "abandon_limit"
 
     /// Reads and checks the section; refuses unknown keys.
-    package init(_ section: Section) throws {
+    package init(_ written: Section) throws {
+        let (section, statistics) = try StatisticsPlan.expanding(written)
+        self.statistics = statistics
         name = try section.string("name") ?? "task"
         guard let model = section.value(Self.modelKey) else {
             throw section.error(
@@ -70,7 +74,7 @@ package struct TaskConfiguration: Sendable {
             throw section.error("training", "is missing; for example { batch_size: 10, learning_rate: 0.1 }")
         }
         self.training = try TrainingOptions(training)
-        strategy = try StrategyCatalog.make(section.section("strategy"))
+        strategy = try statistics?.strategy() ?? StrategyCatalog.make(section.section("strategy"))
         robust = try section.section("robust").map { try RobustAggregation($0) }
         (compression, download) = try Compression.read(section.section("compression"))
         guard let rounds = try section.integer("rounds", in: 1...10_000_000) else {
@@ -109,6 +113,7 @@ package struct TaskConfiguration: Sendable {
         secureAggregation = try SecureAggregationConfiguration(section.section("secure_aggregation"))
         try section.finish()
         try check(section)
+        try statistics?.check(privacy)
     }
 
     /// Groups are for a rule across them, and their noise counts on a number of members that is known beforehand.

@@ -72,7 +72,7 @@ package struct TaskPlan: Sendable {
     package var weighsUniformly: Bool {
         privacy != nil || example != nil || robust != nil
             || configuration.strategy.client.companion?.weighsUniformly == true
-            || configuration.strategy.client.localWork == .histograms
+            || configuration.strategy.client.localWork.weighsUniformly
     }
     /// What a client keeps from round to round; empty where it keeps nothing.
     package var clientMemory: [ClientMemoryVector] {
@@ -136,7 +136,7 @@ package struct TaskPlan: Sendable {
                 problem: "is \(configuration.cohortSize), above the \(population) clients")
         }
         example = try configuration.privacy.example.map {
-            try ExamplePlan($0, training: configuration.training, dimension: model.trainedCount)
+            try ExamplePlan($0, of: configuration, dimension: model.trainedCount)
         }
         if example != nil, configuration.strategy.client.localWork == .gradient {
             throw ConfigurationError(

@@ -33,5 +33,6 @@ package enum LayerCatalog {
         RecurrentLayer<GatedRecurrence>.self,
         RecurrentLayer<LongShortTermMemory>.self,
         TreesLayer.self,
+        StatisticsLayer.self,
     ]
 }

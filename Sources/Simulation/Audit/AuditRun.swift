@@ -111,6 +111,9 @@ package struct AuditRun {
             throw refuse(
                 "task.model", "cannot be audited: canaries are directions, which forests have none of")
         }
+        if plan.configuration.statistics != nil {
+            throw refuse("task.kind", "\"statistics\" cannot be audited: canaries are updates of a model")
+        }
         if setup.attack != nil {
             throw refuse("simulation.attack", "cannot be audited: hostile clients would hide canaries")
         }

@@ -9,7 +9,7 @@ enum Baselines {
     private static let epochRange = 10...100
 
     static func run(_ scenario: Scenario, _ setup: SimulationSetup) throws -> [SimulationSummary.Baseline] {
-        guard let holdout = setup.holdout else { return [] }
+        guard let holdout = setup.holdout, setup.plan.configuration.statistics == nil else { return [] }
         return try scenario.baselines.compactMap { baseline in
             switch baseline {
             case .central where setup.plan.model.forest != nil: return try pooledForest(scenario, setup)

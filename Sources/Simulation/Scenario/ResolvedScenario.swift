@@ -14,12 +14,7 @@ enum ResolvedScenario {
         guard case .object(var root) = scenario.document.root else { return "{}" }
         var task = object(root["task"])
         task["name"] = .string(scenario.task.name)
-        task["model"] = scenario.task.model.json
-        task["training"] = setup.plan.training.json
-        task["strategy"] = scenario.task.strategy.json
-        task["compression"] = scenario.task.compressionJSON
-        if let robust = scenario.task.robust { task["robust"] = robust.json }
-        task["rounds"] = .integer(scenario.task.rounds)
+        if scenario.task.statistics == nil { trainingKeys(scenario, setup, &task) }
         if let asynchronous = scenario.task.asynchronous {
             task[AsynchronousAggregation.key] = asynchronous.json
         } else {
@@ -48,6 +43,18 @@ enum ResolvedScenario {
         root["server"] = nil
         root["sweep"] = nil
         return JSONValue.object(root).text(indented: true) + "\n"
+    }
+
+    /// What only a task that trains a model has.
+    private static func trainingKeys(
+        _ scenario: Scenario, _ setup: SimulationSetup, _ task: inout [String: JSONValue]
+    ) {
+        task["model"] = scenario.task.model.json
+        task["training"] = setup.plan.training.json
+        task["strategy"] = scenario.task.strategy.json
+        task["compression"] = scenario.task.compressionJSON
+        if let robust = scenario.task.robust { task["robust"] = robust.json }
+        task["rounds"] = .integer(scenario.task.rounds)
     }
 
     private static func privacy(_ configuration: PrivacyConfiguration, _ plan: PrivacyPlan?) -> JSONValue {

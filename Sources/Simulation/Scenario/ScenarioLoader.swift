@@ -27,6 +27,7 @@ enum ScenarioLoader {
         try LossCatalog.check(loss, model: model, targets: dataset.train.targets)
         let plan = try TaskPlan(scenario.task, model: model, population: training.clientCount)
         try checkForest(scenario, plan)
+        try StatisticsRules.check(scenario, plan, dataset.train)
         if settings.masks, scenario.task.privacy.mode != .distributed {
             throw ConfigurationError(
                 path: "task.privacy.mode", problem: "--secagg real goes with mode \"distributed\"")

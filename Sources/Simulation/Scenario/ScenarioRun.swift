@@ -1,7 +1,7 @@
 internal import Compute
 package import Configuration
 internal import Datasets
-internal import Federation
+package import Federation
 internal import Foundation
 internal import Learning
 internal import Operations
@@ -42,6 +42,8 @@ package final class ScenarioRun {
     package struct Outcome: Sendable {
         package var summary: SimulationSummary
         package var ending: Ending
+        /// The answers of a task of statistics that ended as planned; nil of any other.
+        package var statistics: StatisticsResult?
     }
 
     /// How a run ended.
@@ -86,6 +88,8 @@ package final class ScenarioRun {
 
     /// What should be thought about, one line each.
     package var warnings: [String] { dataset.warnings + ScenarioWarnings.of(scenario, setup.plan) }
+    /// Whether the task is of kind `statistics`.
+    package var asksStatistics: Bool { scenario.task.statistics != nil }
     package var taskName: String { scenario.task.name }
     /// Rounds that the run is to publish.
     package var rounds: Int { scenario.task.rounds }
@@ -137,7 +141,21 @@ package final class ScenarioRun {
                 summary: summary, progress: progress, journal: journal,
                 evaluation: reason == nil ? nil : simulator.finalMetrics(), setup: setup, dataset: dataset,
                 shares: shares, exhibits: exhibits, command: settings.command))
-        return Outcome(summary: summary, ending: ending)
+        return Outcome(summary: summary, ending: ending, statistics: try statistics(ending, progress))
+    }
+
+    /// Reads and writes the answers of a task of statistics; an older file is removed where there are none.
+    private func statistics(_ ending: Ending, _ progress: Simulator.Progress) throws -> StatisticsResult? {
+        let folder = try OutputDirectory(settings.out)
+        guard setup.plan.configuration.statistics != nil else { return nil }
+        guard ending == .complete, progress.published > 0 else {
+            try AtomicFile.remove(folder.file(StatisticsResult.fileName))
+            return nil
+        }
+        let result = try StatisticsResult(setup.plan, values: progress.parameters.values)
+        try AtomicFile.write(
+            result.json.text(indented: true) + "\n", to: folder.file(StatisticsResult.fileName))
+        return result
     }
 
     /// What the run was for its clients; `isMeasured`: what each would use too, where they kept examples from training.

@@ -3,9 +3,15 @@ import Foundation
 
 @testable import Learning
 
-/// Examples of the layer of trees, for the contract of all layers.
+/// Examples of the layers that nobody trains by steps, of trees and of statistics, for the contract of all layers.
 enum ForestExamples {
     static let all: [String: [LayerExample]] = [
+        "statistics": [
+            LayerExample(
+                text: "{statistics: {blocks: [{name: 'a', size: 3}, {name: 'b', size: 1}]}}",
+                inputShape: [2, 3]
+            ) { input, _ in input }
+        ],
         "trees": [
             LayerExample(text: "{trees: {trees: 3, depth: 2, classes: 2, edges: [0]}}", inputShape: [4]) {
                 [0] + outputs($0, $1, trees: 3, outputs: 1, depth: 2)
@@ -20,7 +26,7 @@ enum ForestExamples {
             {
                 outputs($0, $1, trees: 1, outputs: 2, depth: 1)
             },
-        ]
+        ],
     ]
 
     private static func outputs(

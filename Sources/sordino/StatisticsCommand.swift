@@ -1,0 +1,104 @@
+internal import AggregationServer
+internal import Compute
+internal import Configuration
+internal import Federation
+internal import Learning
+internal import Messages
+internal import Operations
+internal import Simulation
+
+/// `sordino statistics`: asks the tables of a simulated federation, or reads what a server's run published, and prints the
+/// answers.
+enum StatisticsCommand: Subcommand {
+    static let grammar = OptionGrammar(
+        command: "sordino statistics",
+        summary: "Ask the tables of a federation under its privacy budget, or read what a server published.",
+        positionals: [
+            .init("CONFIG", "A scenario, or a server's file (JSON5), with a task of kind \"statistics\".")
+        ],
+        options: [
+            .value("out", "DIR", "Folder for the results (default: sordino-out beside you)."),
+            .value(
+                "set", "PATH=VALUE", "Override one key of the scenario; may be repeated.", repeatable: true),
+            .value("seed", "N", "Random seed (default: the scenario's)."),
+            .value("workers", "N", "Worker threads (default: one a core)."),
+            .value(
+                "noise", "seeded|secure",
+                "Noise from the seed (a rehearsal) or from the cryptographic generator."),
+            .value("secagg", "real|sum", "Real masks, or the same integers summed without (default: sum)."),
+            .flag("overwrite", "Replace another run in the output folder."),
+        ],
+        notes:
+            "Exit codes: 0 done, 2 usage, 3 invalid input or nothing published, 4 refused by privacy, 6 storage,"
+            + " 7 interrupted.\n")
+
+    static func run(_ options: Options) throws -> ExitCode {
+        var document = try ConfigurationDocument(contentsOf: options.operands[0])
+        for assignment in options.all("set") { try document.set(assignment) }
+        if ServerCheck.concerns(document) {
+            print(try published(document, options), options)
+            return .done
+        }
+        if let seed = try options.integer("seed", in: 0...Int.max) {
+            try document.set("simulation.seed=\(seed)")
+        }
+        let settings = ScenarioRun.Settings(
+            out: options.string("out") ?? "sordino-out",
+            workers: try options.integer("workers", in: 1...1024),
+            secureNoise: try options.choice("noise", among: ["seeded", "secure"]) == "secure",
+            resumes: false, overwrites: options.flag("overwrite"),
+            masks: try options.choice("secagg", among: ["real", "sum"]) == "real",
+            command: SimulateCommand.commandLine())
+        let run = try ScenarioRun(document, settings)
+        guard run.asksStatistics else {
+            throw Failure(
+                .invalidInput,
+                "\(options.operands[0]): task.kind is not \"statistics\"; sordino simulate trains its model")
+        }
+        for warning in run.warnings { Console.standardError.writeLine("warning: \(warning)") }
+        let outcome = try run.perform(SimulationDisplay(run, isQuiet: true))
+        switch outcome.ending {
+        case .complete: break
+        case .interrupted: return .interrupted
+        case .failed(let why): throw Failure(.invalidInput, why)
+        case .refused(let why): throw Failure(.refused, why)
+        }
+        guard let result = outcome.statistics else {
+            throw Failure(.invalidInput, "no round was published, so there are no answers")
+        }
+        print(result, options)
+        return .done
+    }
+
+    private static func print(_ result: StatisticsResult, _ options: Options) {
+        if options.format == .json {
+            StandardOutput.write(result.json.text(indented: true) + "\n")
+        } else {
+            StandardOutput.write(StatisticsText.text(result))
+        }
+    }
+
+    /// What a server's run published, read from its state by its file alone.
+    private static func published(
+        _ document: ConfigurationDocument, _ options: Options
+    ) throws -> StatisticsResult {
+        for name in ["out", "seed", "workers", "noise", "secagg"] where options.string(name) != nil {
+            throw Failure(.usage, "--\(name) is for a scenario; a server's file is only read")
+        }
+        guard !options.flag("overwrite") else {
+            throw Failure(.usage, "--overwrite is for a scenario; a server's file is only read")
+        }
+        let configuration = try ServerConfiguration(document)
+        guard configuration.task.statistics != nil else {
+            throw Failure(.invalidInput, "\(options.operands[0]): task.kind is not \"statistics\"")
+        }
+        let plan = try ServerSetup(configuration).plan
+        let path = "\(configuration.stateDirectory)/models/latest.safetensors"
+        let file = try PublishedModel.file(path)
+        guard let round = file.metadata["sordino.round"].flatMap({ Int($0) }), round > 0 else {
+            throw Failure(.invalidInput, "\(path): no round was published yet, so there are no answers")
+        }
+        let weights = try ForeignWeights(file, layout: plan.model.layout, path: path)
+        return try StatisticsResult(plan, values: weights.parameters.values)
+    }
+}

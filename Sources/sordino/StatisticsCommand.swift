@@ -26,6 +26,9 @@ enum StatisticsCommand: Subcommand {
                 "noise", "seeded|secure",
                 "Noise from the seed (a rehearsal) or from the cryptographic generator."),
             .value("secagg", "real|sum", "Real masks, or the same integers summed without (default: sum)."),
+            .value(
+                "schema", "FILE",
+                "Write a schema for a task that trains, scaled by the answers (task.schema)."),
             .flag("overwrite", "Replace another run in the output folder."),
         ],
         notes:
@@ -36,7 +39,7 @@ enum StatisticsCommand: Subcommand {
         var document = try ConfigurationDocument(contentsOf: options.operands[0])
         for assignment in options.all("set") { try document.set(assignment) }
         if ServerCheck.concerns(document) {
-            print(try published(document, options), options)
+            try show(published(document, options), options)
             return .done
         }
         if let seed = try options.integer("seed", in: 0...Int.max) {
@@ -66,11 +69,14 @@ enum StatisticsCommand: Subcommand {
         guard let result = outcome.statistics else {
             throw Failure(.invalidInput, "no round was published, so there are no answers")
         }
-        print(result, options)
+        try show(result, options)
         return .done
     }
 
-    private static func print(_ result: StatisticsResult, _ options: Options) {
+    private static func show(_ result: StatisticsResult, _ options: Options) throws {
+        if let path = options.string("schema") {
+            try OutputFile.write(try result.schema().text(indented: true) + "\n", to: path)
+        }
         if options.format == .json {
             StandardOutput.write(result.json.text(indented: true) + "\n")
         } else {

@@ -55,6 +55,11 @@ import Testing
         expect(try rows(Self.taskPage, "`task.privacy`"), tell: keys, "task.privacy")
     }
 
+    @Test func statistics() throws {
+        let keys = try KeyProbe.known(Scenarios.folder + "/statistics.json5", at: "task.statistics")
+        expect(try rows(Self.taskPage, "`task.statistics`"), tell: keys, "task.statistics")
+    }
+
     @Test func asynchronous() throws {
         let keys = try known(
             Scenarios.quickstart, at: "task.asynchronous", inner: ["staleness": []],

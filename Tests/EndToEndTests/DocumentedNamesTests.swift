@@ -25,6 +25,14 @@ import Testing
             Choice(
                 page: task, heading: "`task.compression`", key: "`name`", override: "task.compression.name=x"),
             Choice(page: task, heading: "`task.robust`", key: "`rule`", override: "task.robust.rule=x"),
+            Choice(page: task, heading: "`task`", key: "kind", override: "task.kind=x"),
+            Choice(
+                page: task, heading: "`task.statistics`", key: "of", override: "task.statistics.of=x",
+                file: Scenarios.folder + "/statistics.json5"),
+            Choice(
+                page: task, heading: "`task.statistics`", key: "`question`",
+                override: "task.statistics.ask=[{question: \"x\"}]",
+                file: Scenarios.folder + "/statistics.json5"),
             Choice(
                 page: "Sources/Simulation/README.md", heading: "`simulation.attack`", key: "`name`",
                 override: "simulation.attack.name=x"),

@@ -280,42 +280,6 @@ import Testing
         #expect(example.event(rounds: 1).sampling == .none && example.event(rounds: 1).steps == 1)
     }
 
-    @Test func cumulativeSumsComeOutOfTheirSquareRoot() {
-        for count in [1, 2, 7, 256] {
-            let matrix = CumulativeNoise(count: count)
-            #expect(matrix.coefficients.count == count)
-            for place in Set([0, count / 2, count - 1]) {
-                var values = [Double](repeating: 0, count: count)
-                values[place] = 1
-                values.withUnsafeMutableBufferPointer { matrix.apply($0) }
-                #expect(values.reduce(0) { $0 + $1 * $1 }.squareRoot() <= matrix.norm + 1e-12)
-                values.withUnsafeMutableBufferPointer { matrix.apply($0) }
-                for row in 0..<count { #expect(abs(values[row] - (row >= place ? 1 : 0)) < 1e-9) }
-            }
-        }
-    }
-
-    @Test func consistentNumbersAreTheNearest() {
-        var random = SeededGenerator(seed: 8, purpose: .test)
-        for _ in 0..<50 {
-            let noisy = (0..<9).map { _ in random.normal() + 0.2 }
-            let shares = Consistency.projected(noisy, total: 2)
-            #expect(shares.allSatisfy { $0 >= 0 } && abs(shares.reduce(0, +) - 2) < 1e-9)
-            // Of a projection onto a convex set: (x − p) · (q − p) ≤ 0 for every q in it.
-            for corner in 0..<9 {
-                var product = 0.0
-                for (place, share) in shares.enumerated() {
-                    product += (noisy[place] - share) * ((place == corner ? 2 : 0) - share)
-                }
-                #expect(product < 1e-9)
-            }
-            let sums = Consistency.ascending(noisy, upTo: 1)
-            #expect(
-                zip(sums, sums.dropFirst()).allSatisfy { $0 <= $1 } && sums.allSatisfy { $0 >= 0 && $0 <= 1 })
-            #expect(Consistency.ascending(sums, upTo: 1) == sums)
-        }
-    }
-
     // MARK: Answers
 
     /// Without noise each answer is that of all records in one place.
@@ -377,6 +341,28 @@ import Testing
             let part = try answer(.classes).parts.first { $0.name == name }
             close(part?.share, Double(records.count { $0.label == Int32(place) }) / 121)
         }
+    }
+
+    /// A schema of exact answers scales as all rows in one place would; without the answers there is none.
+    @Test func aSchemaIsMadeOfAnswers() throws {
+        let plan = try Self.plan(ask: "[{ question: 'variance' }, { question: 'mean' }]")
+        let ages: [Float] = [10, 20, 60]
+        let vector = try Self.vector(plan, ages.map { Record(age: $0) } + [Record(isMissing: true)])
+        let schema = try StatisticsReading(plan, values: vector).schema(of: plan)
+        guard case .object(let members) = schema, case .array(let columns)? = members["columns"],
+            case .object(let age)? = columns.first, case .number(let center)? = age["center"],
+            case .number(let scale)? = age["scale"]
+        else {
+            Issue.record("no schema: \(schema)")
+            return
+        }
+        #expect(abs(center - 30) < 1e-4 && abs(scale - (1400.0 / 3).squareRoot()) < 1e-3)
+        #expect(age["imputed"] == age["center"] && columns.count == 2)
+        let nothing = try StatisticsReading(plan, values: [Float](repeating: 0, count: plan.dimension))
+        #expect(throws: ConfigurationError.self) { try nothing.schema(of: plan) }
+        let unasked = try Self.plan(ask: "[{ question: 'mean' }]")
+        let reading = try StatisticsReading(unasked, values: Self.vector(unasked, [Record(age: 3)]))
+        #expect(throws: ConfigurationError.self) { try reading.schema(of: unasked) }
     }
 
     /// Where nothing was counted, or less than the noise hides, there is no answer, and no trap.

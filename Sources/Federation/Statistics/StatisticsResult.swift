@@ -6,6 +6,7 @@ package struct StatisticsResult: Sendable {
     /// Name of the file in a run's folder.
     package static let fileName = "statistics.json"
 
+    private let plan: TaskPlan
     package let task: String
     package let reading: StatisticsReading
     /// Clients that the plan divides by: how many took part is theirs to know.
@@ -16,6 +17,7 @@ package struct StatisticsResult: Sendable {
 
     /// Reads what a plan's run published. Throws ``ConfigurationError``, or where no accountant knows the plan's event.
     package init(_ plan: TaskPlan, values: [Float]) throws {
+        self.plan = plan
         task = plan.configuration.name
         reading = try StatisticsReading(plan, values: values)
         clients = plan.configuration.cohortSize
@@ -33,4 +35,7 @@ package struct StatisticsResult: Sendable {
         members["delta"] = delta.map { .number($0) } ?? .null
         return .object(members)
     }
+
+    /// The schema that these answers make (``StatisticsReading/schema(of:)``).
+    package func schema() throws -> JSONValue { try reading.schema(of: plan) }
 }

@@ -157,12 +157,12 @@ struct LatticeTests {
         return ciphertext
     }
 
-    /// The sum of ciphertexts of these vectors, opened.
-    private func opened(
-        _ vectors: [[UInt32]], _ parameters: LatticeParameters, seed: [UInt8] = Self.seed, times: Int = 1
-    ) throws -> LatticeSum.Opened {
+    /// The sum of ciphertexts of these vectors, each taken so many times, and that of their keys.
+    private func encryptedSum(
+        _ vectors: [[UInt32]], _ parameters: LatticeParameters, times: Int = 1
+    ) throws -> (sum: LatticeSum, keys: [UInt32]) {
         var sum = LatticeSum(count: vectors[0].count, parameters: parameters)
-        var keySum = [UInt32](repeating: 0, count: LatticeParameters.degree)
+        var keys = [UInt32](repeating: 0, count: LatticeParameters.degree)
         for vector in vectors {
             var key = try LatticeKey(parameters)
             let ciphertext = try encrypt(vector, parameters, key: &key)
@@ -170,12 +170,20 @@ struct LatticeTests {
             var words = [UInt32](repeating: 0, count: LatticeParameters.degree)
             words.withUnsafeMutableBufferPointer { key.write(to: $0) }
             for place in words.indices {
-                keySum[place] =
-                    (keySum[place] &+ UInt32(times) &* words[place])
-                    & UInt32.max >> UInt32(32 - parameters.keyBits)
+                keys[place] =
+                    (keys[place] &+ UInt32(times) &* words[place]) & UInt32.max
+                    >> UInt32(32 - parameters.keyBits)
             }
         }
-        return try sum.open(keySum: keySum, seed: seed)
+        return (sum, keys)
+    }
+
+    /// The sum of ciphertexts of these vectors, opened.
+    private func opened(
+        _ vectors: [[UInt32]], _ parameters: LatticeParameters, times: Int = 1
+    ) throws -> LatticeSum.Opened {
+        let (sum, keys) = try encryptedSum(vectors, parameters, times: times)
+        return try sum.open(keySum: keys, seed: Self.seed)
     }
 
     @Test(
@@ -193,7 +201,15 @@ struct LatticeTests {
         let expected = (0..<count).map { place in vectors.reduce(UInt32(0)) { $0 &+ $1[place] } & mask }
         #expect(found.words == expected)
         #expect(found.greatestError > 0 && found.greatestError < 1 << (parameters.shift - 1))
-        #expect(try opened(vectors, parameters, seed: [UInt8](repeating: 9, count: 32)).words != expected)
+        let otherSeed = [UInt8](repeating: 9, count: 32)
+        let parted = try encryptedSum(vectors, parameters)
+        #expect(try parted.sum.open(keySum: parted.keys, seed: Self.seed).words == expected)
+        let wrong = try? parted.sum.open(keySum: parted.keys, seed: otherSeed)
+        // One coefficient alone may look well by chance; a hundred do not.
+        #expect(count < 100 ? wrong?.words != expected : wrong == nil)
+        var keys = parted.keys
+        keys[7] = (keys[7] &+ 1) & UInt32.max >> UInt32(32 - parameters.keyBits)
+        #expect(count < 100 || (try? parted.sum.open(keySum: keys, seed: Self.seed)) == nil)
     }
 
     @Test("Exact with the most members and the greatest words, with room for the error")

@@ -134,6 +134,27 @@ struct LatticeRoundTests {
         #expect(MaskingScheme.masks.objection(members: 11, minimalSurvivors: 2, adversarialRate: 0.9) == nil)
     }
 
+    @Test("A member whose own policy doubts more members goes no further where the plan does not")
+    func policies() throws {
+        var generator = SeededNumbers(seed: 12)
+        let plan = try Self.fleet(count: 10, latticeMembers: 10, minimalSurvivors: 4)
+        for (survivors, joins) in [(4, false), (5, true)] {
+            let policy = AggregationPolicy(
+                minimalSurvivors: survivors,
+                assumptions: try SecurityAssumptions(
+                    dropoutRate: 0, adversarialRate: 0.3, adversary: .passive, secrecyBits: 1))
+            let fleet = try Fleet(
+                binding: plan.binding, members: plan.members, verifier: HashingVerifier(), policy: policy,
+                generator: &generator)
+            try fleet.runKeys()
+            if joins {
+                try fleet.runShares()
+            } else {
+                #expect(throws: SecureAggregationError.self) { try fleet.runShares() }
+            }
+        }
+    }
+
     @Test("Scheme and sizes are in the round's digest; words of other bits than the ring's are refused")
     func binding() throws {
         func binding(_ scheme: MaskingScheme, bits: Int = 20) throws -> RoundBinding {

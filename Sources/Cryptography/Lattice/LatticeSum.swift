@@ -4,6 +4,8 @@ package struct LatticeSum: Sendable {
     package let parameters: LatticeParameters
     /// Coefficients modulo 2^64, of which the low k bits count: sums need no reduction, for 2^k divides 2^64.
     private var coefficients: [UInt64]
+    /// Ciphertexts in the sum.
+    private var members = 0
 
     /// The sum of none, for vectors of `count` words.
     package init(count: Int, parameters: LatticeParameters) {
@@ -17,6 +19,7 @@ package struct LatticeSum: Sendable {
         coefficients.withUnsafeMutableBufferPointer { sum in
             for place in 0..<sum.count { sum[place] &+= ciphertext[place] }
         }
+        members += 1
     }
 
     /// Adds a ciphertext in its wire form, ``LatticeParameters/packedByteCount(of:)`` bytes with zeros in the unused bits of the
@@ -30,6 +33,7 @@ package struct LatticeSum: Sendable {
         coefficients.withUnsafeMutableBufferPointer { sum in
             LatticeCiphertext.forEachWord(bytes, count: sum.count, bits: bits) { sum[$0] &+= $1 }
         }
+        members += 1
         return true
     }
 
@@ -37,12 +41,15 @@ package struct LatticeSum: Sendable {
     package struct Opened: Sendable {
         /// The sum of the words modulo 2^valueBits.
         package let words: [UInt32]
-        /// The greatest magnitude of a coefficient of the summed error; up to 2^(k - b - 1) the words are exact.
+        /// The greatest magnitude of a coefficient of the summed error; below 2^(k - b - 1) the words are exact.
         package let greatestError: UInt64
     }
 
-    /// Opens the sum with the sum of the keys, word by word modulo 2^keyBits, and the seed that all encrypted under. With any
-    /// other key or seed the words are noise. Throws `invalidLattice` where the sum of keys is no sum of honest ones.
+    /// Opens the sum with the sum of the keys, word by word modulo 2^keyBits, and the seed that all encrypted under.
+    ///
+    /// Throws `invalidLattice` where the sum of keys is too large to be one of honest members, and where the errors are too
+    /// large to be theirs: with any other key or seed they are spread over all of 2^(k - b), and the words are noise. Honest
+    /// errors of so many members exceed nine deviations with probability 5e-18 a coefficient.
     package consuming func open(keySum: [UInt32], seed: [UInt8]) throws(CryptographyError) -> Opened {
         let unused = UInt32(32 - parameters.keyBits)
         let key = keySum.map { Int32(bitPattern: $0 << unused) >> Int32(unused) }
@@ -68,6 +75,10 @@ package struct LatticeSum: Sendable {
                     greatest = max(greatest, error.magnitude)
                 }
             }
+        }
+        let likely = 9 * LatticeNoise.deviation * Double(members).squareRoot()
+        guard Double(greatest) <= likely else {
+            throw .invalidLattice("a sum that this sum of keys does not open")
         }
         return Opened(words: words, greatestError: greatest)
     }

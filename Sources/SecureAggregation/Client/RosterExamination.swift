@@ -34,6 +34,13 @@ struct RosterExamination {
                 "degree \(message.degree) and threshold \(message.threshold) instead of \(parameters.degree) "
                     + "and \(parameters.threshold)")
         }
+        // The agent's own rate and least survivors, whatever the plan says of them.
+        let objection = binding.scheme.objection(
+            members: roster.entries.count,
+            minimalSurvivors: max(
+                binding.minimalSurvivors(of: roster.entries.count), policy.minimalSurvivors),
+            adversarialRate: policy.assumptions.adversarialRate)
+        if let objection { throw .impossibleRates(objection) }
         guard parameters.isSecret(under: policy.assumptions) else {
             throw .graphTooSparse(degree: parameters.degree, threshold: parameters.threshold)
         }

@@ -70,8 +70,7 @@ extension SecureAggregationServer {
 
     /// The exact sum of the survivors' vectors, each word below 2^bits, given `maskedSum` without its masks.
     ///
-    /// On a lattice this opens the sum of the ciphertexts. Throws where the sum of keys is none of honest members; a wrong
-    /// key that is small enough spoils the sum, as a wrong vector does.
+    /// On a lattice this opens the sum of the ciphertexts. Throws where the sum of keys is not that of the ciphertexts' keys.
     package func opened(_ unmasked: [UInt32]) throws(SecureAggregationError) -> [UInt32] {
         guard let encryptedSum else { return unmasked }
         guard let roster else { throw .wrongStep(expected: step, actual: .unmask) }

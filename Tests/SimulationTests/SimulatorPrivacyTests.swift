@@ -199,6 +199,13 @@ import Testing
             Issue.record("distributed noise is Skellam by default")
             return
         }
+        guard case .skellam(let released, _)? = noise.events(charge: 1).first?.mechanism else {
+            Issue.record("the event of the models is of the same noise")
+            return
+        }
+        // Of the models the server's part counts, which makes up for drop-outs: it is as if nobody did.
+        #expect(rates.dropout > 0 ? released > accounted * (1 + rates.dropout) : released == accounted)
+        var leastReleased = Double.infinity
         var variances: Set<Double> = []
         for members in stride(from: plan.rules.minimumReports, through: plan.greatestCohort, by: 37) {
             let share = try #require(try noise.clientNoise(members: members)).variance
@@ -208,11 +215,14 @@ import Testing
             #expect(Double(fewest - corrupt) * share >= accounted * (1 - 1e-9))
             for survivors in fewest...members {
                 let topUp = try noise.topUpNoise(members: members, survivors: survivors)?.variance ?? 0
-                variances.insert(((Double(survivors) * share + topUp) / accounted * 1e9).rounded())
+                let total = Double(survivors) * share + topUp
+                variances.insert((total / accounted * 1e9).rounded())
+                leastReleased = min(leastReleased, total - Double(corrupt) * share)
             }
         }
         let (least, most) = (try #require(variances.min()), try #require(variances.max()))
         #expect(most - least <= 2)
+        #expect(leastReleased >= released * (1 - 1e-9))
     }
 
     /// The published bound for sampled Skellam noise may ask for four times what is needed.

@@ -230,8 +230,13 @@ struct NoiseDesign {
         }
         var serverEvent = event(sum)
         serverEvent.sampling = .none
+        var released = event(sum)
+        if case .skellam(let variance, let sensitivity) = sum {
+            released.mechanism = .skellam(
+                variance: variance * shares.releasedExcess, sensitivity: sensitivity)
+        }
         return Parts(
-            rounding: rounding, noise: .distributed(noise, share: mechanism), event: event(sum),
+            rounding: rounding, noise: .distributed(noise, share: mechanism), event: released,
             serverEvent: serverEvent, membersEvent: againstMembers(event(sum)), bits: bits)
     }
 

@@ -71,6 +71,14 @@ struct NoiseShares {
         }
         return members.map { Double($0) / Double(honest(of: $0)) }.max() ?? 1
     }
+
+    /// Variance in a released sum, at least, that corrupt members have no part in, over that of the shares that are sure: where the
+    /// server brings sums to one variance, what it adds for members that dropped out is in it. For whoever sees the models.
+    var releasedExcess: Double {
+        guard followsMembers else { return 1 }
+        let taken = members.map { Double(corrupt(of: $0)) / Double(honest(of: $0)) }.max() ?? 0
+        return greatestExcess - taken
+    }
 }
 
 /// Noise in shares, drawn: what each member of a round adds, and what the server adds to their sum.

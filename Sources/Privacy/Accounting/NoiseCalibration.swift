@@ -78,7 +78,7 @@ package enum NoiseCalibration {
         }
 
         func leastByLossDistribution(from start: Result?) throws(AccountingError) -> Result {
-            let from = start?.noiseMultiplier ?? event.leastProvedMultiplier
+            let from = max(start?.noiseMultiplier ?? 1, event.leastProvedMultiplier)
             let accountant = try PLDAccountant([event.scaled(toNoiseMultiplier: from)])
             return try solve(
                 from: from, tolerance: accountant.hasClosedForm ? closedFormTolerance : gridTolerance
@@ -152,11 +152,11 @@ package enum NoiseCalibration {
 }
 
 extension PrivacyEvent {
-    /// The least noise multiplier for which loss distributions are proved where that is above 1, else 1.
+    /// The least noise multiplier for which loss distributions are proved; 0 where any is.
     fileprivate var leastProvedMultiplier: Double {
         guard case .skellam(_, let sensitivity) = mechanism, sensitivity.dimension > 1, sensitivity.l2 > 0
-        else { return 1 }
-        return max(1, SkellamGap.leastVariance.squareRoot() * (1 + 1e-9) / sensitivity.l2)
+        else { return 0 }
+        return SkellamGap.leastVariance.squareRoot() * (1 + 1e-9) / sensitivity.l2
     }
 
     /// The same release with noise of this standard deviation over sensitivity (Laplace: scale over sensitivity).

@@ -189,12 +189,12 @@ struct SkellamGap {
             meanSquare = zip(masses, heights).reduce(0) { $0 + $1.0 * $1.1 * $1.1 }
         }
 
-        /// Bound on log P(|k| > cut √v), the greater of the two laws'.
+        /// Bound on log P(|k| > cut √v) under either law, cut from 1 to √v / 2: Chernoff's for Skellam, 2 exp(−v s²/2) at least, which the
+        /// Gaussian's tail from half a unit further in stays below (by Mills' ratio).
         private static func logTail(variance: Double, cut: Double) -> Double {
             let s = cut / variance.squareRoot()
             // √(1 + s²) − 1 − s asinh s without cancellation that matters: s is not small where this is large.
-            let skellam = variance * (s * s / (1 + (1 + s * s).squareRoot()) - s * asinh(s))
-            return log(2) + max(skellam, NormalDistribution.logUpperTail(cut))
+            return log(2) + variance * (s * s / (1 + (1 + s * s).squareRoot()) - s * asinh(s))
         }
 
         /// The greatest H for u in a range of numbers from 0 on.

@@ -208,6 +208,10 @@ private struct ExactLaws {
         let result = try NoiseCalibration.calibrate(
             event, targetEpsilon: 2, delta: 1e-6, accountant: accountant)
         #expect(result.guarantee.epsilon <= 2)
+        // Where less noise would do than anything is proved for, it is that.
+        let least = try NoiseCalibration.calibrate(
+            Self.event(1, 3, dimension: 10, steps: 1), targetEpsilon: 10, delta: 1e-6, accountant: .pld)
+        #expect(abs(3 * least.noiseMultiplier - 32) < 1e-2)
         let sharp = try NoiseCalibration.calibrate(
             Self.event(1, 3000, dimension: 100_000, steps: 10), targetEpsilon: 2, delta: 1e-6,
             accountant: accountant)

@@ -16,6 +16,8 @@ struct LayerExample: Sendable {
     let naive: @Sendable (_ input: [Double], _ parameters: [Double]) -> [Double]
     /// Whether training computes the same as evaluation.
     var isDeterministic = true
+    /// Whether the output hangs on the layer's parameters.
+    var readsParameters = true
 
     var shape: ActivationShape { ActivationShape(inputShape, hasTime: hasTime) }
 }

@@ -9,8 +9,7 @@ enum ForestExamples {
         "statistics": [
             LayerExample(
                 text: "{statistics: {blocks: [{name: 'a', size: 3}, {name: 'b', size: 1}]}}",
-                inputShape: [2, 3]
-            ) { input, _ in input }
+                inputShape: [2, 3], naive: { input, _ in input }, readsParameters: false)
         ],
         "trees": [
             LayerExample(text: "{trees: {trees: 3, depth: 2, classes: 2, edges: [0]}}", inputShape: [4]) {

@@ -5,6 +5,13 @@ package struct ClientMemoryVector: Equatable, Sendable {
 
     /// A vector of `count` values under a name of small letters and underscores.
     package init(name: String, count: Int) { (self.name, self.count) = (name, count) }
+
+    /// What a task's rule and its compression keep of a model of `count` parameters.
+    static func ofRule(_ task: TaskConfiguration, count: Int) -> [ClientMemoryVector] {
+        let feedsBack = task.compression?.compressor.feedsBack == true
+        let names = (task.strategy.client.companion?.memory ?? []) + (feedsBack ? [Compression.residual] : [])
+        return names.map { ClientMemoryVector(name: $0, count: count) }
+    }
 }
 
 /// What a client keeps from round to round of one run: named vectors, zeros before its first round.

@@ -2,6 +2,16 @@ internal import Compute
 internal import Learning
 internal import Privacy
 
+extension LayerClipping {
+    /// The same bound for each tensor of a layout; together they keep `norm`. Nil for a layout of nothing.
+    static func even(_ layout: ParameterLayout, norm: Double) -> LayerClipping? {
+        let lengths = layout.entries.map(\.range.count)
+        let each = norm / Double(lengths.count).squareRoot()
+        // Lengths and bounds are as many, and the norm was checked.
+        return try? LayerClipping(lengths: lengths, bounds: lengths.map { _ in each })
+    }
+}
+
 /// Clips each tensor of the model to a norm of its own.
 final class LayerClippingStage: UpdateStage {
     private let layers: LayerClipping

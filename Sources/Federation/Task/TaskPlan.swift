@@ -50,11 +50,7 @@ package struct TaskPlan: Sendable {
     /// Bounds of the model's tensors, where each is clipped on its own; together they keep the clipping norm.
     package var layerClipping: LayerClipping? {
         guard let privacy, privacy.configuration.clipsPerLayer else { return nil }
-        let lengths = model.layout.entries.map(\.range.count)
-        let whole = privacy.configuration.clippingNorm * updateShare
-        let each = whole / Double(lengths.count).squareRoot()
-        // Lengths and bounds are as many, and the norm was checked.
-        return try? LayerClipping(lengths: lengths, bounds: lengths.map { _ in each })
+        return .even(model.layout, norm: privacy.configuration.clippingNorm * updateShare)
     }
     /// Bytes of one report on the wire.
     package var reportBytes: Int {
@@ -76,11 +72,7 @@ package struct TaskPlan: Sendable {
     }
     /// What a client keeps from round to round; empty where it keeps nothing.
     package var clientMemory: [ClientMemoryVector] {
-        let feedsBack = compression?.compressor.feedsBack == true
-        let names =
-            (configuration.strategy.client.companion?.memory ?? [])
-            + (feedsBack ? [Compression.residual] : [])
-        return names.map { ClientMemoryVector(name: $0, count: dimension) } + ownVectors
+        ClientMemoryVector.ofRule(configuration, count: dimension) + ownVectors
     }
     /// Names of the values that the server remembers of every parameter: the strategy's, and what the grid of published models
     /// leaves out, last.
@@ -176,20 +168,7 @@ package struct TaskPlan: Sendable {
         greatestCohort = cohort.greatest
         greatestGroup = cohort.greatestGroup
         fewestOfGroup = try cohort.minimumOfGroup(configuration)
-        var rules = RoundEngine.Rules(
-            rounds: configuration.rounds, sampling: cohort.sampling, target: cohort.target,
-            minimumReports: try cohort.minimumReports(configuration),
-            deadlineSeconds: configuration.reportDeadline, abandonLimit: configuration.abandonLimit,
-            affordableRounds: privacy?.affordableRounds ?? cohort.pattern?.rounds,
-            participationWindow: cohort.roundsPerTree, pattern: cohort.pattern,
-            chargesBeforeSum: configuration.privacy.mode == .distributed)
-        rules.minimumShare = privacy?.minimumShare ?? 0
-        if privacy != nil, configuration.privacy.sampling != .none {
-            rules.schedule = RoundSchedule(
-                reportDeadline: configuration.reportDeadline,
-                masksReports: configuration.privacy.mode == .distributed)
-        }
-        self.rules = rules
+        rules = try cohort.rules(configuration, privacy)
         try configuration.robust?.check(configuration, minimumReports: rules.minimumReports)
         try MaskingChoice(self).check()
     }
@@ -278,6 +257,24 @@ struct CohortPlan {
             return max(1, Int((Double(configuration.cohortSize) * kept).rounded(.down)))
         }
         return configuration.minimumReports ?? max(1, configuration.cohortSize / 2)
+    }
+
+    /// What the round engine goes by.
+    func rules(_ configuration: TaskConfiguration, _ privacy: PrivacyPlan?) throws -> RoundEngine.Rules {
+        var rules = RoundEngine.Rules(
+            rounds: configuration.rounds, sampling: sampling, target: target,
+            minimumReports: try minimumReports(configuration),
+            deadlineSeconds: configuration.reportDeadline, abandonLimit: configuration.abandonLimit,
+            affordableRounds: privacy?.affordableRounds ?? pattern?.rounds,
+            participationWindow: roundsPerTree, pattern: pattern,
+            chargesBeforeSum: configuration.privacy.mode == .distributed)
+        rules.minimumShare = privacy?.minimumShare ?? 0
+        if privacy != nil, configuration.privacy.sampling != .none {
+            rules.schedule = RoundSchedule(
+                reportDeadline: configuration.reportDeadline,
+                masksReports: configuration.privacy.mode == .distributed)
+        }
+        return rules
     }
 
     /// Most clients of a group.

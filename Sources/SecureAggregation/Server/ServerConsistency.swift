@@ -27,7 +27,7 @@ extension SecureAggregationServer {
             throw .wrongStep(expected: step, actual: .consistency)
         }
         let holders = Set(confirmations.keys)
-        for member in sharing { try requireHolders(of: member, among: holders, roster: roster) }
+        for member in sharing { try roster.requireHolders(of: member, among: holders, masked: masked) }
         step = .unmask
     }
 

@@ -65,26 +65,26 @@ extension SecureAggregationServer {
     package mutating func closeMasked() throws(SecureAggregationError) -> SurvivorSet {
         guard step == .masked, let roster else { throw .wrongStep(expected: step, actual: .masked) }
         try requireMembers(masked.count)
-        for member in sharing {
-            try requireHolders(of: member, among: masked, roster: roster)
-        }
+        for member in sharing { try roster.requireHolders(of: member, among: masked, masked: masked) }
         let survivors = SurvivorSet(cohortSize: roster.entries.count, members: masked)
         self.survivors = survivors
         sealed = [:]
         step = .consistency
         return survivors
     }
+}
 
-    /// Throws `notEnoughShares` unless a threshold of the member's neighbours is among `holders`. A dropped
-    /// member none of whose neighbours survived left no mask in the sum.
+extension Roster {
+    /// Throws `notEnoughShares` unless a threshold of the member's neighbours is among `holders`, `masked` being in the sum. A
+    /// dropped member none of whose neighbours survived left no mask in it.
     func requireHolders(
-        of member: Int, among holders: Set<Int>, roster: Roster
+        of member: Int, among holders: Set<Int>, masked: Set<Int>
     ) throws(SecureAggregationError) {
-        let neighbours = roster.graph.neighbours(of: member)
+        let neighbours = graph.neighbours(of: member)
         let count = neighbours.count(where: holders.contains)
         let leftNoMask = !masked.contains(member) && neighbours.allSatisfy { !masked.contains($0) }
-        guard leftNoMask || count >= roster.parameters.threshold else {
-            throw .notEnoughShares(member: member, actual: count, threshold: roster.parameters.threshold)
+        guard leftNoMask || count >= parameters.threshold else {
+            throw .notEnoughShares(member: member, actual: count, threshold: parameters.threshold)
         }
     }
 }

@@ -98,13 +98,15 @@ enum StatisticsCommand: Subcommand {
         guard configuration.task.statistics != nil else {
             throw Failure(.invalidInput, "\(options.operands[0]): task.kind is not \"statistics\"")
         }
-        let plan = try ServerSetup(configuration).plan
+        let setup = try ServerSetup(configuration)
+        try setup.requireRun()
+        let plan = setup.plan
         let path = "\(configuration.stateDirectory)/models/latest.safetensors"
         let file = try PublishedModel.file(path)
         guard let round = file.metadata["sordino.round"].flatMap({ Int($0) }), round > 0 else {
             throw Failure(.invalidInput, "\(path): no round was published yet, so there are no answers")
         }
         let weights = try ForeignWeights(file, layout: plan.model.layout, path: path)
-        return try StatisticsResult(plan, values: weights.parameters.values)
+        return try StatisticsResult(plan, values: weights.parameters.values, round: round)
     }
 }

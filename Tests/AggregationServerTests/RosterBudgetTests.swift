@@ -10,7 +10,7 @@ import Testing
 /// Runs over the same people share one budget, whatever becomes of their files.
 @Suite struct RosterBudgetTests {
     private static let privacy =
-        #"task.privacy={"mode":"central","clipping_norm":1,"noise_multiplier":2,"target_delta":1e-5}"#
+        #"task.privacy={"mode":"central","clipping_norm":1,"noise_multiplier":2,"target_delta":1e-5,"target_epsilon":1000}"#
 
     /// Settings of a run that shares `folder`, where all may spend what `runs` of them do.
     private static func settings(_ folder: String, runs: Double) throws -> [String] {
@@ -78,8 +78,29 @@ import Testing
         #expect(refusal.exitCode == .storage && refusal.message.contains(folder))
     }
 
-    @Test func aRunWithoutPrivacyHasNoBudget() throws {
+    /// Nothing to bound, or nothing that ends a run whose charged rounds are lost.
+    @Test(arguments: [
+        [], [#"task.privacy={"mode":"central","clipping_norm":1,"noise_multiplier":2,"target_delta":1e-5}"#],
+    ])
+    func aRunWithoutABoundHasNoBudget(_ privacy: [String]) throws {
         let settings = ["server.roster_budget.folder=x", "server.roster_budget.epsilon=1"]
-        #expect(Self.refusal(settings)?.exitCode == .invalidInput)
+        #expect(Self.refusal(privacy + settings)?.exitCode == .invalidInput)
+    }
+
+    /// A folder that is not mounted has no runs, and a run that was in it says so.
+    @Test func aRunThatTheFolderForgotIsNotTakenUp() throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let fixture = try ServerFixture(try Self.settings(folder, runs: 2))
+        fixture.stop()
+        let budget = try #require(try RosterBudget(fixture.setup))
+        let run = try #require(try fixture.state.run()).run
+        try budget.admit(run, charged: 1)
+        try FileManager.default.removeItem(atPath: "\(folder)/\(run).json")
+        try budget.admit(run, charged: 0)
+        try FileManager.default.removeItem(atPath: "\(folder)/\(run).json")
+        #expect {
+            try budget.admit(run, charged: 1)
+        } throws: { ($0 as? Failure)?.exitCode == .storage }
     }
 }

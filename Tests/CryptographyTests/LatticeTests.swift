@@ -27,8 +27,8 @@ struct LatticeTests {
             try LatticeMultiplier(by: $0, parameters: parameters, seed: Self.seed)
         }
         var result: [UInt64] = []
-        for index in 0...polynomial {
-            try multiplier.withProduct(index) { product in
+        for _ in 0...polynomial {
+            try multiplier.withNextProduct { product in
                 result = (0..<LatticeParameters.degree).map { product[$0] & parameters.modulusMask }
             }
         }

@@ -170,7 +170,7 @@ import Testing
         "embedding": ["vocabulary=3", "units=3"], "rnn": ["units=3"], "gru": ["units=3"], "lstm": ["units=3"],
         "attention": ["heads=1"], "transformer_block": ["heads=1"], "patches": ["size=1"],
         "sequential": ["layers=[\"relu\"]"], "residual": ["body=[\"relu\"]"],
-        "reproduce": ["layers=[\"relu\"]"],
+        "reproduce": ["layers=[\"relu\"]"], "statistics": ["blocks=[{name: \"a.mean\", size: 2}]"],
     ]
 
     @Test func layers() throws {
@@ -274,7 +274,7 @@ import Testing
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [
-            "label_map", "skip_lines", "target", "begun", "ledgers", "recent_minutes", "frozen",
+            "label_map", "skip_lines", "columns", "target", "begun", "ledgers", "recent_minutes", "frozen",
             "server_ledgers",
         ]
         var read: Set<String> = []

@@ -13,15 +13,14 @@ import Testing
         patience.begin(at: Instant(seconds: 100))
         patience.note(at: Instant(seconds: last))
         patience.note(at: Instant(seconds: 99))
-        let found = patience.end(
-            arrived: arrived, missing: 10 - arrived, deadline: Instant(seconds: 140))
+        let found = patience.end(of: 10, arrived: arrived, deadline: Instant(seconds: 140))
         #expect(abs(found.seconds - end) < 1e-6)
     }
 
     @Test func aStepOfSecondsKeepsTwo() {
         let patience = StepPatience(dropoutRate: 0.5, from: Instant(seconds: 10))
-        #expect(patience.end(arrived: 1, missing: 1, deadline: Instant(seconds: 14)).seconds == 12)
-        #expect(patience.end(arrived: 1, missing: 1, deadline: Instant(seconds: 11)).seconds == 11)
-        #expect(patience.end(arrived: 1, missing: 2, deadline: Instant(seconds: 14)).seconds == 14)
+        #expect(patience.end(of: 2, arrived: 1, deadline: Instant(seconds: 14)).seconds == 12)
+        #expect(patience.end(of: 2, arrived: 1, deadline: Instant(seconds: 11)).seconds == 11)
+        #expect(patience.end(of: 3, arrived: 1, deadline: Instant(seconds: 14)).seconds == 14)
     }
 }

@@ -29,7 +29,8 @@ import Testing
     private static func result(_ setup: SimulationSetup) throws -> StatisticsResult {
         let progress = try SimulatorFixture.run(setup).progress
         try #require(progress.published == 1)
-        return try StatisticsResult(setup.plan, values: progress.parameters.values)
+        return try StatisticsResult(
+            setup.plan, values: progress.parameters.values, round: progress.round)
     }
 
     /// The pixel means of all digits, ascending, from the features as they were read.

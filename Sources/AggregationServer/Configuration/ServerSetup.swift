@@ -6,6 +6,7 @@ package import Federation
 internal import Glibc
 internal import Learning
 internal import Messages
+internal import Operations
 
 /// What a server needs for its run, resolved and loaded: nothing is written yet.
 package struct ServerSetup: Sendable {
@@ -59,6 +60,18 @@ package struct ServerSetup: Sendable {
             [Self.taskKey: configuration.task.name]
         ) { own, _ in own }
         try checkMasking()
+    }
+
+    /// Throws a `Failure` unless the state directory holds a run of this very task: what another one published would be read by
+    /// the wrong plan.
+    package func requireRun() throws {
+        let run = try StateDirectory(reading: configuration.stateDirectory).run()
+        guard run?.taskSHA256 == taskDigest, run?.population == configuration.population else {
+            throw Failure(
+                .invalidInput,
+                "\(configuration.stateDirectory): holds a run of another task or population than this file; give the file that"
+                    + " it was served with")
+        }
     }
 
     /// What a published model's file begins with, before the parameters' values.

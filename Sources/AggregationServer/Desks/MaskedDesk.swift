@@ -142,10 +142,6 @@ final class MaskedDesk {
 
     /// Takes a member's message; the same bytes again are answered 200 and change nothing.
     func take(_ message: MaskedMessage) {
-        if masking?.isOpening == true, masking?.key == message.key {
-            masking?.postponed.append(.message(message))
-            return
-        }
         let name = message.agent.name
         let known =
             masking?.key == message.key
@@ -162,6 +158,10 @@ final class MaskedDesk {
             masking?.outcome == nil
         else {
             message.responder.respond(Self.roundClosed)
+            return
+        }
+        if masking?.isOpening == true {
+            masking?.postpone(message) { $0.responder.respond(Self.roundClosed) }
             return
         }
         do {

@@ -43,6 +43,18 @@ struct MaskedRoundState {
     var holds: [UInt64: Hold] = [:]
     /// Nil while the protocol goes on.
     var outcome: Outcome?
+
+    /// Keeps a message for later: of each member and step the newest one, for `drop` is given what it takes the place of.
+    mutating func postpone(_ message: MaskedMessage, drop: (MaskedMessage) -> Void) {
+        let former = postponed.firstIndex { item in
+            if case .message(let kept) = item {
+                return kept.agent.name == message.agent.name && kept.step == message.step
+            }
+            return false
+        }
+        if let former, case .message(let kept) = postponed.remove(at: former) { drop(kept) }
+        postponed.append(.message(message))
+    }
 }
 
 /// What is remembered of the masked round before, for members that missed the answer to a message.

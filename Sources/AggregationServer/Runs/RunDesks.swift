@@ -50,7 +50,7 @@ struct RunDesks {
         let budget = try RosterBudget(setup)
         if try state.run() == nil { try budget?.check() }
         let opened = try RunOpening(setup, state, now: now)
-        try budget?.admit(opened.run.run)
+        try budget?.admit(opened.run.run, charged: opened.run.charged)
         context.board.change { $0.frozen = opened.frozen }
         let ledger = try ServerLedger(
             path: state.ledger, run: opened.run, taskDigest: setup.taskDigest, plan: plan)

@@ -70,6 +70,13 @@ struct RosterBudget: Sendable {
             throw ConfigurationError(
                 path: "server.roster_budget", problem: "bounds no run of task.privacy.mode \"none\"")
         }
+        // Without one a run stops at its published rounds, and rounds that were charged and lost come on top.
+        guard setup.plan.rules.affordableRounds != nil else {
+            throw ConfigurationError(
+                path: "server.roster_budget",
+                problem:
+                    "needs task.privacy.target_epsilon, at which a run stops whatever becomes of its rounds")
+        }
         self.limit = limit
         task = setup.configuration.task.name
         digest = setup.taskDigest
@@ -85,8 +92,15 @@ struct RosterBudget: Sendable {
     }
 
     /// Takes up the run that begins or goes on, durably, before anything of it can be charged. Throws a refusing `Failure`
-    /// where it does not fit beside all others.
-    func admit(_ run: String) throws {
+    /// where it does not fit beside all others, and a storage `Failure` where it has `charged` rounds and the folder does not
+    /// know it: that folder is not the one of before, and others may be forgotten with it.
+    func admit(_ run: String, charged: Int) throws {
+        guard charged == 0 || FileManager.default.fileExists(atPath: path(run)) else {
+            throw Failure(
+                .storage,
+                "\(limit.folder): does not know this run, which has \(charged) charged rounds: mount or restore the folder that"
+                    + " it was begun with")
+        }
         let lock = try StateLock(limit.folder, waits: true)
         defer { withExtendedLifetime(lock) {} }
         try judge(others: others(than: run))

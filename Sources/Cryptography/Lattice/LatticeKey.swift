@@ -49,11 +49,11 @@ package struct LatticeKey: ~Copyable {
             try LatticeMultiplier(
                 by: bytes.assumingMemoryBound(to: Int32.self), parameters: parameters, seed: seed)
         }
-        for (index, start) in stride(from: 0, to: words.count, by: degree).enumerated() {
+        for start in stride(from: 0, to: words.count, by: degree) {
             let count = min(degree, words.count - start)
             let errors = UnsafeMutableBufferPointer(rebasing: room.values[..<count])
             try LatticeNoise.fill(errors, words: room.words, from: &stream)
-            try multiplier.withProduct(index) { product in
+            try multiplier.withNextProduct { product in
                 for place in 0..<count {
                     let word = UInt64(words[start + place]) << shift
                     ciphertext[start + place] = (product[place] &+ errors[place] &+ word) & mask

@@ -42,10 +42,10 @@ final class LatticeMultiplier {
         return !overflows && product < NegacyclicTransform.prime / 2
     }
 
-    /// Calls `body` with the product of public polynomial `index`: n coefficients modulo 2^64, of which the low k bits count.
-    /// Polynomials in order take no seek.
-    func withProduct(
-        _ index: Int, _ body: (UnsafePointer<UInt64>) throws(CryptographyError) -> Void
+    /// Calls `body` with the product of the next public polynomial, from the first one on: n coefficients modulo 2^64, of which
+    /// the low k bits count.
+    func withNextProduct(
+        _ body: (UnsafePointer<UInt64>) throws(CryptographyError) -> Void
     ) throws(CryptographyError) {
         guard let factor = room.baseAddress else { return }
         let product = factor + Self.degree

@@ -8,7 +8,7 @@
 ///
 /// Security: n = 2048 with k of at most 41 bits gives 128 bits against quantum attackers at deviation 3.2 (the post-quantum row
 /// of privacy tables for ring learning with errors, for a ternary secret, which is the easier one). The sum opens Σ s and Σ e too: with
-/// two honest members each keeps the uncertainty of a Gaussian of deviation 4.5 / √2 = 3.2 (hints on learning with errors, as in
+/// two honest members each keeps the uncertainty of a Gaussian of deviation 4.5 / √2 = 3.18, a hair below the table (hints on learning with errors, as in
 /// ACORN and Willow), which is why key and error have 4.5 and fewer than two honest survivors must not be opened.
 package struct LatticeParameters: Hashable, Sendable {
     /// Coefficients of a polynomial, n: the ring is Z[x] / (x^n + 1).

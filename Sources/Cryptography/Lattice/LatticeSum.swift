@@ -65,8 +65,8 @@ package struct LatticeSum: Sendable {
         let unusedBits = UInt64(64 - parameters.modulusBits)
         var words = [UInt32](repeating: 0, count: count)
         var greatest: UInt64 = 0
-        for (index, start) in stride(from: 0, to: count, by: degree).enumerated() {
-            try multiplier.withProduct(index) { (product) throws(CryptographyError) in
+        for start in stride(from: 0, to: count, by: degree) {
+            try multiplier.withNextProduct { (product) throws(CryptographyError) in
                 for place in start..<min(start + degree, count) {
                     let value = coefficients[place] &- product[place - start]
                     let word = (value &+ 1 << (shift - 1)) >> shift & mask

@@ -9,6 +9,7 @@ package import SecureAggregation
 /// deadlines of all steps follow from the opening alone. A message that is refused leaves the round as it was.
 package struct MaskedCollection: Sendable {
     private var server: SecureAggregationServer
+    private let binding: RoundBinding
     private let bits: Int
     private let count: Int
     private let opened: Instant
@@ -22,6 +23,8 @@ package struct MaskedCollection: Sendable {
     /// When the current step would end with nobody there.
     private var limit: Instant
     private var patience: StepPatience
+    /// Whether the step could be closed with those who are there.
+    private var mayClose = false
 
     /// A round to which `invited` are invited. A quarter of the time until `collectionDeadline` is for keys, a
     /// quarter for shares and at least a half for training; afterwards a quarter each for signing and unmasking, counted
@@ -31,6 +34,7 @@ package struct MaskedCollection: Sendable {
         collectionDeadline: Instant, isScheduled: Bool = false
     ) {
         server = SecureAggregationServer(binding: binding, verifier: verifier)
+        self.binding = binding
         (bits, count) = (binding.bits, binding.coordinateCount)
         self.opened = opened
         self.collectionDeadline = collectionDeadline
@@ -44,10 +48,25 @@ package struct MaskedCollection: Sendable {
     /// When the current step ends at the latest, as it stands.
     package var deadline: Instant {
         switch server.step {
-        case .shares where !isScheduled, .consistency where !isScheduled:
-            patience.end(arrived: arrived.count, missing: awaited.count, deadline: limit)
+        case .shares where !isScheduled && mayClose, .consistency where !isScheduled && mayClose:
+            patience.end(of: memberCount, arrived: arrived.count, deadline: limit)
         default: limit
         }
+    }
+
+    /// Whether the step could be closed with those who are there, now that one more is.
+    private var closes: Bool {
+        switch server.step {
+        case .shares: arrived.count >= binding.minimalSurvivors(of: memberCount)
+        case .consistency:
+            patience.bears(missing: memberCount - arrived.count, of: memberCount) && closesConsistency
+        default: false
+        }
+    }
+
+    private var closesConsistency: Bool {
+        var trial = server
+        return (try? trial.closeConsistency()) != nil
     }
 
     private var quarter: Double { (collectionDeadline.seconds - opened.seconds) / 4 }
@@ -91,6 +110,7 @@ package struct MaskedCollection: Sendable {
         }
         note(identity)
         patience.note(at: now)
+        mayClose = closes
     }
 
     /// Step `masked`: adds a report to the sum and forgets it.
@@ -186,6 +206,7 @@ package struct MaskedCollection: Sendable {
         let missing = awaited
         (awaited, arrived) = (arrived, [])
         patience.begin(at: now)
+        mayClose = false
         limit =
             switch server.step {
             case .shares: opened.advanced(bySeconds: 2 * quarter)

@@ -159,7 +159,9 @@ package struct MaskedGroups: Sendable {
             do throws(SecureAggregationError) {
                 groups[place].sum = try groups[place].collection.open(threads: threads)
             } catch {
-                if groups[place].collection.isLast(at: now) { try lose(place, error) }
+                // Shares that opened nothing are gone: more of them help no more than later ones.
+                let isOver = groups[place].collection.step == .finished
+                if isOver || groups[place].collection.isLast(at: now) { try lose(place, error) }
             }
         }
     }

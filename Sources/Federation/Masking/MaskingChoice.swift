@@ -5,6 +5,9 @@ internal import SecureAggregation
 
 /// What hides a plan's reports: `task.secure_aggregation.scheme` with the sizes that follow from ring and cohort.
 struct MaskingChoice {
+    /// Fewest coordinates whose errors tell a key that is not the sum's: a wrong one passes with 3/4 for each at most.
+    private static let leastCount = 128
+
     private let plan: TaskPlan
 
     /// The choice of a plan.
@@ -28,6 +31,11 @@ struct MaskingChoice {
         guard isOnLattice else { return }
         func refuse(_ problem: String) -> ConfigurationError {
             ConfigurationError(path: "task.secure_aggregation.scheme", problem: "is \"lattice\": \(problem)")
+        }
+        guard plan.report.count >= Self.leastCount else {
+            throw refuse(
+                "a vector of \(plan.report.count) coordinates is too short to tell a sum that opened wrong; use \"masks\""
+            )
         }
         let scheme: MaskingScheme
         do throws(SecureAggregationError) { scheme = try self.scheme() } catch {

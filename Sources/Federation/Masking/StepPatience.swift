@@ -4,7 +4,7 @@
 ///
 /// What it goes by are the times at which messages of keys, shares and signatures come: none of them says anything of data.
 struct StepPatience: Sendable {
-    /// Members that may be missing without being waited for, of all of the round.
+    /// Part of the round's members that may be missing without being waited for.
     let dropoutRate: Double
     private var began: Instant
     private var last: Instant
@@ -24,9 +24,12 @@ struct StepPatience: Sendable {
     /// A message has come.
     mutating func note(at now: Instant) { if now > last { last = now } }
 
-    /// When the step ends with `arrived` members there and `missing` not: `deadline`, or before it.
-    func end(arrived: Int, missing: Int, deadline: Instant) -> Instant {
-        guard arrived > 0, Double(missing) <= dropoutRate * Double(arrived + missing) else { return deadline }
+    /// Whether so many of a round's members may be missing, whichever steps they went missing in.
+    func bears(missing: Int, of members: Int) -> Bool { Double(missing) <= dropoutRate * Double(members) }
+
+    /// When the step of a round of so many members ends with `arrived` there: `deadline`, or before it.
+    func end(of members: Int, arrived: Int, deadline: Instant) -> Instant {
+        guard arrived > 0, bears(missing: members - arrived, of: members) else { return deadline }
         let taken = last.seconds - began.seconds
         let share = (deadline.seconds - began.seconds) / Self.factor
         return min(deadline, last.advanced(bySeconds: max(Self.leastSeconds, Self.factor * taken, share)))

@@ -67,11 +67,24 @@ package struct StatisticsColumn: Equatable, Sendable {
         guard texts.count <= domainLimit else {
             throw section.error(key, "names \(texts.count) values, above the \(domainLimit) possible")
         }
+        if let text = texts.first(where: { Self.spelling(of: $0) != $0 }) {
+            throw section.error(
+                key, "names \"\(text)\", which data are read as \"\(Self.spelling(of: text))\": write that")
+        }
         var seen: Set<String> = []
         if let twice = texts.first(where: { !seen.insert($0).inserted }) {
             throw section.error(key, "names \"\(twice)\" twice")
         }
         return texts
+    }
+
+    /// A text as readers of tables spell it: whole numbers without decimals, signs or zeros in front.
+    private static func spelling(of text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { (48...57).contains($0) || [43, 45, 46, 69, 101].contains($0) }
+        guard isPlain, let number = Double(text), number == number.rounded(), abs(number) < 1e15 else {
+            return text
+        }
+        return "\(Int(number))"
     }
 
     private static func number(_ value: JSONValue) -> Double? {

@@ -41,8 +41,8 @@ package struct StatisticsReading: Sendable {
         }
     }
 
-    /// Standard deviation of the noise in each published number: of the planned noise, of each client's own in so many, and at
-    /// most half a grid unit of rounding for each client.
+    /// Standard deviation of the noise in each published number: of the planned noise (of shares, all that may be in the sum), of each client's
+    /// own in so many, and at most half a grid unit of rounding for each client.
     private static func deviation(_ task: TaskPlan) -> Double {
         let cohort = Double(task.configuration.cohortSize)
         if let example = task.example {
@@ -51,7 +51,7 @@ package struct StatisticsReading: Sendable {
         guard let privacy = task.privacy else { return 0 }
         let sensitivity = privacy.distance * Double(privacy.squaredNormBound).squareRoot()
         let noise = privacy.noiseMultiplier * sensitivity
-        let sources = privacy.configuration.mode == .local ? cohort : 1
+        let sources = privacy.configuration.mode == .local ? cohort : privacy.excessOfShares
         return (noise * noise * sources + cohort / 4).squareRoot() / privacy.rounding.scale / cohort
     }
 
@@ -177,8 +177,9 @@ private struct BlockReading {
             let least = deviation > 0 ? StatisticsReading.significance * deviation : 1e-9 * mass
             let first = sums.indices.first { sums[$0] > least * variances[$0].squareRoot() }
             // The last bin with something is the one behind the last sum that lacks something.
-            let last = sums.indices.last { mass - sums[$0] > least * variances[$0].squareRoot() }
-            answer.range = (low + width * Double(first ?? 0), low + width * Double((last ?? -1) + 2))
+            let last = sums.indices.last { mass - sums[$0] > least * variances[$0].squareRoot() } ?? -1
+            guard let first, first <= last + 1 else { return answer.isAnswered = false }
+            answer.range = (low + width * Double(first), low + width * Double(last + 2))
             return
         }
         answer.quantiles = question.ranks.map { rank in

@@ -15,16 +15,17 @@ package struct StatisticsResult: Sendable {
     package let epsilon: Double?
     package let delta: Double?
 
-    /// Reads what a plan's run published. Throws ``ConfigurationError``, or where no accountant knows the plan's event.
-    package init(_ plan: TaskPlan, values: [Float]) throws {
+    /// Reads what a plan's run published in a round of this number: an abandoned one before it may have been charged, so that the
+    /// ε is of as many. Throws ``ConfigurationError``, or where no accountant knows the plan's event.
+    package init(_ plan: TaskPlan, values: [Float], round: Int) throws {
         self.plan = plan
         task = plan.configuration.name
         reading = try StatisticsReading(plan, values: values)
         clients = plan.configuration.cohortSize
         delta = plan.privacy == nil && plan.example == nil ? nil : plan.configuration.privacy.targetDelta
         epsilon =
-            try plan.privacy?.spent(rounds: 1).epsilon
-            ?? plan.example?.epsilon(rounds: 1, delta: plan.configuration.privacy.targetDelta)
+            try plan.privacy?.spent(rounds: round).epsilon
+            ?? plan.example?.epsilon(rounds: round, delta: plan.configuration.privacy.targetDelta)
     }
 
     /// As JSON: `task`, `clients`, `unit`, `epsilon`, `delta` and `answers`.

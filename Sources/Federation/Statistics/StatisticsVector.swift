@@ -11,7 +11,7 @@ internal import Configuration
 /// One belongs to one worker and is used for many clients; buffers grow to the largest of them.
 final class StatisticsVector {
     /// Half-open range of the sums that floats hold on a grid without a gap, in grid units.
-    private static let exactFloats = 0x1p24
+    static let exactFloats = 0x1p24
 
     private let plan: StatisticsPlan
     private let offsets: [Int]
@@ -198,6 +198,11 @@ struct StatisticsScales {
     let factors: [Double]
     /// Per question: how its noise is shaped; nil where it is independent in every slot, or there is none.
     let shapes: [CumulativeNoise?]
+
+    /// Records of one client that its sums have room for on a grid of `scale` points a unit.
+    func room(scale: Double) -> Double {
+        StatisticsVector.exactFloats / (scale * (factors.max() ?? 1))
+    }
 
     init(_ task: TaskPlan, _ plan: StatisticsPlan) {
         let norm: Double? =

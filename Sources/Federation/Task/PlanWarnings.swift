@@ -13,6 +13,12 @@ struct PlanWarnings {
                     + " (\(ExamplePlan.defaultBatches) batches), whatever it has; name the number that is typical and public"
             )
         }
+        if let statistics = plan.configuration.statistics, let example = plan.example {
+            let room = Int(StatisticsScales(plan, statistics).room(scale: example.scale))
+            warnings.append(
+                "a client's sums have room for \(room) records: of more, the rest is not counted; fewer slots or questions"
+                    + " make more room")
+        }
         guard let privacy = plan.privacy else {
             return warnings
                 + [

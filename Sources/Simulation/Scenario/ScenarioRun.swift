@@ -152,7 +152,8 @@ package final class ScenarioRun {
             try AtomicFile.remove(folder.file(StatisticsResult.fileName))
             return nil
         }
-        let result = try StatisticsResult(setup.plan, values: progress.parameters.values)
+        let result = try StatisticsResult(
+            setup.plan, values: progress.parameters.values, round: progress.round)
         try AtomicFile.write(
             result.json.text(indented: true) + "\n", to: folder.file(StatisticsResult.fileName))
         return result

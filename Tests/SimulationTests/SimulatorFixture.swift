@@ -16,10 +16,10 @@ enum SimulatorFixture {
         privacy: String = "{mode: 'none'}", strategy: String = "{name: 'fedavg'}",
         faults: FleetModel = FleetModel(),
         workers: Int = 1, seed: UInt64 = 1, task extra: String = "", clients: Int = 40,
-        cohort: Int? = 12, model modelKeys: String = ""
+        cohort: Int? = 12, hidden: Int = 8, model modelKeys: String = ""
     ) throws -> SimulationSetup {
         let text = """
-            { name: 't', model: { preset: 'mlp', hidden: [8], classes: 3 \(modelKeys) },
+            { name: 't', model: { preset: 'mlp', hidden: [\(hidden)], classes: 3 \(modelKeys) },
               training: { local_epochs: 1, batch_size: 5, learning_rate: 0.1 },
               strategy: \(strategy), rounds: 6, \(cohort.map { "cohort_size: \($0)," } ?? "") privacy: \(privacy), \(extra) }
             """

@@ -247,7 +247,7 @@ import Testing
             "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 1, mechanism: '\(mechanism)'}"
         let task = "min_reports: 14, secure_aggregation: {estimated_dropout_rate: 0.3}"
         var setup = try SimulatorFixture.setup(
-            privacy: privacy, faults: faults, workers: 2, task: task, cohort: 30)
+            privacy: privacy, faults: faults, workers: 2, task: task, cohort: 30, hidden: 32)
         let plain = try SimulatorFixture.run(setup).progress
         setup.masks = true
         let masked = try SimulatorFixture.run(setup).progress
@@ -258,12 +258,23 @@ import Testing
         for masks in [false, true] {
             var encrypted = try SimulatorFixture.setup(
                 privacy: privacy, faults: faults, workers: 2,
-                task: task.replacing("rate: 0.3", with: "rate: 0.3, scheme: 'lattice'"), cohort: 30)
+                task: task.replacing("rate: 0.3", with: "rate: 0.3, scheme: 'lattice'"), cohort: 30,
+                hidden: 32)
             encrypted.masks = masks
             let found = try SimulatorFixture.run(encrypted).progress
             #expect(found.parameters == plain.parameters)
             #expect(found.records.map(\.abandoned) == plain.records.map(\.abandoned))
         }
+    }
+
+    /// Where a wrong key could go unnoticed there is no lattice.
+    @Test func aShortVectorIsNotEncrypted() {
+        #expect {
+            _ = try SimulatorFixture.setup(
+                privacy: "{mode: 'distributed', clipping_norm: 0.5, noise_multiplier: 1}",
+                task: "min_reports: 14, secure_aggregation: {estimated_dropout_rate: 0.3, scheme: 'lattice'}",
+                cohort: 30)
+        } throws: { "\($0)".contains("too short") }
     }
 
     /// A round that lost more members than its shares are sized for releases nothing.

@@ -100,11 +100,9 @@ final class FolderLock: Sendable {
         guard descriptor >= 0 else {
             throw Failure(.storage, "cannot open \(path): may this user write into the authority's folder?")
         }
-        while flock(descriptor, LOCK_EX) != 0 {
-            guard errno == EINTR else {
-                close(descriptor)
-                throw Failure(.storage, "cannot lock \(path)")
-            }
+        guard FileLock.take(descriptor, .always) else {
+            close(descriptor)
+            throw Failure(.storage, "cannot lock \(path)")
         }
     }
 

@@ -18,14 +18,7 @@ enum AuditCommand: Subcommand {
                 "releases", "N", "Releases with and without one client (default: what is quick; 0: none)."),
             .flag("expect-violation", "Succeed where the claim is refuted, and fail where it is not."),
             .value("out", "DIR", "Folder for audit.json and audit.html (default: none)."),
-            .value(
-                "set", "PATH=VALUE", "Override one key of the scenario; may be repeated.", repeatable: true),
-            .value("seed", "N", "Random seed (default: the scenario's)."),
-            .value("workers", "N", "Worker threads (default: one a core)."),
-            .value("noise", "seeded|secure", "Noise from the seed or from the cryptographic generator."),
-            .value("secagg", "real|sum", "Real masks, or the same integers summed without (default: sum)."),
-            .flag("quiet", "Show no progress."),
-        ],
+        ] + ScenarioArgument.settings + [.flag("quiet", "Show no progress.")],
         notes:
             "Exit codes: 0 the claim stands (with --expect-violation: it does not), 2 usage, 3 invalid input (with"
             + " --expect-violation: the claim stands), 4 the claim is refuted, 6 storage, 7 interrupted.\n")
@@ -35,17 +28,9 @@ enum AuditCommand: Subcommand {
         if unit == "record", let unused = ["releases", "secagg"].first(where: { options.string($0) != nil }) {
             throw Failure(.usage, "--\(unused): does not go with --unit record")
         }
-        var document = try ConfigurationDocument(contentsOf: options.operands[0])
-        for assignment in options.all("set") { try document.set(assignment) }
-        if let seed = try options.integer("seed", in: 0...Int.max) {
-            try document.set("simulation.seed=\(seed)")
-        }
-        let command = ShellWords.text(["sordino"] + CommandLine.arguments.dropFirst())
-        let run = ScenarioRun.Settings(
-            out: "", workers: try options.integer("workers", in: 1...1024),
-            secureNoise: try options.choice("noise", among: ["seeded", "secure"]) == "secure",
-            resumes: false, masks: try options.choice("secagg", among: ["real", "sum"]) == "real",
-            command: command)
+        var document = try ScenarioArgument.document(options)
+        try ScenarioArgument.seed(&document, options)
+        let run = try ScenarioArgument.run(options, out: "")
         var settings = AuditRun.Settings(run: run)
         settings.canaries = try options.integer("canaries", in: 2...OneRunGuesses.mostCanaries)
         settings.releases = try options.integer("releases", in: 0...1_000_000)
@@ -57,7 +42,7 @@ enum AuditCommand: Subcommand {
                 ? try audit(RecordAudit(document, settings), isQuiet)
                 : try audit(AuditRun(document, settings), isQuiet)
         else { return .interrupted }
-        if let folder { try AuditFiles.write(outcome, to: folder, command: command) }
+        if let folder { try AuditFiles.write(outcome, to: folder, command: run.command) }
         switch options.format {
         case .json: StandardOutput.write(outcome.json.text(indented: true) + "\n")
         case .text: StandardOutput.write(AuditText.text(outcome))

@@ -9,16 +9,7 @@ enum SimulateCommand: Subcommand {
         command: "sordino simulate",
         summary: "Run a federation on this machine.",
         positionals: [.init("SCENARIO", "The scenario file (JSON5).")],
-        options: [
-            .value("out", "DIR", "Folder for the results (default: sordino-out beside you)."),
-            .value(
-                "set", "PATH=VALUE", "Override one key of the scenario; may be repeated.", repeatable: true),
-            .value("seed", "N", "Random seed (default: the scenario's)."),
-            .value("workers", "N", "Worker threads (default: one a core)."),
-            .value(
-                "noise", "seeded|secure",
-                "Noise from the seed (a rehearsal) or from the cryptographic generator."),
-            .value("secagg", "real|sum", "Real masks, or the same integers summed without (default: sum)."),
+        options: [ScenarioArgument.out] + ScenarioArgument.settings + [
             .flag("resume", "Go on with the interrupted run in the output folder."),
             .flag("overwrite", "Replace another run in the output folder; --resume never does."),
             .flag("quiet", "Show no progress."),
@@ -28,17 +19,10 @@ enum SimulateCommand: Subcommand {
             + " 7 interrupted.\n")
 
     static func run(_ options: Options) throws -> ExitCode {
-        var document = try ConfigurationDocument(contentsOf: options.operands[0])
-        for assignment in options.all("set") { try document.set(assignment) }
-        if let seed = try options.integer("seed", in: 0...Int.max) {
-            try document.set("simulation.seed=\(seed)")
-        }
-        let settings = ScenarioRun.Settings(
-            out: options.string("out") ?? "sordino-out",
-            workers: try options.integer("workers", in: 1...1024),
-            secureNoise: try options.choice("noise", among: ["seeded", "secure"]) == "secure",
-            resumes: options.flag("resume"), overwrites: options.flag("overwrite"),
-            masks: try options.choice("secagg", among: ["real", "sum"]) == "real", command: commandLine())
+        var document = try ScenarioArgument.document(options)
+        try ScenarioArgument.seed(&document, options)
+        var settings = try ScenarioArgument.run(options, out: options.string("out") ?? "sordino-out")
+        (settings.resumes, settings.overwrites) = (options.flag("resume"), options.flag("overwrite"))
         let run = try ScenarioRun(document, settings)
         for warning in run.warnings { Console.standardError.writeLine("warning: \(warning)") }
         let display = SimulationDisplay(run, isQuiet: options.flag("quiet"))
@@ -49,17 +33,7 @@ enum SimulateCommand: Subcommand {
         } else {
             StandardOutput.write(SummaryText.text(outcome.summary, folder: settings.out))
         }
-        switch outcome.ending {
-        case .complete: return .done
-        case .interrupted: return .interrupted
-        case .failed(let why): throw Failure(.invalidInput, why)
-        case .refused(let why): throw Failure(.refused, why)
-        }
-    }
-
-    /// The command as typed, for the report's "how to reproduce".
-    static func commandLine() -> String {
-        ShellWords.text(["sordino"] + CommandLine.arguments.dropFirst())
+        return try outcome.ending.exitCode()
     }
 }
 

@@ -16,16 +16,7 @@ enum StatisticsCommand: Subcommand {
         positionals: [
             .init("CONFIG", "A scenario, or a server's file (JSON5), with a task of kind \"statistics\".")
         ],
-        options: [
-            .value("out", "DIR", "Folder for the results (default: sordino-out beside you)."),
-            .value(
-                "set", "PATH=VALUE", "Override one key of the scenario; may be repeated.", repeatable: true),
-            .value("seed", "N", "Random seed (default: the scenario's)."),
-            .value("workers", "N", "Worker threads (default: one a core)."),
-            .value(
-                "noise", "seeded|secure",
-                "Noise from the seed (a rehearsal) or from the cryptographic generator."),
-            .value("secagg", "real|sum", "Real masks, or the same integers summed without (default: sum)."),
+        options: [ScenarioArgument.out] + ScenarioArgument.settings + [
             .value(
                 "schema", "FILE",
                 "Write a schema for a task that trains, scaled by the answers (task.schema)."),
@@ -36,22 +27,14 @@ enum StatisticsCommand: Subcommand {
             + " 7 interrupted.\n")
 
     static func run(_ options: Options) throws -> ExitCode {
-        var document = try ConfigurationDocument(contentsOf: options.operands[0])
-        for assignment in options.all("set") { try document.set(assignment) }
+        var document = try ScenarioArgument.document(options)
         if ServerCheck.concerns(document) {
             try show(published(document, options), options)
             return .done
         }
-        if let seed = try options.integer("seed", in: 0...Int.max) {
-            try document.set("simulation.seed=\(seed)")
-        }
-        let settings = ScenarioRun.Settings(
-            out: options.string("out") ?? "sordino-out",
-            workers: try options.integer("workers", in: 1...1024),
-            secureNoise: try options.choice("noise", among: ["seeded", "secure"]) == "secure",
-            resumes: false, overwrites: options.flag("overwrite"),
-            masks: try options.choice("secagg", among: ["real", "sum"]) == "real",
-            command: SimulateCommand.commandLine())
+        try ScenarioArgument.seed(&document, options)
+        var settings = try ScenarioArgument.run(options, out: options.string("out") ?? "sordino-out")
+        settings.overwrites = options.flag("overwrite")
         let run = try ScenarioRun(document, settings)
         guard run.asksStatistics else {
             throw Failure(
@@ -60,12 +43,8 @@ enum StatisticsCommand: Subcommand {
         }
         for warning in run.warnings { Console.standardError.writeLine("warning: \(warning)") }
         let outcome = try run.perform(SimulationDisplay(run, isQuiet: true))
-        switch outcome.ending {
-        case .complete: break
-        case .interrupted: return .interrupted
-        case .failed(let why): throw Failure(.invalidInput, why)
-        case .refused(let why): throw Failure(.refused, why)
-        }
+        let ending = try outcome.ending.exitCode()
+        guard ending == .done else { return ending }
         guard let result = outcome.statistics else {
             throw Failure(.invalidInput, "no round was published, so there are no answers")
         }

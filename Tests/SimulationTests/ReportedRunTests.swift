@@ -131,7 +131,7 @@ import Testing
         let settings = ScenarioRun.Settings(
             out: "", workers: 1, secureNoise: false, resumes: false, command: "")
         let privacy = try #require(try ScenarioLoader.load(document, settings).setup.plan.privacy)
-        #expect(privacy.spendingStatement == .exact)
+        #expect(SpendingStatement(of: privacy) == .exact)
         let (_, folder) = try page(Self.simulations + "/quickstart.json5", set: ["simulation.baselines=[]"])
         let lines = try LineFile(folder + "/rounds.jsonl").decode(RoundRecord.self)
         let summary = try JSONDecoder().decode(

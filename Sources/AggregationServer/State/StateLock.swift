@@ -14,22 +14,11 @@ final class StateLock: Sendable {
         guard descriptor >= 0 else {
             throw Failure(.storage, "cannot open \(file): \(String(cString: strerror(errno)))")
         }
-        guard waits ? flock(descriptor, LOCK_EX) == 0 : Self.lock(descriptor) else {
+        guard FileLock.take(descriptor, waits ? .always : .moment) else {
             close(descriptor)
             throw Failure(.storage, "\(path): another server uses this state directory; give each its own")
         }
         self.descriptor = descriptor
-    }
-
-    /// Takes a lock, waiting a moment for a holder that is just ending: a child between fork and exec holds what its parent
-    /// held.
-    private static func lock(_ descriptor: Int32) -> Bool {
-        for _ in 0..<25 {
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-            guard errno == EWOULDBLOCK || errno == EINTR else { return false }
-            usleep(20_000)
-        }
-        return false
     }
 
     deinit { close(descriptor) }

@@ -1,6 +1,7 @@
 package import Cryptography
 package import FoundationEssentials
 package import Ledger
+internal import Messages
 package import Operations
 package import SecureAggregation
 internal import Transport
@@ -99,7 +100,8 @@ package final class PeerRevocations {
     /// The list that is kept at `path`, nil for none. Throws a storage ``Failure`` that names the file where it is not one of
     /// this authority.
     static func kept(_ path: String, _ authority: Certificate) throws -> Cryptography.RevocationList? {
-        guard let bytes = try StateDirectory.contents(of: path, limit: limit) else { return nil }
+        guard let bytes = try StateDirectory.contents(of: path, limit: AgentProtocol.longestRevocationList)
+        else { return nil }
         guard let list = try? Cryptography.RevocationList(pem: bytes, authority: authority) else {
             throw Failure(
                 .storage,
@@ -108,8 +110,6 @@ package final class PeerRevocations {
         }
         return list
     }
-
-    private static let limit = 16 << 20
 
     /// Asks the server; what does not replace the list at hand is logged, once as long as it stays the same.
     private func refresh(_ authority: Certificate, _ now: Date) throws {

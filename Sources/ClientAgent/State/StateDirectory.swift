@@ -18,7 +18,7 @@ package final class StateDirectory: Sendable {
         let lockPath = directory.file("lock")
         let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, mode_t(0o600))
         guard descriptor >= 0 else { throw Self.failure("open", lockPath) }
-        guard Self.lock(descriptor) else {
+        guard FileLock.take(descriptor, .moment) else {
             close(descriptor)
             throw Failure(
                 .storage, "\(directory.path): another agent uses this state directory; give each its own")
@@ -27,17 +27,6 @@ package final class StateDirectory: Sendable {
         for name in ["outbox", "runs", "trainer"] {
             _ = try OutputDirectory(directory.file(name), mode: 0o700)
         }
-    }
-
-    /// Takes a lock, waiting a moment for a holder that is just ending: a child between fork and exec holds what its parent
-    /// held.
-    private static func lock(_ descriptor: Int32) -> Bool {
-        for _ in 0..<25 {
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-            guard errno == EWOULDBLOCK || errno == EINTR else { return false }
-            usleep(20_000)
-        }
-        return false
     }
 
     deinit { close(lock) }

@@ -51,7 +51,12 @@ package struct StatisticsReading: Sendable {
         guard let privacy = task.privacy else { return 0 }
         let sensitivity = privacy.distance * Double(privacy.squaredNormBound).squareRoot()
         let noise = privacy.noiseMultiplier * sensitivity
-        let sources = privacy.configuration.mode == .local ? cohort : privacy.excessOfShares
+        let sources: Double =
+            switch privacy.noise {
+            case .local: cohort
+            case .distributed(let shared, _): shared.shares.greatestExcess
+            case .central, .tree, .matrix: 1
+            }
         return (noise * noise * sources + cohort / 4).squareRoot() / privacy.rounding.scale / cohort
     }
 

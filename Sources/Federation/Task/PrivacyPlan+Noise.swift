@@ -17,11 +17,6 @@ extension PrivacyPlan {
         case distributed(SharedNoise, share: any PrivacyMechanism)
     }
 
-    /// Variance of all the noise that may be in a sum over that which is sure to be honest: above 1 where it comes in shares.
-    var excessOfShares: Double {
-        if case .distributed(let shared, _) = noise { shared.shares.greatestExcess } else { 1 }
-    }
-
     /// The noise that whoever adds noise draws: the server on the sum, or each client, whole (`local`) or a share
     /// (`distributed`).
     package var mechanism: any PrivacyMechanism {

@@ -67,13 +67,6 @@ extension PrivacyPlan {
         return epsilon(of: membersCurve, rounds: rounds)
     }
 
-    /// What is stated after each round of those who see the released models.
-    package var spendingStatement: SpendingStatement {
-        guard configuration.accountant != .rdp else { return .renyi }
-        guard !roundEvent.hasClosedForm else { return .exact }
-        return (try? PLDAccountant([roundEvent])) == nil ? .renyi : .bound
-    }
-
     /// ε after `rounds` charged rounds against whoever sees the released models, exact and at once; nil where no formula
     /// gives it.
     package func epsilonByFormula(rounds: Int) throws -> Double? {

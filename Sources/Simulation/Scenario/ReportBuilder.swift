@@ -24,7 +24,7 @@ enum ReportBuilder {
             distribution: distribution(setup, classNames: dataset.classNames),
             resolvedScenario: journal.resolvedScenario, command: command,
             targetEpsilon: privacy?.configuration.targetEpsilon,
-            spendingStatement: privacy?.spendingStatement,
+            spendingStatement: privacy.map(SpendingStatement.init(of:)),
             evaluation: evaluation
         )
         report.shares = shares

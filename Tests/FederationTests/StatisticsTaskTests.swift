@@ -73,6 +73,10 @@ import Testing
 
     @Test(arguments: [
         ("{ ask: [{question: 'mean'}] }", "task.statistics.columns"),
+        (
+            "{ columns: { a: { bounds: [0, 1] }, b: { bounds: [0, 1] } }, ask: [{question: 'mean', share: 1e308}, {question: 'missing', share: 1e308}] }",
+            "task.statistics.ask"
+        ),
         ("{ columns: {}, ask: [{question: 'mean'}] }", "task.statistics.columns"),
         (
             "{ columns: { a: { bounds: [3, 1] } }, ask: [{question: 'mean'}] }",

@@ -1,5 +1,4 @@
 internal import Cryptography
-internal import Glibc
 internal import HTTPWire
 internal import Messages
 internal import Operations
@@ -9,15 +8,8 @@ internal import Transport
 /// The revocation list of the server's files as agents are given it (`GET /v1/crl`): they judge each other by it, and trust
 /// the authority's signature on it and nothing else. Read again when the file is another one.
 final class RevocationShelf: Sendable {
-    private struct Version: Equatable {
-        let file: UInt64
-        let seconds: Int
-        let nanoseconds: Int
-        let bytes: Int
-    }
-
     private let path: String?
-    private let held = Mutex<(version: Version, buffer: SharedBuffer, digest: String)?>(nil)
+    private let held = Mutex<(stamp: FileStamp, buffer: SharedBuffer, digest: String)?>(nil)
 
     /// `path`: `tls.crl`; nil where the server looks at no list.
     init(_ path: String?) { self.path = path }
@@ -32,24 +24,17 @@ final class RevocationShelf: Sendable {
     }
 
     private func current() -> (SharedBuffer, String)? {
-        guard let path, let version = Self.version(of: path) else { return nil }
+        guard let path else { return nil }
+        let stamp = FileStamp(path)
         return held.withLock { held in
-            if let held, held.version == version { return (held.buffer, held.digest) }
+            if let held, held.stamp == stamp { return (held.buffer, held.digest) }
             guard
                 let bytes = try? StoredFile.bytes(at: path, limit: AgentProtocol.longestRevocationList),
                 let digest = try? SHA256.text(of: bytes)
             else { return nil }
             let buffer = SharedBuffer(bytes)
-            held = (version, buffer, digest)
+            held = (stamp, buffer, digest)
             return (buffer, digest)
         }
-    }
-
-    private static func version(of path: String) -> Version? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return Version(
-            file: UInt64(status.st_ino), seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec,
-            bytes: Int(status.st_size))
     }
 }

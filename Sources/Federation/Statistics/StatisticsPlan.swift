@@ -91,6 +91,9 @@ package struct StatisticsPlan: Equatable, Sendable {
         }
         try section.finish()
         let whole = questions.reduce(0) { $0 + $1.share }
+        guard whole.isFinite else {
+            throw section.error("ask", "has shares that add up to more than a number holds")
+        }
         self.questions = questions.map {
             var question = $0
             question.share /= whole

@@ -1,4 +1,4 @@
 /// The version of the product, as summaries, models and `--version` state it.
 package enum ProductVersion {
-    package static let current = "0.1.0"
+    package static let current = "0.2.0"
 }

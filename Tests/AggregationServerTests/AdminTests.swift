@@ -40,7 +40,7 @@ import Transport
         for agent in agents { _ = try agent.checkIn() }
         let plans = try agents.map { try $0.plan() }
         let report = FailureReport(run: plans[0].run, reason: .training, detail: "a \"quoted\" \\ reason")
-        let path = AgentProtocol.failurePath(round: 1)
+        let path = AgentProtocol.paths.failure(round: 1)
         let gaveUp = try agents[0].client.exchange(
             ClientRequest(.post, path, body: .bytes(report.encoded())))
         #expect(gaveUp.status == 204)

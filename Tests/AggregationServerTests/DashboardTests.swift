@@ -27,7 +27,7 @@ import Transport
         let plans = try agents.map { try $0.plan() }
         let report = FailureReport(run: plans[0].run, reason: .training, detail: "a secret of the site")
         _ = try agents[0].client.exchange(
-            ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(report.encoded())))
+            ClientRequest(.post, AgentProtocol.paths.failure(round: 1), body: .bytes(report.encoded())))
         for place in 1..<3 {
             #expect(try agents[place].send(agents[place].body(plans[place]), round: 1).status == 202)
         }

@@ -24,7 +24,7 @@ import Transport
         _ fixture: ServerFixture, agent: Int? = 0, _ headers: HTTPHeaders = HTTPHeaders()
     ) throws -> ClientResponse {
         try fixture.client(agent).exchange(
-            ClientRequest(.get, AgentProtocol.frozenModelPath, headers: headers))
+            ClientRequest(.get, AgentProtocol.paths.frozenModel, headers: headers))
     }
 
     private func path(_ fixture: ServerFixture) -> String {
@@ -64,7 +64,7 @@ import Transport
         #expect(try get(fixture, ["If-None-Match": tag]).status == 304)
         #expect(try get(fixture, ["Range": "bytes=\(expected.count)-"]).status == 416)
         #expect(throws: ClientError.self) { try get(fixture, agent: nil) }
-        let post = try fixture.client(0).exchange(ClientRequest(.post, AgentProtocol.frozenModelPath))
+        let post = try fixture.client(0).exchange(ClientRequest(.post, AgentProtocol.paths.frozenModel))
         #expect(post.status == 405)
         #expect(try Data(contentsOf: URL(fileURLWithPath: path(fixture))) == Data(expected))
     }
@@ -80,7 +80,7 @@ import Transport
 
     @Test func agentsAreToldOfTheFileAndNotOfTheCheckpoint() throws {
         let fixture = try start(Self.checkpointed)
-        let response = try fixture.client(0).exchange(ClientRequest(.get, AgentProtocol.taskPath))
+        let response = try fixture.client(0).exchange(ClientRequest(.get, AgentProtocol.paths.task))
         let offer = try TaskOffer(decoding: response.body)
         let section = try Section(JSONValue(json5: offer.task.utf8, source: "task"), path: "task")
         let told = try TaskConfiguration(section).model

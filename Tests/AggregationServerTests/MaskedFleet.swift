@@ -136,7 +136,7 @@ final class MaskedFleet {
         let plan = try #require(member.plan)
         return try member.http.exchange(
             ClientRequest(
-                .put, AgentProtocol.secureAggregationPath(round: round ?? plan.round, step: step),
+                .put, AgentProtocol.paths.secureAggregation(round: round ?? plan.round, step: step),
                 query: [("run", run ?? plan.run)], body: .bytes(body)))
     }
 
@@ -144,7 +144,7 @@ final class MaskedFleet {
         let plan = try #require(member.plan)
         return try member.http.exchange(
             ClientRequest(
-                .get, AgentProtocol.secureAggregationPath(round: plan.round, step: step),
+                .get, AgentProtocol.paths.secureAggregation(round: plan.round, step: step),
                 query: [("run", plan.run), ("wait_seconds", String(wait))]))
     }
 

@@ -73,7 +73,7 @@ import Transport
                 let report = FailureReport(run: plan.run, reason: .other, detail: "leaves")
                 let answer = try member.http.exchange(
                     ClientRequest(
-                        .post, AgentProtocol.failurePath(round: 1), body: .bytes(report.encoded())))
+                        .post, AgentProtocol.paths.failure(round: 1), body: .bytes(report.encoded())))
                 #expect(answer.status == 204)
             }
             there = try there.filter { try !groups[1].contains(client($0)) }

@@ -19,7 +19,7 @@ import Transport
     /// The request of a member's message of a step, for a round that it may not belong to.
     private func put(_ step: ProtocolStep, _ body: [UInt8], _ run: String, round: Int) -> ClientRequest {
         ClientRequest(
-            .put, AgentProtocol.secureAggregationPath(round: round, step: step.rawValue),
+            .put, AgentProtocol.paths.secureAggregation(round: round, step: step.rawValue),
             query: [("run", run)], body: .bytes(body))
     }
 

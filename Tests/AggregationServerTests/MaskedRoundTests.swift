@@ -46,7 +46,7 @@ import Transport
             let report = FailureReport(run: plan.run, reason: .other, detail: "leaves")
             let answer = try leaver.http.exchange(
                 ClientRequest(
-                    .post, AgentProtocol.failurePath(round: 1), body: .bytes(report.encoded())))
+                    .post, AgentProtocol.paths.failure(round: 1), body: .bytes(report.encoded())))
             #expect(answer.status == 204)
         }
         let file = try fleet.round(in: .published)
@@ -123,7 +123,7 @@ import Transport
         #expect(try fleet.get(hostile, "keys").status == 405)
         #expect(try fleet.get(hostile, "unmask", wait: 0).status == 204)
         let unmasked = try hostile.http.exchange(
-            ClientRequest(.put, AgentProtocol.updatePath(round: 1), body: .bytes(early)))
+            ClientRequest(.put, AgentProtocol.paths.update(round: 1), body: .bytes(early)))
         #expect(unmasked.status == 422)
         let stranger = try fleet.member("stranger")
         stranger.plan = plan

@@ -29,7 +29,7 @@ import Transport
             for agent in agents { _ = try agent.checkIn() }
             let plans = try agents.map { try $0.plan() }
             let model = plans[0].model
-            let answer = try get(AgentProtocol.packedModelPath(round: model.round), agents[0])
+            let answer = try get(AgentProtocol.paths.packedModel(round: model.round), agents[0])
             if round == 1 {
                 #expect(model.round == 0 && answer.status == 404)
             } else {
@@ -38,7 +38,7 @@ import Transport
                     PackedModel.unpack($0, on: grid, fileBytes: model.bytes)
                 }
                 #expect(try SHA256.text(of: #require(file)) == model.sha256)
-                #expect(file == (try get(AgentProtocol.modelPath(round: model.round), agents[0]).body))
+                #expect(file == (try get(AgentProtocol.paths.model(round: model.round), agents[0]).body))
             }
             for (agent, plan) in zip(agents, plans) {
                 #expect(try agent.send(agent.body(plan, weight: 1), round: round).status == 202)
@@ -56,6 +56,7 @@ import Transport
         let agents = try [0, 1].map { try TestAgent($0, fixture) }
         for agent in agents { _ = try agent.checkIn() }
         let plans = try agents.map { try $0.plan() }
-        #expect(try get(AgentProtocol.packedModelPath(round: plans[0].model.round), agents[0]).status == 404)
+        #expect(
+            try get(AgentProtocol.paths.packedModel(round: plans[0].model.round), agents[0]).status == 404)
     }
 }

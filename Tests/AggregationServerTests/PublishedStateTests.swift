@@ -18,7 +18,7 @@ import Transport
     private func state(_ plan: RoundOffer, _ agent: TestAgent) throws -> OptimizerState {
         let stated = try #require(plan.state)
         let answer = try agent.client.exchange(
-            ClientRequest(.get, AgentProtocol.modelStatePath(round: plan.model.round)))
+            ClientRequest(.get, AgentProtocol.paths.modelState(round: plan.model.round)))
         #expect(answer.status == 200 && answer.body.count == stated.bytes)
         #expect(try SHA256.text(of: answer.body) == stated.sha256)
         let file = try answer.body.withUnsafeBytes { try SafeTensors(decoding: $0) }
@@ -64,7 +64,7 @@ import Transport
         for agent in agents { _ = try agent.checkIn() }
         let plans = try agents.map { try $0.plan() }
         #expect(plans.allSatisfy { $0.state == nil })
-        let path = AgentProtocol.modelStatePath(round: plans[0].model.round)
+        let path = AgentProtocol.paths.modelState(round: plans[0].model.round)
         #expect(try agents[0].client.exchange(ClientRequest(.get, path)).status == 404)
         let unweighted = try agents[0].send(agents[0].body(plans[0]), round: 1)
         #expect(unweighted.status == 422)

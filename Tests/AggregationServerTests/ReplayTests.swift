@@ -53,7 +53,7 @@ import Transport
     }
 
     private func put(_ body: [UInt8], round: Int) -> ClientRequest {
-        ClientRequest(.put, AgentProtocol.updatePath(round: round), body: .bytes(body))
+        ClientRequest(.put, AgentProtocol.paths.update(round: round), body: .bytes(body))
     }
 
     /// Ledger, round file and model say that the round has summed these agents' reports, once each.
@@ -162,7 +162,7 @@ import Transport
             let report = try FailureReport(run: plans[0].run, reason: .other, detail: "").encoded()
             func fail(_ round: Int, _ body: [UInt8] = report) throws -> Int {
                 let request = ClientRequest(
-                    .post, AgentProtocol.failurePath(round: round), body: .bytes(body))
+                    .post, AgentProtocol.paths.failure(round: round), body: .bytes(body))
                 let whole = try HeldRequest.bytes(agents[0].client, request).count
                 var statuses: Set<Int> = []
                 for cut in stride(from: 0, through: whole, by: 7) {
@@ -204,7 +204,7 @@ import Transport
         }
         let failure = FailureReport(run: plans[2].run, reason: .other, detail: "")
         let gaveUp = try agents[2].client.exchange(
-            ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(failure.encoded())))
+            ClientRequest(.post, AgentProtocol.paths.failure(round: 1), body: .bytes(failure.encoded())))
         #expect(gaveUp.status == 403)
         #expect(try fixture.keptReports(1) == plans[..<2].map(\.client).sorted())
     }

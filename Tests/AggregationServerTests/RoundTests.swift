@@ -75,17 +75,17 @@ import Transport
         let fixture = try ServerFixture()
         let client = try fixture.client(0)
         let model = try #require(try fixture.state.readModel(0))
-        let whole = try client.exchange(ClientRequest(.get, AgentProtocol.modelPath(round: 0)))
+        let whole = try client.exchange(ClientRequest(.get, AgentProtocol.paths.model(round: 0)))
         let tag = try "\"\(SHA256.text(of: model))\""
         #expect(whole.status == 200 && whole.body == model && whole.head.headers["etag"] == tag)
         let part = try client.exchange(
             ClientRequest(
-                .get, AgentProtocol.modelPath(round: 0), headers: ["Range": "bytes=10-", "If-Range": tag]))
+                .get, AgentProtocol.paths.model(round: 0), headers: ["Range": "bytes=10-", "If-Range": tag]))
         #expect(part.status == 206 && part.body == Array(model[10...]))
         let same = try client.exchange(
-            ClientRequest(.get, AgentProtocol.modelPath(round: 0), headers: ["If-None-Match": tag]))
+            ClientRequest(.get, AgentProtocol.paths.model(round: 0), headers: ["If-None-Match": tag]))
         #expect(same.status == 304)
-        #expect(try client.exchange(ClientRequest(.get, AgentProtocol.modelPath(round: 1))).status == 404)
+        #expect(try client.exchange(ClientRequest(.get, AgentProtocol.paths.model(round: 1))).status == 404)
     }
 
     @Test(arguments: UploadTests.memories) func refusesHostileReportsAndPlaysOn(memory: Int) throws {
@@ -115,13 +115,13 @@ import Transport
         #expect(try status(good, agent: 3) == 409)
         let text = Array("{\"run\":\"\(plans[0].run)\",\"reason\":\"because\",\"detail\":\"\"}".utf8)
         let malformed = try agents[0].client.exchange(
-            ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(text)))
+            ClientRequest(.post, AgentProtocol.paths.failure(round: 1), body: .bytes(text)))
         #expect(malformed.status == 422)
         // Nothing of all that is kept; the round goes on with one agent giving up.
         #expect(try fixture.keptReports(1).isEmpty)
         let failure = FailureReport(run: plans[2].run, reason: .data, detail: "<b>no data</b>")
         let given = try agents[2].client.exchange(
-            ClientRequest(.post, AgentProtocol.failurePath(round: 1), body: .bytes(failure.encoded())))
+            ClientRequest(.post, AgentProtocol.paths.failure(round: 1), body: .bytes(failure.encoded())))
         #expect(given.status == 204)
         #expect(try agents[2].send(agents[2].body(plans[2]), round: 1).status == 409)
         for index in 0..<2 {
@@ -135,7 +135,7 @@ import Transport
     @Test func refusesStrangersAndOtherProtocols() throws {
         let fixture = try ServerFixture()
         #expect(throws: (any Error).self) {
-            try fixture.client(nil).exchange(ClientRequest(.get, AgentProtocol.modelPath(round: 0)))
+            try fixture.client(nil).exchange(ClientRequest(.get, AgentProtocol.paths.model(round: 0)))
         }
         let agent = try TestAgent(0, fixture)
         var request = CheckInRequest(software: "test", waitSeconds: 0)

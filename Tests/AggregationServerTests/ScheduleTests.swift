@@ -54,7 +54,8 @@ import Transport
                 let report = FailureReport(run: plan.run, reason: .other, detail: "")
                 _ = try agent.client.exchange(
                     ClientRequest(
-                        .post, AgentProtocol.failurePath(round: plan.round), body: .bytes(report.encoded())))
+                        .post, AgentProtocol.paths.failure(round: plan.round), body: .bytes(report.encoded()))
+                )
             case .prompt, .slow:
                 let header = try #require(
                     UpdateHeader(
@@ -73,7 +74,7 @@ import Transport
         var seen: [Int: Double] = [:]
         _ = try eventually(within: 60) {
             let next = seen.count + 1
-            let answer = try client.exchange(ClientRequest(.get, AgentProtocol.modelPath(round: next)))
+            let answer = try client.exchange(ClientRequest(.get, AgentProtocol.paths.model(round: next)))
             if answer.status == 200 { seen[next] = Date().timeIntervalSince1970 }
             return seen.count == rounds || ended.load(ordering: .relaxed)
         }
@@ -138,7 +139,7 @@ import Transport
             let client = try fixture.client(3)
             let list = try fixture.admin(.get, "/api/models", token: ServerFixture.viewerToken).body
             return [
-                try client.exchange(ClientRequest(.get, AgentProtocol.modelPath(round: 1))).status == 200,
+                try client.exchange(ClientRequest(.get, AgentProtocol.paths.model(round: 1))).status == 200,
                 try fixture.admin(.get, "/api/models/1", token: ServerFixture.viewerToken).status == 200,
                 String(decoding: list, as: UTF8.self).contains("/api/models/1"),
             ]

@@ -199,7 +199,7 @@ struct TestAgent {
     }
 
     func send(_ body: [UInt8], round: Int) throws -> ClientResponse {
-        try client.exchange(ClientRequest(.put, AgentProtocol.updatePath(round: round), body: .bytes(body)))
+        try client.exchange(ClientRequest(.put, AgentProtocol.paths.update(round: round), body: .bytes(body)))
     }
 }
 

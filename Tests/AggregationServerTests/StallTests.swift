@@ -43,7 +43,7 @@ import Transport
             let report = FailureReport(run: plan.run, reason: .data, detail: "two columns of 64")
             _ = try agent.client.exchange(
                 ClientRequest(
-                    .post, AgentProtocol.failurePath(round: plan.round), body: .bytes(report.encoded())))
+                    .post, AgentProtocol.paths.failure(round: plan.round), body: .bytes(report.encoded())))
         }
         return answer
     }

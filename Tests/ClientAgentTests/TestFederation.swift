@@ -85,12 +85,12 @@ final class TestFederation: HTTPHandler, Sendable {
                 bytes.map { HTTPResponse(200, body: .bytes($0)) } ?? .text(409, "the round is closed"))
         }
         if request.head.method == .get {
-            if path == AgentProtocol.taskPath {
+            if path == AgentProtocol.paths.task {
                 let body = state.withLock { try? $0.offer?.encoded() }
                 return .respond(body.map { .json(200, $0) } ?? .text(404, "no such path"))
             }
             let range = request.head.headers["range"]
-            if path == AgentProtocol.frozenModelPath {
+            if path == AgentProtocol.paths.frozenModel {
                 let bytes = state.withLock { state in
                     state.frozenRequests += 1
                     return state.frozen

@@ -75,7 +75,7 @@ package final class ServerLink {
     /// answer that is none.
     package func offer() throws -> TaskOffer? {
         let response = try client.perform(
-            ClientRequest(.get, AgentProtocol.taskPath), limit: TaskOffer.byteLimit)
+            ClientRequest(.get, AgentProtocol.paths.task), limit: TaskOffer.byteLimit)
         guard response.status == 200 else { return nil }
         return try TaskOffer(decoding: response.body)
     }
@@ -85,7 +85,7 @@ package final class ServerLink {
     package func download(
         _ model: RoundOffer.ModelReference, into target: any ModelDownload
     ) throws -> SharedBuffer {
-        try verified(AgentProtocol.modelPath(round: model.round), "model of the round", into: target)
+        try verified(AgentProtocol.paths.model(round: model.round), "model of the round", into: target)
     }
 
     /// Downloads what the server's rule remembers with a model, as ``download(_:into:)`` does the model.
@@ -93,7 +93,7 @@ package final class ServerLink {
         of model: RoundOffer.ModelReference, into target: any ModelDownload
     ) throws -> SharedBuffer {
         try verified(
-            AgentProtocol.modelStatePath(round: model.round), "state of the strategy", into: target)
+            AgentProtocol.paths.modelState(round: model.round), "state of the strategy", into: target)
     }
 
     private func verified(
@@ -115,7 +115,7 @@ package final class ServerLink {
     /// ``TrainerFailure`` when the server does not have it.
     package func fetchFrozen(into target: any ModelDownload) throws {
         guard !target.isComplete else { return }
-        let outcome = try client.download(AgentProtocol.frozenModelPath, into: target)
+        let outcome = try client.download(AgentProtocol.paths.frozenModel, into: target)
         guard outcome == .complete, target.isComplete else {
             throw TrainerFailure("the server does not give the model's frozen parameters: \(outcome)")
         }
@@ -141,7 +141,7 @@ package final class ServerLink {
     /// anyone's loss, the report is not. Throws ``ClientError`` when cancelled or when only a person can help.
     package func deliver(_ entry: OutboxEntry) throws -> DeliveryOutcome {
         let request = ClientRequest(
-            .put, AgentProtocol.updatePath(round: entry.round),
+            .put, AgentProtocol.paths.update(round: entry.round),
             headers: ["Content-Type": "application/octet-stream"], body: .bytes(entry.body))
         while true {
             do {
@@ -171,7 +171,7 @@ package final class ServerLink {
     /// Sends a message of one step of secure aggregation; the same bytes may go twice. Throws ``ClientError``.
     package func send(_ step: String, of plan: RoundOffer, _ body: [UInt8]) throws -> ClientResponse {
         let request = ClientRequest(
-            .put, AgentProtocol.secureAggregationPath(round: plan.round, step: step),
+            .put, AgentProtocol.paths.secureAggregation(round: plan.round, step: step),
             query: [("run", plan.run)], headers: ["Content-Type": "application/octet-stream"],
             body: .bytes(body))
         return try client.perform(request, limit: 64 << 10)
@@ -183,7 +183,7 @@ package final class ServerLink {
         _ step: String, of plan: RoundOffer, waitSeconds: Int, limit: Int
     ) throws -> ClientResponse {
         var request = ClientRequest(
-            .get, AgentProtocol.secureAggregationPath(round: plan.round, step: step),
+            .get, AgentProtocol.paths.secureAggregation(round: plan.round, step: step),
             query: [("run", plan.run), ("wait_seconds", String(waitSeconds))])
         request.answerTimeout = UInt64(waitSeconds + 30) * 1000
         return try client.perform(request, limit: limit)
@@ -196,7 +196,7 @@ package final class ServerLink {
         }
         let message = FailureReport(run: run, reason: reason, detail: line.joined())
         do {
-            let request = try Self.post(AgentProtocol.failurePath(round: round), message)
+            let request = try Self.post(AgentProtocol.paths.failure(round: round), message)
             let response = try client.exchange(request, limit: 64 << 10)
             // A server of 0.1.0 does not know the word.
             if response.status == 422, reason == .schema {

@@ -12,10 +12,18 @@ package struct CheckInRequest: ControlMessage {
     package var waitSeconds: Int
     /// Greatest round of `run` that the agent has concluded; it is not asked to serve it again.
     package var lastRound: Int
+    /// The same of other runs that the agent served, by their identities; absent from agents that serve one run at a time.
+    package var served: [String: Int]?
+    /// Runs that the agent takes no part in, because its owner has not approved them or they do not suit it; absent from
+    /// agents that judge a run by its rounds alone.
+    package var declines: [String]?
+
+    /// Most runs that a check-in names in ``served``, and in ``declines``.
+    package static let mostRuns = 64
 
     package init(
         run: String? = nil, acceptsOtherRun: Bool = true, software: String, waitSeconds: Int = 30,
-        lastRound: Int = 0
+        lastRound: Int = 0, served: [String: Int]? = nil, declines: [String]? = nil
     ) {
         protocolVersion = AgentProtocol.version
         self.run = run
@@ -23,9 +31,16 @@ package struct CheckInRequest: ControlMessage {
         self.software = software
         self.waitSeconds = waitSeconds
         self.lastRound = lastRound
+        self.served = served
+        self.declines = declines
     }
 
-    package static let byteLimit = 2 << 10
+    /// Greatest round of a run that the agent says it has concluded; 0 for none.
+    package func lastRound(of run: String) -> Int {
+        max(run == self.run ? lastRound : 0, served?[run] ?? 0)
+    }
+
+    package static let byteLimit = 8 << 10
 
     package func validate() throws(MessageError) {
         try require(protocolVersion, in: 1...1_000_000, "protocol")
@@ -33,10 +48,17 @@ package struct CheckInRequest: ControlMessage {
         try requireLine(software, "software", limit: 64)
         try require(waitSeconds, in: 0...AgentProtocol.longestWaitSeconds, "wait_seconds")
         try require(lastRound, in: 0...Int(Int32.max), "last_round")
+        try require(served?.count ?? 0, in: 0...Self.mostRuns, "the number of runs in served")
+        for (run, round) in served ?? [:] {
+            try requireHexadecimal(run, "served", bytes: AgentProtocol.runBytes)
+            try require(round, in: 0...Int(Int32.max), "served")
+        }
+        try require(declines?.count ?? 0, in: 0...Self.mostRuns, "the number of runs in declines")
+        for run in declines ?? [] { try requireHexadecimal(run, "declines", bytes: AgentProtocol.runBytes) }
     }
 
     private enum CodingKeys: String, CodingKey {
-        case run, software
+        case run, software, served, declines
         case protocolVersion = "protocol"
         case acceptsOtherRun = "accepts_other_run"
         case waitSeconds = "wait_seconds"
@@ -46,7 +68,7 @@ package struct CheckInRequest: ControlMessage {
 
 /// The assignment that answers a check-in: everything that an agent needs to judge and to serve one round.
 package struct RoundOffer: ControlMessage {
-    /// The model to train from, under ``AgentProtocol/modelPath(round:)`` of the reference's own `round`.
+    /// The model to train from, under ``AgentProtocol/RunPaths/model(round:)`` of the reference's own `round`.
     package struct ModelReference: Codable, Equatable, Sendable {
         /// The round that published it, before the plan's round; 0: the initial model.
         package var round: Int
@@ -109,7 +131,7 @@ package struct RoundOffer: ControlMessage {
     /// from servers of version 0.1.0.
     package var schemaSHA256: String?
     package var model: ModelReference
-    /// What the server's rule remembers with that model, under ``AgentProtocol/modelStatePath(round:)`` of the model's
+    /// What the server's rule remembers with that model, under ``AgentProtocol/RunPaths/modelState(round:)`` of the model's
     /// round; absent where the strategy does not publish it.
     package var state: StateReference?
     /// What the server says of the privacy of the round; absent under `mode: "none"`.
@@ -118,6 +140,8 @@ package struct RoundOffer: ControlMessage {
     package var report: ReportShape
     /// The server's ledger as its books have it; absent from servers of version 0.1.0.
     package var ledger: LedgerReference?
+    /// Whether the run's own paths, ``AgentProtocol/RunPaths``, are answered; absent from servers of one run only.
+    package var hasRunPaths: Bool?
     /// Seconds from now to the round's deadline.
     package var deadlineSeconds: Double
 
@@ -125,7 +149,8 @@ package struct RoundOffer: ControlMessage {
         run: String, round: Int, client: Int, seed: UInt64, population: Int, task: String,
         taskSHA256: String, schemaSHA256: String? = nil, model: ModelReference,
         state: StateReference? = nil, privacy: PrivacyFacts?,
-        report: ReportShape, ledger: LedgerReference? = nil, deadlineSeconds: Double
+        report: ReportShape, ledger: LedgerReference? = nil, hasRunPaths: Bool? = nil,
+        deadlineSeconds: Double
     ) {
         protocolVersion = AgentProtocol.version
         self.run = run
@@ -141,6 +166,7 @@ package struct RoundOffer: ControlMessage {
         self.privacy = privacy
         self.report = report
         self.ledger = ledger
+        self.hasRunPaths = hasRunPaths
         self.deadlineSeconds = deadlineSeconds
     }
 
@@ -177,6 +203,7 @@ package struct RoundOffer: ControlMessage {
         case protocolVersion = "protocol"
         case taskSHA256 = "task_sha256"
         case schemaSHA256 = "schema_sha256"
+        case hasRunPaths = "run_paths"
         case deadlineSeconds = "deadline_seconds"
     }
 }

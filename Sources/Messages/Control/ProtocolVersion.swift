@@ -24,25 +24,41 @@ package enum AgentProtocol {
     /// Bytes of the longest list that is read.
     package static let longestRevocationList = 16 << 20
 
-    /// `GET`: the model that `round` published, 0 for the initial one; `ETag` is its SHA-256 in quotes.
-    package static func modelPath(round: Int) -> String { "/v1/models/\(round)" }
-    /// `GET`: what the server's rule remembers with that model (safetensors), where the task's strategy publishes it; `ETag`
-    /// is its SHA-256 in quotes. 404 elsewhere.
-    package static func modelStatePath(round: Int) -> String { "\(modelPath(round: round))/state" }
-    /// `GET`: that model in few bits a parameter, where the task's `compression.download` puts models on a grid: the head of its
-    /// file, and the packed parameters. 404 elsewhere, and for a model that is on no grid.
-    package static func packedModelPath(round: Int) -> String { "\(modelPath(round: round))/packed" }
-    /// `GET`: the file of the parameters that nobody trains, the same in every round; `ETag` is its SHA-256 in quotes. 404
-    /// where the task's model has none.
-    package static let frozenModelPath = "/v1/models/frozen"
-    /// `PUT`: an ``UpdateHeader`` followed by the packed vector.
-    package static func updatePath(round: Int) -> String { "/v1/rounds/\(round)/update" }
-    /// `PUT`: a member's message of a step of secure aggregation, `keys`, `shares`, `masked` (an ``UpdateHeader`` and
-    /// the packed vector), `consistency` or `unmask`; `GET`: what the server has for the step, all but the first. The
-    /// query says `run` and, for `GET`, `wait_seconds` up to ``longestWaitSeconds``; `204`: ask again.
-    package static func secureAggregationPath(round: Int, step: String) -> String {
-        "/v1/rounds/\(round)/secagg/\(step)"
+    /// `GET`: a ``TaskList``, what this server runs and will run; 404 from servers of one run only.
+    package static let tasksPath = "/v1/tasks"
+
+    /// The paths of one run.
+    package static func paths(of run: String) -> RunPaths { RunPaths(base: "/v1/runs/\(run)") }
+    /// The paths of the run that an agent was assigned last, as version 0.1.0 has them.
+    package static let paths = RunPaths(base: "/v1")
+
+    /// Where the models and rounds of one run are.
+    package struct RunPaths: Equatable, Sendable {
+        /// What all of them begin with.
+        package let base: String
+
+        /// `GET`: a ``TaskOffer``; 404 from a server that does not tell its task.
+        package var task: String { "\(base)/task" }
+        /// `GET`: the model that `round` published, 0 for the initial one; `ETag` is its SHA-256 in quotes.
+        package func model(round: Int) -> String { "\(base)/models/\(round)" }
+        /// `GET`: what the server's rule remembers with that model (safetensors), where the task's strategy publishes it;
+        /// `ETag` is its SHA-256 in quotes. 404 elsewhere.
+        package func modelState(round: Int) -> String { "\(model(round: round))/state" }
+        /// `GET`: that model in few bits a parameter, where the task's `compression.download` puts models on a grid: the head
+        /// of its file, and the packed parameters. 404 elsewhere, and for a model that is on no grid.
+        package func packedModel(round: Int) -> String { "\(model(round: round))/packed" }
+        /// `GET`: the file of the parameters that nobody trains, the same in every round; `ETag` is its SHA-256 in quotes.
+        /// 404 where the task's model has none.
+        package var frozenModel: String { "\(base)/models/frozen" }
+        /// `PUT`: an ``UpdateHeader`` followed by the packed vector.
+        package func update(round: Int) -> String { "\(base)/rounds/\(round)/update" }
+        /// `PUT`: a member's message of a step of secure aggregation, `keys`, `shares`, `masked` (an ``UpdateHeader`` and
+        /// the packed vector), `consistency` or `unmask`; `GET`: what the server has for the step, all but the first. The
+        /// query says `run` and, for `GET`, `wait_seconds` up to ``AgentProtocol/longestWaitSeconds``; `204`: ask again.
+        package func secureAggregation(round: Int, step: String) -> String {
+            "\(base)/rounds/\(round)/secagg/\(step)"
+        }
+        /// `POST`: a ``FailureReport``.
+        package func failure(round: Int) -> String { "\(base)/rounds/\(round)/failure" }
     }
-    /// `POST`: a ``FailureReport``.
-    package static func failurePath(round: Int) -> String { "/v1/rounds/\(round)/failure" }
 }

@@ -71,7 +71,7 @@ struct LargeModel {
             let target = try HashingDownload()
             let model = plans[index].model
             guard
-                try client.download(AgentProtocol.modelPath(round: model.round), into: target) == .complete,
+                try client.download(AgentProtocol.paths.model(round: model.round), into: target) == .complete,
                 try target.digest() == model.sha256, target.received == model.bytes
             else { throw Failure(.network, "agent \(index) loaded another model than was announced") }
         }
@@ -79,7 +79,7 @@ struct LargeModel {
         let bodies = try (0..<2).map { try body($0, plans[0], expectation) }
         let taken = Atomic<Int>(0)
         let uploading = try all(clients) { [count, server, killsServer] index, client in
-            let path = AgentProtocol.updatePath(round: plans[index].round)
+            let path = AgentProtocol.paths.update(round: plans[index].round)
             var request = ClientRequest(.put, path, body: .shared(bodies[index % 2]))
             request.answerTimeout = 600_000
             let answer = try client.exchange(request)

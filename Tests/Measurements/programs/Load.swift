@@ -118,7 +118,7 @@ struct Load {
                     for (client, plan, body) in bodies {
                         let answer = try client.exchange(
                             ClientRequest(
-                                .put, AgentProtocol.updatePath(round: plan.round), body: .shared(body)))
+                                .put, AgentProtocol.paths.update(round: plan.round), body: .shared(body)))
                         guard answer.status == 202 else {
                             throw Failure(.network, "\(answer.status): \(answer.reason)")
                         }

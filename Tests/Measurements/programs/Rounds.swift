@@ -122,7 +122,7 @@ struct Rounds {
             try began(round)
             let download = MemoryDownload(count: plan.model.bytes)
             guard
-                try client.download(AgentProtocol.modelPath(round: plan.model.round), into: download)
+                try client.download(AgentProtocol.paths.model(round: plan.model.round), into: download)
                     == .complete,
                 try SHA256.text(of: download.bytes) == plan.model.sha256
             else { throw Failure(.network, "round \(round): not the model that was announced") }

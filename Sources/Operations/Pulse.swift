@@ -31,25 +31,28 @@ package final class Pulse: Sendable {
     }
 }
 
-/// Feeds a watchdog for as long as a pulse is alive.
+/// Feeds a watchdog for as long as a pulse, or more than one, is alive.
 package struct WatchdogFeeder: Sendable {
     private let notifier: ServiceNotifier
-    private let pulse: Pulse
+    private let isAlive: @Sendable () -> Bool
     /// Seconds to wait between two calls of ``feed()``: a third of what the manager allows.
     package let interval: Double
 
     /// Nil when nobody watches.
-    package init?(_ notifier: ServiceNotifier, _ pulse: Pulse) {
+    package init?(_ notifier: ServiceNotifier, _ pulse: Pulse) { self.init(notifier) { pulse.isAlive } }
+
+    /// The same for whatever `isAlive` watches over. Nil when nobody watches.
+    package init?(_ notifier: ServiceNotifier, isAlive: @escaping @Sendable () -> Bool) {
         guard let seconds = notifier.watchdogSeconds, notifier.isListening else { return nil }
         self.notifier = notifier
-        self.pulse = pulse
+        self.isAlive = isAlive
         interval = seconds / 3
     }
 
-    /// Feeds it once. Returns false when the pulse is not alive, and feeds nothing.
+    /// Feeds it once. Returns false when what is watched over is not alive, and feeds nothing.
     @discardableResult
     package func feed() -> Bool {
-        guard pulse.isAlive else { return false }
+        guard isAlive() else { return false }
         notifier.send(.alive)
         return true
     }

@@ -37,7 +37,8 @@ enum AdminRequest {
     /// Sends the request and returns the answer; throws for every status but success. `patience` bounds the attempt, in
     /// milliseconds; nil: as long as connections have.
     static func answer(
-        _ kind: Kind, _ options: Options, query: [(String, String)] = [], patience: UInt64? = nil
+        _ kind: Kind, _ options: Options, query: [(String, String)] = [], body: [UInt8] = [],
+        patience: UInt64? = nil
     ) throws -> JSONValue {
         let client = try client(options)
         if let patience {
@@ -47,20 +48,37 @@ enum AdminRequest {
         let token = try token(options)
         let request = ClientRequest(
             kind.method, "/api/\(kind.word)", query: query, headers: ["Authorization": "Bearer \(token)"],
-            body: kind.method == .post ? .bytes([]) : .empty)
+            body: kind.method == .post ? .bytes(body) : .empty)
         let response = try client.exchange(request)
         guard (200..<300).contains(response.status) else {
             if patience != nil, RetryPolicy.retriedStatuses.contains(response.status) {
                 throw ClientError.status(response.status, reason: response.reason)
             }
-            throw Failure(
-                response.status == 401 || response.status == 403 ? .network : .invalidInput,
-                "the server answers \(response.status): \(response.reason)")
+            throw refusal(response)
         }
         return try JSONValue(json5: response.body, source: "the server's answer")
     }
 
-    private static func client(_ options: Options) throws -> HTTPClient {
+    /// What the server's refusal is to whoever runs the command.
+    static func refusal(_ response: ClientResponse) -> Failure {
+        let why = (try? JSONValue(json5: response.body, source: "")).flatMap { answer -> String? in
+            guard case .object(let members) = answer, case .string(let detail)? = members["detail"],
+                case .string(let word)? = members["error"]
+            else { return nil }
+            return "\(word): \(detail)"
+        }
+        let code: ExitCode =
+            switch (
+                response.status, why?.hasPrefix("not_run_here") ?? false || why?.hasPrefix("refused") ?? false
+            ) {
+            case (_, true): .refused
+            case (401, _), (403, _): .network
+            default: .invalidInput
+            }
+        return Failure(code, "the server answers \(response.status): \(why ?? response.reason)")
+    }
+
+    static func client(_ options: Options) throws -> HTTPClient {
         let text = try options.required("server")
         let address = text.hasPrefix("https://") ? String(text.dropFirst(8)) : text
         guard let endpoint = SocketEndpoint(address.hasSuffix("/") ? String(address.dropLast()) : address)
@@ -72,7 +90,7 @@ enum AdminRequest {
         return try HTTPClient(HTTPClientConfiguration(server: endpoint, tls: tls))
     }
 
-    private static func token(_ options: Options) throws -> String {
+    static func token(_ options: Options) throws -> String {
         let path = try options.required("token-file")
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.invalidInput, "\(path): no such file, or it cannot be read")

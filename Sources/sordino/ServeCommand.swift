@@ -17,6 +17,7 @@ enum ServeCommand: Subcommand {
         ],
         notes: "Logs go to standard error; --format json writes them as JSON lines.\n"
             + "SIGTERM saves everything and ends with 7 while the run goes on, with 0 when it has finished.\n"
+            + "With server.runs in place of a task, tasks are submitted to it (sordino runs submit).\n"
             + "A run that has finished without publishing a model ends with 4 where its budget ended it, else with 3.\n"
             + "Exit codes: 0 done, 2 usage, 3 invalid input, 4 refused by privacy, 5 network or TLS, 6 storage, "
             + "7 interrupted.\n")
@@ -30,10 +31,12 @@ enum ServeCommand: Subcommand {
         let levels = Logger.Level.allCases.map(\.rawValue)
         let level = try options.choice("log-level", among: levels).flatMap(Logger.Level.init(rawValue:))
         let log = Logger(level: level ?? .info, format: options.format == .json ? .json : .text)
-        let setup = try ServerSetup(ServerConfiguration(document))
-        let server = try AggregationServer(setup, log: log)
+        let server =
+            ServiceConfiguration.concerns(document)
+            ? try AggregationServer(ServiceConfiguration(document), log: log)
+            : try AggregationServer(ServerSetup(ServerConfiguration(document)), log: log)
         let notifier = ServiceNotifier()
-        let watchdog = WatchdogFeeder(notifier, server.pulse)
+        let watchdog = WatchdogFeeder(notifier) { server.isAlive }
         notifier.send(.ready)
         notifier.send(.status("agents on port \(server.port), administrators on port \(server.adminPort)"))
         var polls = 0

@@ -45,12 +45,12 @@ import Transport
             "server.tls.certificate=\(files.path("server.crt"))",
             "server.tls.key=\(files.path("server.key"))",
         ])
-        let (clock, logged, board) = (Clock(), Logged(), RoundBoard())
+        let (clock, logged, condition) = (Clock(), Logged(), ServerCondition())
         let begin = clock.now
         let console = Console(isTerminal: false) { logged.append($0) }
         let tokens = try AdminTokens(path: files.path("tokens.json5"), now: { clock.now })
         let watch = ExpiryWatch(
-            configuration, tokens: tokens, board: board,
+            configuration.settings, tokens: tokens, condition: condition,
             log: Logger(level: .debug, format: .json, console: console), now: { clock.now })
         for day in stride(from: 0.0, through: 61, by: 0.25) {
             clock.now = begin.addingTimeInterval(day * 86_400)
@@ -60,7 +60,7 @@ import Transport
         #expect(lines.compactMap { $0["level"] as? String }.count == 4)
         #expect(lines.last?["message"].map { "\($0)" }?.contains("has expired") == true)
         for line in lines { #expect("\(line["message"] ?? "")".contains("CN=server")) }
-        let list = board.read { $0.expiries }
+        let list = condition.expiries
         #expect(list.map(\.what) == ["server certificate", "authority certificate", "admin token vera"])
         #expect(ServerExpiries.obstacle(list, at: begin) == nil)
         #expect(ServerExpiries.obstacle(list, at: clock.now)?.what == "server certificate")

@@ -30,8 +30,8 @@ import Transport
             thread = try WorkerThread(name: "run-host") {
                 let log = Logger(level: .error, console: Console(isTerminal: false) { _ in })
                 let host = try? RunHost(
-                    setup: setup, mailbox: mailbox, board: board, metrics: ServerMetrics(),
-                    events: EventHub(), pulse: Pulse(), memory: UpdateMemory(limit: 1 << 20), log: log)
+                    setup: setup, mailbox: mailbox, board: board, events: EventHub(), pulse: Pulse(),
+                    surroundings: .alone(log))
                 host?.work()
             }
         }
@@ -49,7 +49,7 @@ import Transport
             let requests = try (0..<3).map { _ in try OpenRequest() }
             for (index, request) in requests.enumerated() {
                 let checkIn = CheckInRequest(software: "test", waitSeconds: 60)
-                mailbox.post(.checkIn(DeskRun.agent(index), checkIn, request.responder))
+                mailbox.post(.checkIn(DeskRun.agent(index), checkIn, CheckInTicket(request.responder)))
             }
             return try requests.map { request in
                 #expect(eventually { request.status != nil })
@@ -93,7 +93,9 @@ import Transport
         let hosted = try Hosted(try TemporaryFolder())
         let request = try OpenRequest()
         hosted.mailbox.post(
-            .checkIn(DeskRun.agent(0), CheckInRequest(software: "test", waitSeconds: 60), request.responder))
+            .checkIn(
+                DeskRun.agent(0), CheckInRequest(software: "test", waitSeconds: 60),
+                CheckInTicket(request.responder)))
         hosted.end()
         #expect(request.word == "shutting_down")
     }
@@ -123,7 +125,7 @@ import Transport
         let stray = try OpenRequest()
         let checkIn = CheckInRequest(
             run: plans[0].run, acceptsOtherRun: false, software: "test", waitSeconds: 0)
-        other.mailbox.post(.checkIn(DeskRun.agent(0), checkIn, stray.responder))
+        other.mailbox.post(.checkIn(DeskRun.agent(0), checkIn, CheckInTicket(stray.responder)))
         #expect(eventually { stray.status == 409 })
         #expect(stray.word == "run_mismatch")
     }

@@ -51,9 +51,9 @@ import Transport
             do {
                 let host = try RunHost(
                     setup: fixture.setup, mailbox: OwnerMailbox(), board: RoundBoard(),
-                    metrics: ServerMetrics(),
-                    events: EventHub(), pulse: Pulse(), memory: UpdateMemory(limit: 1 << 20),
-                    log: Logger(level: .error, console: Console(isTerminal: false) { _ in }))
+                    events: EventHub(), pulse: Pulse(),
+                    surroundings: .alone(
+                        Logger(level: .error, console: Console(isTerminal: false) { _ in })))
                 return .goesOn(charged: host.chargedRounds ?? -1, round: host.run.round)
             } catch let failure as Failure {
                 return .refused(failure.exitCode, failure.message)

@@ -10,24 +10,22 @@ internal import Transport
 final class AdminRouter: HTTPHandler {
     private static let cookieName = "__Host-sordino"
 
-    private let mailbox: OwnerMailbox
-    private let board: RoundBoard
+    private let runs: RunSet
+    /// The runs that wait and those that have ended; nil on a server of one task.
+    private let queue: RunQueue?
     private let tokens: AdminTokens
     private let sessions = AdminSessions()
-    private let events: EventHub
-    private let state: StateDirectory
+    private let condition: ServerCondition
     private let measure: @Sendable () -> String
 
     init(
-        mailbox: OwnerMailbox, board: RoundBoard, tokens: AdminTokens, events: EventHub,
-        state: StateDirectory,
+        runs: RunSet, queue: RunQueue?, tokens: AdminTokens, condition: ServerCondition,
         measure: @escaping @Sendable () -> String
     ) {
-        self.mailbox = mailbox
-        self.board = board
+        self.runs = runs
+        self.queue = queue
         self.tokens = tokens
-        self.events = events
-        self.state = state
+        self.condition = condition
         self.measure = measure
     }
 
@@ -44,11 +42,13 @@ final class AdminRouter: HTTPHandler {
         case (.get, "dashboard.css", 1):
             return .respond(page("text/css; charset=utf-8", DashboardStyle.sheet))
         case (.get, "dashboard.svg", 1): return .respond(page("image/svg+xml", Dashboard.icon))
-        case (.get, "healthz", 1): return .respond(probe(board.read { $0.isHealthy }))
+        case (.get, "healthz", 1): return .respond(probe(allRuns { $0.isHealthy }))
         case (.get, "readyz", 1):
             if let obstacle = expired() { return .respond(.text(503, obstacle)) }
-            if let why = board.read({ $0.stalled }) { return .respond(.text(503, "stalled: \(why)")) }
-            return .respond(probe(board.read { $0.isHealthy && $0.isReady }))
+            if let why = runs.services.lazy.compactMap({ $0.board.read { $0.stalled } }).first {
+                return .respond(.text(503, "stalled: \(why)"))
+            }
+            return .respond(probe(allRuns { $0.isHealthy && $0.isReady }))
         case (.post, "login", 1): return login(responder)
         case (.get, "metrics", 1):
             return authorised(request, for: .viewer) { _ in
@@ -72,88 +72,45 @@ final class AdminRouter: HTTPHandler {
             }
         case (.post, "api", _):
             return authorised(request, for: .operator, acting: true) {
-                act(Array(route.dropFirst()), $0, responder)
+                act(Array(route.dropFirst()), $0, request, responder)
             }
         default: return .respond(.refusal(404, "not_found", "no such path"))
         }
+    }
+
+    /// Whether it is true of every run at work.
+    private func allRuns(_ isTrue: (borrowing RoundBoard.State) -> Bool) -> Bool {
+        runs.services.allSatisfy { $0.board.read(isTrue) }
     }
 
     private func show(
         _ route: [String], _ caller: Caller, _ request: HTTPRequest, _ responder: Responder
     ) -> RequestDecision {
         switch (route.first, route.count) {
-        case ("dashboard", 1): return ask(.dashboard, responder)
-        case ("status", 1): return ask(.status, responder)
-        case ("rounds", 1): return rounds(request, responder)
-        case ("agents", 1): return ask(.agents, responder)
-        case ("agents", 2): return ask(.agent(route[1]), responder)
-        case ("ledger", 1): return ask(.ledger, responder)
-        case ("models", 1): return ask(.models, responder)
-        case ("models", 2): return model(route[1], request)
-        case ("events", 1): return listen(responder)
         case ("session", 1):
             let view = SessionView(
                 name: caller.administrator.name, role: caller.administrator.role.rawValue,
                 csrf: caller.forgeryToken)
             return .respond(.json(200, (try? JSONEncoder().encode(view)).map { Array($0) } ?? []))
-        default: return .respond(.refusal(404, "not_found", "no such path"))
+        case ("runs", _):
+            return RunsAdmin(runs, queue).show(
+                Array(route.dropFirst()), caller.administrator, request, responder)
+        default:
+            // Whoever names no run means the one of a server of one task, or the oldest at work.
+            guard let service = runs.services.first else { return .respond(RunsAdmin.noRun) }
+            return RunAdmin(service).show(route, request, responder)
         }
     }
 
-    private func act(_ route: [String], _ caller: Caller, _ responder: Responder) -> RequestDecision {
-        let actor = caller.administrator.name
-        switch (route.first, route.count) {
-        case ("pause", 1): return ask(.pause(actor: actor), responder)
-        case ("resume", 1): return ask(.resume(actor: actor), responder)
-        case ("stop", 1): return ask(.stop(actor: actor), responder)
-        case ("agents", 3) where route[2] == "revoke": return ask(.revoke(route[1], actor: actor), responder)
-        default: return .respond(.refusal(404, "not_found", "no such path"))
+    private func act(
+        _ route: [String], _ caller: Caller, _ request: HTTPRequest, _ responder: Responder
+    ) -> RequestDecision {
+        if route.first == "runs" {
+            return RunsAdmin(runs, queue).act(
+                Array(route.dropFirst()), caller.administrator, request, responder)
         }
-    }
-
-    /// Rounds of long ago are read here: no question of an administrator's holds up the thread that owns the run.
-    private func rounds(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
-        guard let question = RoundQuestion(request.head.target) else {
-            return .respond(
-                .refusal(400, "range", "from and to must be numbers of rounds, the first not above the last"))
-        }
-        var older: [RoundFile] = []
-        if question.namesNumbers, question.range.lowerBound < board.read({ $0.firstRemembered }) {
-            do {
-                older = try question.answer(state.archive)
-            } catch {
-                return .respond(.refusal(503, "storage", "\(Failure(wrapping: error).message)"))
-            }
-        }
-        return ask(.rounds(question, older: older), responder)
-    }
-
-    private func ask(_ order: AdminOrder, _ responder: Responder) -> RequestDecision {
-        // Orders carry nothing: a body, if one comes, is dropped.
-        let sink = CollectingSink { [mailbox] _ in
-            mailbox.post(.administration(order, responder))
-            return .later
-        }
-        return .receive(limit: 1024, reserving: nil, sink: sink)
-    }
-
-    private func model(_ name: String, _ request: HTTPRequest) -> RequestDecision {
-        guard let round = Int(name), round >= 0, board.read({ round <= $0.shownRound }),
-            let buffer = try? SharedBuffer(mappingFileAt: state.modelPath(round))
-        else { return .respond(.refusal(404, "no_such_model", "this model is not kept")) }
-        var response = HTTPResponse.representation(
-            buffer, tag: "model-\(round)", contentType: "application/octet-stream",
-            request: request.head.headers)
-        response.headers["Content-Disposition"] =
-            "attachment; filename=\"\(StateDirectory.name(round)).safetensors\""
-        return .respond(response)
-    }
-
-    private func listen(_ responder: Responder) -> RequestDecision {
-        let headers: HTTPHeaders = ["Content-Type": "text/event-stream", "Cache-Control": "no-store"]
-        guard let stream = responder.stream(HTTPResponse(200, headers: headers)) else { return .later }
-        if !events.add(stream) { stream.finish() }
-        return .later
+        guard let service = runs.services.first else { return .respond(RunsAdmin.noRun) }
+        return RunAdmin(service).act(route, caller.administrator, responder)
     }
 
     // MARK: Who asks
@@ -276,7 +233,7 @@ final class AdminRouter: HTTPHandler {
     /// Why the server cannot serve for something that has expired; nil where nothing has.
     private func expired() -> String? {
         let now = Date()
-        return ServerExpiries.obstacle(board.read { $0.expiries }, at: now)?.publicSentence(at: now)
+        return ServerExpiries.obstacle(condition.expiries, at: now)?.publicSentence(at: now)
     }
 
     private func probe(_ isGood: Bool) -> HTTPResponse {

@@ -144,3 +144,11 @@ final class AdminTokens: Sendable {
         return tokens
     }
 }
+
+extension Administrator {
+    /// Whether a run that the holder of the token `name` submitted is shown to this one; nil: the server's own task.
+    func maySee(runSubmittedBy name: String?) -> Bool { true }
+
+    /// Whether this one may end, pause or archive such a run.
+    func mayChange(runSubmittedBy name: String?) -> Bool { role == .operator }
+}

@@ -32,7 +32,7 @@ package struct ServerCheck {
             files.tls.revocations = nil
         }
         for isForAgents in [true, false] {
-            _ = try AggregationServer.tls(files, isForAgents: isForAgents)
+            _ = try AggregationServer.tls(files.settings, isForAgents: isForAgents)
         }
         let tokens = try AdminTokens(path: configuration.adminTokens)
         let expiries = try Self.expiries(files, now: now)

@@ -1,51 +1,19 @@
 internal import Compute
 package import Configuration
 package import Federation
-package import Transport
 
 /// The `server` section and the task that it serves, as written in one configuration file.
+@dynamicMemberLookup
 package struct ServerConfiguration: Sendable {
-    /// Paths of PEM files.
-    package struct TLSFiles: Equatable, Sendable {
-        package var certificate: String
-        package var key: String
-        /// The authority whose certificates agents must have.
-        package var authority: String
-        /// Its revocation list; nil: none is looked at.
-        package var revocations: String?
-    }
-
-    /// Bounds on what agents may make the server hold.
-    package struct Limits: Equatable, Sendable {
-        package var connections = 10_000
-        package var connectionsPerAgent = 16
-        package var bodyBytesInFlight = 256 << 20
-        /// Bytes of memory for updates that are on their way to the disk; those beyond go there piece by piece, which
-        /// takes longer.
-        package var uploadMemory = 128 << 20
-        /// Check-ins held open at once; more are answered at once.
-        package var heldCheckIns = 20_000
-        /// Rate of check-ins that pace steering aims at, a second.
-        package var checkInsPerSecond = 200.0
-    }
-
     package var task: TaskConfiguration
     /// The `task` section as written.
     package var taskSection: JSONValue
     /// Whether the model leaves its number of outputs to the data: until ``completed(for:)`` it has a stand-in.
     package private(set) var lacksOutputs: Bool
-    package var listen: SocketEndpoint
-    package var admin: SocketEndpoint
-    package var stateDirectory: String
-    package var tls: TLSFiles
-    /// File of hashed admin tokens; nil: the admin listener lets nobody in but to health and readiness.
-    package var adminTokens: String?
+    /// What is the same for every task of the server.
+    package var settings: ServerSettings
     /// Clients that the task is planned for.
     package var population: Int
-    /// Names of all clients in their order, where a roster file is given.
-    package var roster: [String]?
-    /// What all runs over the roster may spend together; nil: each run has its own budget alone.
-    var rosterBudget: RosterBudget.Limit?
     package var seed: UInt64
     /// `data` or `holdout` section; nil: the server has no data.
     package var data: JSONValue?
@@ -53,28 +21,18 @@ package struct ServerConfiguration: Sendable {
     package var inputShape: [Int]?
     /// Preprocessing that agents must use, where the server has no data.
     package var preprocessing: JSONValue?
-    /// Where enrolment is relayed to; nil: enrolment is not offered here.
-    package var authorityService: SocketEndpoint?
-    /// Seconds to wait for a full cohort before a round opens with those present.
-    package var gatherSeconds: Double
-    /// Seconds after its last check-in for which an agent counts as present.
-    package var presenceSeconds: Double
-    /// Published models that are kept.
-    package var modelsKept: Int
-    /// Rounds that have a file each; those before them stand together, many in a file.
-    package var roundsKept: Int
-    package var limits: Limits
-    /// Event loops of the agent listener; 0: one a core.
-    package var loops: Int
-    /// End the process when the run has finished, rather than go on serving its results.
-    package var exitWhenFinished: Bool
-    /// Seconds for which a finished run is still there for agents that have not heard of its end, before the process
-    /// ends.
-    package var lingerSeconds: Double
+    /// The identity of the run, 32 hexadecimal digits, where it has one before it begins; no key of the file.
+    var run: String?
     /// Pauses of a stalled run; no key of the file.
     package var stallPauses = StallPauses()
     /// Folder that relative paths start from.
     package var folder: String
+
+    /// What is the same for every task of the server, as if it stood here.
+    package subscript<Value>(dynamicMember path: WritableKeyPath<ServerSettings, Value>) -> Value {
+        get { settings[keyPath: path] }
+        set { settings[keyPath: path] = newValue }
+    }
 
     /// Reads a server's file; a `simulation` section beside it is left alone. Throws ``ConfigurationError``.
     package init(_ document: ConfigurationDocument) throws {
@@ -94,16 +52,9 @@ package struct ServerConfiguration: Sendable {
         try root.finish()
         folder = document.folder
         let folder = document.folder
-        listen = try Self.endpoint(server, "listen") ?? SocketEndpoint(host: "0.0.0.0", port: 8443)
-        admin = try Self.endpoint(server, "admin") ?? SocketEndpoint(host: "127.0.0.1", port: 9443)
-        stateDirectory = Self.resolve(try server.string("state_directory") ?? "state", folder)
-        tls = try Self.tls(server, folder)
-        adminTokens = try server.string("admin_tokens").map { Self.resolve($0, folder) }
-        roster = try server.string("roster").map { try RosterFile.names(Self.resolve($0, folder)) }
-        rosterBudget = try server.section("roster_budget").map {
-            try RosterBudget.Limit($0, base: document.folder)
-        }
-        guard let population = try server.integer("population", in: 1...100_000_000) ?? roster?.count else {
+        settings = try ServerSettings(server, folder: folder)
+        guard let population = try server.integer("population", in: 1...100_000_000) ?? settings.roster?.count
+        else {
             throw server.error("population", "is missing: for how many clients the task is planned")
         }
         self.population = population
@@ -111,17 +62,6 @@ package struct ServerConfiguration: Sendable {
         data = server.value("data") ?? server.value("holdout")
         inputShape = try Self.shape(server)
         preprocessing = server.value("preprocessing")
-        authorityService = try Self.endpoint(server, "ca_service")
-        gatherSeconds = try server.seconds("gather") ?? 5
-        presenceSeconds = try server.seconds("presence") ?? 120
-        let retention = try server.section("retention")
-        modelsKept = try retention?.integer("models", in: 2...1_000_000) ?? 20
-        roundsKept = try retention?.integer("rounds", in: 10...1_000_000) ?? 1000
-        try retention?.finish()
-        limits = try Limits(server.section("limits"))
-        loops = try server.integer("loops", in: 0...256) ?? 0
-        exitWhenFinished = try server.bool("exit_when_finished") ?? false
-        lingerSeconds = try server.seconds("linger") ?? 30
         try server.finish()
         try check(server)
     }
@@ -153,12 +93,12 @@ package struct ServerConfiguration: Sendable {
 
     /// What this version cannot carry out, or could not keep its word about, is refused before it starts.
     private func check(_ server: Section) throws {
-        if let roster, roster.count != population {
+        if let roster = settings.roster, roster.count != population {
             throw server.error(
                 "population", "is \(population), but the roster names \(roster.count) clients")
         }
         // Amplification holds only when the cohort is drawn, in secret, from everyone who could be chosen.
-        if task.privacy.mode != .none, task.privacy.sampling != .none, roster == nil {
+        if task.privacy.mode != .none, task.privacy.sampling != .none, settings.roster == nil {
             throw server.error(
                 "roster",
                 "is missing: task.privacy.sampling \"\(task.privacy.sampling.rawValue)\" claims amplification, "
@@ -177,31 +117,6 @@ package struct ServerConfiguration: Sendable {
         }
     }
 
-    private static func endpoint(_ section: Section, _ key: String) throws -> SocketEndpoint? {
-        guard let text = try section.string(key) else { return nil }
-        guard let endpoint = SocketEndpoint(text) else {
-            throw section.error(key, "must be HOST:PORT such as \"127.0.0.1:8443\", not \"\(text)\"")
-        }
-        return endpoint
-    }
-
-    private static func tls(_ server: Section, _ folder: String) throws -> TLSFiles {
-        guard let section = try server.section("tls") else {
-            throw server.error("tls", "is missing: { certificate, key, ca }")
-        }
-        func path(_ key: String) throws -> String {
-            guard let path = try section.string(key) else {
-                throw section.error(key, "is missing: a PEM file")
-            }
-            return resolve(path, folder)
-        }
-        let files = TLSFiles(
-            certificate: try path("certificate"), key: try path("key"), authority: try path("ca"),
-            revocations: try section.string("crl").map { resolve($0, folder) })
-        try section.finish()
-        return files
-    }
-
     private static func shape(_ server: Section) throws -> [Int]? {
         try server.list("input_shape").map { items in
             try items.map { item in
@@ -211,26 +126,5 @@ package struct ServerConfiguration: Sendable {
                 return size
             }
         }
-    }
-
-    private static func resolve(_ path: String, _ folder: String) -> String {
-        path.hasPrefix("/") ? path : "\(folder)/\(path)"
-    }
-}
-
-extension ServerConfiguration.Limits {
-    /// Reads `server.limits`; absent keys keep their defaults.
-    init(_ section: Section?) throws {
-        self.init()
-        guard let section else { return }
-        connections = try section.integer("connections", in: 1...1_000_000) ?? connections
-        connectionsPerAgent =
-            try section.integer("connections_per_agent", in: 1...1000) ?? connectionsPerAgent
-        bodyBytesInFlight =
-            try section.integer("body_bytes_in_flight", in: (1 << 20)...(1 << 40)) ?? bodyBytesInFlight
-        uploadMemory = try section.integer("upload_memory", in: 0...(1 << 40)) ?? uploadMemory
-        heldCheckIns = try section.integer("held_check_ins", in: 0...1_000_000) ?? heldCheckIns
-        checkInsPerSecond = try section.positive("check_ins_per_second") ?? checkInsPerSecond
-        try section.finish()
     }
 }

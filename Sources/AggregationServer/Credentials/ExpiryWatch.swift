@@ -12,20 +12,20 @@ final class ExpiryWatch: Sendable {
         var stamps: [FileStamp] = []
     }
 
-    private let tls: ServerConfiguration.TLSFiles
+    private let tls: ServerSettings.TLSFiles
     private let tokens: AdminTokens
-    private let board: RoundBoard
+    private let condition: ServerCondition
     private let log: Logger
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
 
     init(
-        _ configuration: ServerConfiguration, tokens: AdminTokens, board: RoundBoard, log: Logger,
+        _ settings: ServerSettings, tokens: AdminTokens, condition: ServerCondition, log: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        tls = configuration.tls
+        tls = settings.tls
         self.tokens = tokens
-        self.board = board
+        self.condition = condition
         self.log = log
         self.now = now
     }
@@ -48,7 +48,7 @@ final class ExpiryWatch: Sendable {
                 }
             }
             let list = state.files + tokens.expiries
-            board.change { $0.expiries = list }
+            condition.expiries = list
             return state.journal.news(list, at: now)
         }
         for (expiry, level) in news {

@@ -26,14 +26,14 @@ final class RevocationFetch: Sendable {
     private static let interval = Duration.seconds(60)
 
     /// Nil where the configuration names no authority's process or no file for the list. Throws `SocketError`.
-    init?(_ configuration: ServerConfiguration, log: Logger) throws {
-        guard let service = configuration.authorityService, let path = configuration.tls.revocations else {
+    init?(_ settings: ServerSettings, log: Logger) throws {
+        guard let service = settings.authorityService, let path = settings.tls.revocations else {
             return nil
         }
         self.service = service
         self.path = path
         self.log = log
-        authority = configuration.tls.authority
+        authority = settings.tls.authority
         cancellation = try CancellationSignal()
     }
 

@@ -6,7 +6,7 @@ internal import Operations
 enum ServerExpiries {
     /// The server's own certificate and what is sent with it, the authorities that it trusts, its revocation lists.
     /// Throws a `Failure` with status 5 that names the file at fault.
-    static func files(_ tls: ServerConfiguration.TLSFiles) throws(Failure) -> [Expiry] {
+    static func files(_ tls: ServerSettings.TLSFiles) throws(Failure) -> [Expiry] {
         var list: [Expiry] = []
         let chain = try read(tls.certificate, PresentedCertificate.all)
         for (index, certificate) in chain.enumerated() {

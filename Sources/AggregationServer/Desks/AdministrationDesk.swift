@@ -45,6 +45,15 @@ final class AdministrationDesk {
         }
     }
 
+    /// Carries out an order that nobody waits for.
+    func carryOut(_ order: AdminOrder) {
+        do {
+            _ = try answer(order)
+        } catch {
+            context.storageFailed("carry out an order", error)
+        }
+    }
+
     /// Tells the dashboards how the run stands.
     func announce() {
         guard events.hasListeners, let bytes = try? AdminJSON.bytes(of: status) else { return }
@@ -147,6 +156,16 @@ final class AdministrationDesk {
         return .json(200, try AdminJSON.bytes(of: roster.view(of: client)))
     }
 
+    /// An agent's owner takes it out: it is shut out, in its own name. Does nothing for one that never came.
+    func leave(_ agent: AgentIdentity) {
+        guard let client = roster.client(named: agent.name) else { return }
+        do {
+            _ = try revoke(String(client), agent.name)
+        } catch {
+            context.storageFailed("take an agent out that leaves", error)
+        }
+    }
+
     // MARK: Status
 
     private var status: StatusView {
@@ -175,7 +194,7 @@ final class AdministrationDesk {
             privacyMode: plan.configuration.privacy.mode.rawValue, agentsKnown: roster.count,
             agentsPresent: roster.seen(since: since).count, checkInsHeld: presence.heldCount,
             modelSHA256: run.modelSHA256, healthy: context.board.read { $0.isHealthy },
-            expiries: context.board.read { $0.expiries }.map { ExpiryView($0, at: Date()) },
+            expiries: context.condition.expiries.map { ExpiryView($0, at: Date()) },
             version: ProductVersion.current)
     }
 }

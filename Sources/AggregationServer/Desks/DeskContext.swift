@@ -25,6 +25,10 @@ final class DeskContext {
     let metrics: ServerMetrics
     /// What operators read.
     let log: Logger
+    /// The agents, whom other runs of this server may ask too.
+    let agents: SharedAgents
+    /// What concerns the whole server.
+    let condition: ServerCondition
     /// Nil until the host is there to be told.
     weak var observer: (any DeskObserver)?
     private let clock: () -> Double
@@ -34,13 +38,16 @@ final class DeskContext {
     /// `clock` says the time, seconds since 1970, and never goes back.
     init(
         _ setup: ServerSetup, board: RoundBoard, metrics: ServerMetrics, log: Logger,
-        clock: @escaping () -> Double
+        agents: SharedAgents = SharedAgents(areShared: false),
+        condition: ServerCondition = ServerCondition(), clock: @escaping () -> Double
     ) {
         self.setup = setup
         plan = setup.plan
         self.board = board
         self.metrics = metrics
         self.log = log
+        self.agents = agents
+        self.condition = condition
         self.clock = clock
     }
 
@@ -53,6 +60,24 @@ final class DeskContext {
     func boardChanged() { observer?.boardChanged() }
     /// See ``DeskObserver/statusChanged()``.
     func statusChanged() { observer?.statusChanged() }
+
+    // MARK: Agents of several runs
+
+    /// Names of agents that rounds of other runs have.
+    var takenElsewhere: Set<String> {
+        guard agents.areShared else { return [] }
+        return agents.reservations.takenByOthers(than: board.read { $0.run }, at: now)
+    }
+
+    /// A round of this run has these agents until `until`, seconds since 1970. Nothing is kept where the sampling of cohorts
+    /// is claimed: who is in them is nobody's business, other runs' included.
+    func reserve(_ names: [String], run: String, round: Int, until: Double?) {
+        guard agents.areShared, plan.configuration.privacy.sampling == .none, let until else { return }
+        agents.reservations.take(names, run: run, round: round, until: until)
+    }
+
+    /// An agent was given work of this run.
+    func noteAssignment(_ name: String, run: String) { agents.noteAssignment(name, run: run) }
 
     /// A write failed: nothing is lost, everybody is told, and the step is tried again until the disk is mended. `what`
     /// follows "cannot"; the same complaint is logged every half minute at most.

@@ -66,9 +66,26 @@ final class OpeningDesk {
             if present.isEmpty { schedule.warnOfAbsence() }
             return open(roster, at: opening)
         }
-        guard rounds.isBuffered || hasGathered(present) else { return nil }
-        let candidates = schedule.isInForce ? roster : .present(present)
-        return hasRoom() ? open(candidates, at: context.instant) : nil
+        guard rounds.isBuffered || hasGathered(present) else {
+            if context.agents.areShared { context.agents.shares.forgetWish(books.run.run) }
+            return nil
+        }
+        guard hasRoom(), isItsTurn(present.count) else { return nil }
+        return open(schedule.isInForce ? roster : .present(present), at: context.instant)
+    }
+
+    /// Whether no other run goes before this one for the agents that are here.
+    private func isItsTurn(_ present: Int) -> Bool {
+        guard context.agents.areShared, !rounds.isBuffered, !schedule.isInForce else { return true }
+        let wish = RunShares.Wish(
+            needed: max(1, context.plan.rules.minimumReports), wanted: wanted, present: present)
+        return context.agents.shares.mayOpen(books.run.run, wish, at: context.now)
+    }
+
+    /// Agents that a round takes. A Poisson draw without privacy claims nothing: it is made among those who are here.
+    private var wanted: Int {
+        if case .fixedSize(let size) = context.plan.rules.sampling { return size }
+        return context.setup.configuration.task.cohortSize
     }
 
     /// Whether enough agents are here, and all that are wanted are, or have been waited for.
@@ -81,9 +98,6 @@ final class OpeningDesk {
         let since = enoughSince ?? now
         enoughSince = since
         if schedule.isInForce { return true }
-        // A Poisson draw without privacy claims nothing: it is made among those who are here.
-        let wanted =
-            if case .fixedSize(let size) = plan.rules.sampling { size } else { configuration.task.cohortSize }
         return present.count >= wanted || now - since >= configuration.gatherSeconds
     }
 
@@ -100,7 +114,12 @@ final class OpeningDesk {
                 try state.write(file)
                 return file
             }
-            if opening != nil { enoughSince = nil }
+            if let file = opening?.file {
+                enoughSince = nil
+                context.reserve(
+                    file.invited.compactMap(roster.name(of:)), run: file.run, round: file.round,
+                    until: file.deadline)
+            }
             return opening
         } catch {
             context.storageFailed("open round \(number)", error)

@@ -23,7 +23,7 @@ final class PresenceDesk {
     private struct HeldCheckIn {
         let client: Int
         let lastRound: Int
-        let responder: Responder
+        let responder: CheckInTicket
         /// Seconds since 1970.
         let expires: Double
     }
@@ -84,15 +84,17 @@ final class PresenceDesk {
     /// Agents that could serve a round: those that wait or were seen of late, ascending.
     var present: [Int] {
         let since = context.now - context.setup.configuration.presenceSeconds
+        let elsewhere = context.takenElsewhere
         return Set(held.values.map(\.client)).union(roster.seen(since: since)).filter { client in
             roster.isKnown(client) && !roster.isRevoked(client) && rounds.mayTakePart(client)
+                && (elsewhere.isEmpty || roster.name(of: client).map { !elsewhere.contains($0) } ?? false)
         }.sorted()
     }
 
     // MARK: Check-ins
 
     /// Gives an agent its place and takes down that it was here. Nil where it was turned away, and has its answer.
-    func admit(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) -> Int? {
+    func admit(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: CheckInTicket) -> Int? {
         guard request.protocolVersion == AgentProtocol.version else {
             responder.respond(
                 .refusal(409, "protocol_mismatch", "this server speaks version \(AgentProtocol.version)"))
@@ -108,17 +110,12 @@ final class PresenceDesk {
     }
 
     /// The last round that an agent says it served in this run.
-    func lastRound(_ request: CheckInRequest) -> Int {
-        request.run == books.run.run ? request.lastRound : 0
-    }
+    func lastRound(_ request: CheckInRequest) -> Int { request.lastRound(of: books.run.run) }
 
     /// Answers an agent that was admitted, or keeps its check-in until there is work or its time is over.
-    func serve(_ client: Int, _ request: CheckInRequest, _ responder: Responder) {
+    func serve(_ client: Int, _ request: CheckInRequest, _ responder: CheckInTicket) {
         let lastRound = lastRound(request)
-        if let plan = assignment(client, lastRound: lastRound) {
-            assign(plan, to: responder)
-            return
-        }
+        if assign(client, lastRound: lastRound, to: responder) { return }
         guard !books.isFinished, request.waitSeconds > 0,
             held.count < context.setup.configuration.limits.heldCheckIns
         else {
@@ -153,7 +150,8 @@ final class PresenceDesk {
     private static let doublesSaid = 3
 
     /// The agent's place in the roster; nil when it was turned away.
-    private func place(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) -> Int? {
+    private func place(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: CheckInTicket) -> Int?
+    {
         let isNew = !roster.hasCome(agent.name)
         do {
             switch try roster.admit(agent, software: request.software, at: context.now) {
@@ -221,11 +219,28 @@ final class PresenceDesk {
     /// Gives the open round to all of its cohort who wait.
     func inviteHeld() {
         for (hold, waiting) in held.sorted(by: { $0.key < $1.key }) {
-            guard let plan = assignment(waiting.client, lastRound: waiting.lastRound) else { continue }
-            held[hold] = nil
-            assign(plan, to: waiting.responder)
+            guard waiting.responder.isOpen else {
+                held[hold] = nil
+                continue
+            }
+            if assign(waiting.client, lastRound: waiting.lastRound, to: waiting.responder) {
+                held[hold] = nil
+            }
         }
         showHeld()
+    }
+
+    /// Gives a client that asks what it is to serve now.
+    /// - Returns: false where it is not its turn, or another run has work for it.
+    private func assign(_ client: Int, lastRound: Int, to ticket: CheckInTicket) -> Bool {
+        guard ticket.reserve() else { return false }
+        guard let plan = assignment(client, lastRound: lastRound) else {
+            ticket.release()
+            return false
+        }
+        if let name = roster.name(of: client) { context.noteAssignment(name, run: plan.run) }
+        assign(plan, to: ticket)
+        return true
     }
 
     /// The plan that the client is to serve now; nil when it is not its turn.
@@ -242,18 +257,22 @@ final class PresenceDesk {
             report: ReportShape(
                 count: plan.report.count, bits: plan.codec.bits, scale: plan.codec.scale),
             ledger: run.ledger.map { .init(lines: $0.lines, head: $0.head) },
+            hasRunPaths: context.agents.areShared ? true : nil,
             deadlineSeconds: max(0, (rounds.deadline(of: client) ?? file.deadline) - context.now))
     }
 
     /// Whether an agent that asks may begin at once, because nobody waits for a cohort.
     private func begins(_ client: Int) -> Bool {
-        guard rounds.isBuffered, !books.run.isPaused, !roster.isRevoked(client) else { return false }
+        guard rounds.isBuffered, !books.run.isPaused, !roster.isRevoked(client),
+            let name = roster.name(of: client), !context.takenElsewhere.contains(name)
+        else { return false }
         do {
             guard try rounds.begin(client, keep: keep) else { return false }
         } catch {
             context.storageFailed("note who begins", error)
             return false
         }
+        context.reserve([name], run: books.run.run, round: rounds.number, until: rounds.deadline(of: client))
         context.boardChanged()
         return true
     }
@@ -273,7 +292,7 @@ final class PresenceDesk {
             minimumReports: plan.rules.minimumReports, cohortSize: plan.configuration.cohortSize)
     }
 
-    private func assign(_ plan: RoundOffer, to responder: Responder) {
+    private func assign(_ plan: RoundOffer, to responder: CheckInTicket) {
         do {
             var response = HTTPResponse.json(200, try plan.encoded())
             response.headers[AgentProtocol.runStateHeader] = runStateWord
@@ -290,7 +309,7 @@ final class PresenceDesk {
     // MARK: Coming back
 
     /// 204 with a `Retry-After` that spreads the agents so that they come at the wanted rate.
-    private func comeBack(_ client: Int, _ responder: Responder) {
+    private func comeBack(_ client: Int, _ responder: CheckInTicket) {
         let spread = Double(roster.count) / context.setup.configuration.limits.checkInsPerSecond
         let least = books.isFinished ? 300.0 : books.run.isPaused ? 30.0 : 1.0
         let seconds = Int((least + Double.random(in: 0...max(spread, least))).rounded(.up))

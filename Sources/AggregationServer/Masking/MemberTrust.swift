@@ -8,7 +8,7 @@ internal import SecureAggregation
 enum MemberTrust {
     /// Reads authority and revocation list anew: both may have been renewed since the last round. Throws a
     /// `Failure` that names the file at fault.
-    static func verifier(_ files: ServerConfiguration.TLSFiles) throws -> CertifiedMembers {
+    static func verifier(_ files: ServerSettings.TLSFiles) throws -> CertifiedMembers {
         let authority = try read(files.authority) { try Certificate(pem: $0) }
         let revocations = try files.revocations.map { path in
             try read(path) { try RevocationList(pem: $0, authority: authority) }
@@ -19,7 +19,7 @@ enum MemberTrust {
 
     /// Throws a `Failure` with status 5 where the members of masked rounds could not be told apart by these files: they
     /// need an authority of this system, which signs the agents' certificates itself.
-    static func require(_ files: ServerConfiguration.TLSFiles) throws {
+    static func require(_ files: ServerSettings.TLSFiles) throws {
         do {
             _ = try verifier(files)
         } catch {

@@ -129,6 +129,11 @@ struct RunDesks {
         schedule.follow(file.publication)
         books.conclude(file, published: rounds.published, charged: rounds.charged)
         stalls.conclude(file, isStalled: rounds.isStalled, history: books.history)
+        if context.agents.areShared {
+            context.agents.reservations.release(run: file.run, round: file.round)
+            context.agents.shares.note(
+                file.run, agents: file.invited.count, seconds: context.now - file.opened)
+        }
         context.boardChanged()
     }
 

@@ -26,14 +26,18 @@ final class RunHost: DeskObserver {
 
     /// Takes the run of the setup's state directory up. Throws a `Failure` where that cannot be.
     init(
-        setup: ServerSetup, mailbox: OwnerMailbox, board: RoundBoard, metrics: ServerMetrics,
-        events: EventHub, pulse: Pulse, memory: UpdateMemory, log: Logger
+        setup: ServerSetup, mailbox: OwnerMailbox, board: RoundBoard, events: EventHub, pulse: Pulse,
+        surroundings: RunService.Surroundings
     ) throws {
         self.mailbox = mailbox
         self.pulse = pulse
         let clock = ServerClock()
-        context = DeskContext(setup, board: board, metrics: metrics, log: log) { clock.now }
-        desks = try RunDesks(context, mailbox: mailbox, events: events, memory: memory)
+        context = DeskContext(
+            setup, board: board, metrics: surroundings.metrics, log: surroundings.log,
+            agents: surroundings.agents, condition: surroundings.condition
+        ) { clock.now }
+        desks = try RunDesks(
+            context, mailbox: mailbox, events: events, memory: surroundings.memory)
         context.observer = self
         try takeUp()
         board.change { $0.isReady = true }
@@ -95,10 +99,11 @@ final class RunHost: DeskObserver {
 
     private func handle(_ item: OwnerMail) {
         switch item {
-        case .checkIn(let agent, let request, let responder):
-            guard let client = desks.presence.admit(agent, request, responder) else { return }
+        case .checkIn(let agent, let request, let ticket):
+            guard let client = desks.presence.admit(agent, request, ticket) else { return }
             desks.catchUp.note(client, lastRound: desks.presence.lastRound(request))
-            desks.presence.serve(client, request, responder)
+            desks.presence.serve(client, request, ticket)
+        case .leave(let agent): desks.administration.leave(agent)
         case .checkInGone(let hold): desks.presence.forget(hold)
         case .questionGone(let hold): desks.masked.forget(hold)
         case .masked(let message): desks.masked.take(message)
@@ -109,6 +114,7 @@ final class RunHost: DeskObserver {
             let wasMember = desks.masked.leave(agent, key)
             desks.reports.giveUp(agent, key, report, responder, wasMember: wasMember)
         case .administration(let order, let responder): desks.administration.administer(order, responder)
+        case .order(let order): desks.administration.carryOut(order)
         case .evaluated(let result): take(result)
         case .storageFailed(let code): desks.reports.writingFailed(code: code)
         case .shutDown: isShuttingDown = true

@@ -26,7 +26,8 @@ struct RunOpening {
         let plan = setup.plan
         if let run = try state.run() {
             guard run.taskSHA256 == setup.taskDigest, run.seed == setup.configuration.seed,
-                run.population == setup.configuration.population, run.startSHA256 == setup.startDigest
+                run.population == setup.configuration.population, run.startSHA256 == setup.startDigest,
+                run.run == setup.configuration.run ?? run.run
             else {
                 throw Failure(
                     .invalidInput,
@@ -54,7 +55,8 @@ struct RunOpening {
         try state.writeLatest(0)
         let initial = try StoredModel(0, digest: digest, in: state, layout: plan.model.layout)
         var run = RunState(
-            run: Hexadecimal.text(of: try SecureRandom.bytes(count: AgentProtocol.runBytes)),
+            run: try setup.configuration.run
+                ?? Hexadecimal.text(of: SecureRandom.bytes(count: AgentProtocol.runBytes)),
             taskSHA256: setup.taskDigest, seed: setup.configuration.seed,
             population: setup.configuration.population, created: now, modelSHA256: digest)
         (run.ledger, run.optimizerStateSHA256) = (.nothing, try stateHash.text())

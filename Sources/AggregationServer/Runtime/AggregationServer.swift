@@ -3,7 +3,6 @@ internal import Federation
 internal import Foundation
 internal import HTTPWire
 package import Operations
-internal import Synchronization
 internal import Transport
 
 /// How a served run stood when its process ended.
@@ -16,7 +15,7 @@ package enum RunEnd: Equatable, Sendable {
     case nothingPublished(isBudget: Bool)
 }
 
-/// The aggregation server: two listeners and the host of its run. The engine is the simulator's; here it lives
+/// The aggregation server: two listeners, and the hosts of its runs. The engine is the simulator's; here it lives
 /// behind real sockets and real files.
 package final class AggregationServer: Sendable {
     /// Port of the agent listener.
@@ -24,166 +23,161 @@ package final class AggregationServer: Sendable {
     /// Port of the admin listener.
     package let adminPort: UInt16
 
-    /// Alive while the run's host turns.
-    package let pulse: Pulse
-
     private let agents: HTTPServer
     private let admin: HTTPServer
-    private let owner: WorkerThread
-    private let keeper: UpdateKeeper
-    private let reader: MaskedReportReader
+    private let runs: RunSet
+    private let queue: RunQueue?
     private let relay: AuthorityRelay?
     private let credentials: CredentialKeeper
-    private let mailbox: OwnerMailbox
     private let events: EventHub
-    private let outcome: RunOutcome
     private let lock: StateLock
 
-    /// Where the run stood when its host ended; nil before.
-    private final class RunOutcome: Sendable {
-        private let state = Mutex<RunEnd?>(nil)
-        var end: RunEnd? {
-            get { state.withLock { $0 } }
-            set { state.withLock { $0 = newValue } }
+    /// Takes the run of one task up and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
+    package convenience init(_ setup: ServerSetup, log: Logger) throws {
+        try self.init(setup.configuration.settings, log: log, areShared: false) { foundation, log in
+            if setup.plan.masksReports { try MemberTrust.require(setup.configuration.tls) }
+            let service = try RunService(setup, events: foundation.events, foundation.surroundings)
+            foundation.runs.add(service)
+            for warning in setup.warnings { log.warning("\(warning)") }
+            return nil
         }
     }
 
-    /// Takes the run up and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
-    package init(_ setup: ServerSetup, log: Logger) throws {
-        let configuration = setup.configuration
-        let events = EventHub()
+    /// Takes up the runs of a service that takes tasks in, and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
+    package convenience init(_ service: ServiceConfiguration, log: Logger) throws {
+        try self.init(service.settings, log: log, areShared: true) { foundation, log in
+            try RunQueue(service, runs: foundation.runs, foundation.surroundings)
+        }
+    }
+
+    /// What runs are begun upon.
+    private struct Foundation {
+        let runs: RunSet
+        let events: EventHub
+        let surroundings: RunService.Surroundings
+    }
+
+    private init(
+        _ settings: ServerSettings, log: Logger, areShared: Bool,
+        begin: (Foundation, Logger) throws -> RunQueue?
+    ) throws {
+        let (events, condition, metrics) = (EventHub(), ServerCondition(), ServerMetrics())
         let log = log.overheard { events.recent.note($0) }
-        lock = try StateLock(configuration.stateDirectory)
-        let tokens = try AdminTokens(path: configuration.adminTokens)
-        let fetch = try RevocationFetch(configuration, log: log)
-        try Self.requireCredentials(configuration, fetch)
-        if setup.plan.masksReports { try MemberTrust.require(configuration.tls) }
-        let agentTLS = try Self.tls(configuration, isForAgents: true)
-        let adminTLS = try Self.tls(configuration, isForAgents: false)
-        let (mailbox, board, metrics) = (OwnerMailbox(), RoundBoard(), ServerMetrics())
-        let (outcome, pulse) = (RunOutcome(), Pulse())
-        let memory = UpdateMemory(limit: configuration.limits.uploadMemory)
-        let hand = try Handover(
-            RunHost(
-                setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
-                memory: memory, log: log))
-        self.pulse = pulse
-        let state = try StateDirectory(configuration.stateDirectory)
-        let keeper = try UpdateKeeper(mailbox: mailbox, memory: memory)
-        let reader = try MaskedReportReader(mailbox: mailbox)
-        let relay = try configuration.authorityService.map {
-            try AuthorityRelay($0, authority: configuration.tls.authority, log: log)
+        lock = try StateLock(settings.stateDirectory)
+        let tokens = try AdminTokens(path: settings.adminTokens)
+        let fetch = try RevocationFetch(settings, log: log)
+        try Self.requireCredentials(settings, fetch)
+        let agentTLS = try Self.tls(settings, isForAgents: true)
+        let adminTLS = try Self.tls(settings, isForAgents: false)
+        let runs = RunSet(areShared: areShared)
+        let queue = try begin(
+            Foundation(
+                runs: runs, events: events,
+                surroundings: RunService.Surroundings(
+                    agents: runs.agents, condition: condition, metrics: metrics,
+                    memory: UpdateMemory(limit: settings.limits.uploadMemory), log: log)), log)
+        let relay = try settings.authorityService.map {
+            try AuthorityRelay($0, authority: settings.tls.authority, log: log)
         }
         credentials = try CredentialKeeper(
-            ExpiryWatch(configuration, tokens: tokens, board: board, log: log), fetch: fetch)
-        self.mailbox = mailbox
+            ExpiryWatch(settings, tokens: tokens, condition: condition, log: log), fetch: fetch)
         self.events = events
-        self.outcome = outcome
-        self.keeper = keeper
-        self.reader = reader
         self.relay = relay
+        self.runs = runs
+        self.queue = queue
         let agents = try HTTPServer(
-            Self.agentListener(configuration), tls: agentTLS,
+            Self.agentListener(settings), tls: agentTLS,
             handler: AgentRouter(
-                mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, memory: memory,
-                reader: reader, relay: relay,
-                revocations: RevocationShelf(configuration.tls.revocations), setup: setup, log: log)
+                runs: runs, relay: relay, revocations: RevocationShelf(settings.tls.revocations), log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(
-            Self.adminListener(configuration), tls: adminTLS,
+            Self.adminListener(settings), tls: adminTLS,
             handler: AdminRouter(
-                mailbox: mailbox, board: board, tokens: tokens, events: events, state: state
+                runs: runs, queue: queue, tokens: tokens, condition: condition
             ) {
                 metrics.text(
-                    connections: agents.connectionCount, queue: mailbox.depth, spool: keeper.depth,
-                    expiries: board.read { $0.expiries })
+                    connections: agents.connectionCount,
+                    queue: runs.services.reduce(0) { $0 + $1.mailDepth },
+                    spool: runs.services.reduce(0) { $0 + $1.spoolDepth }, expiries: condition.expiries)
             })
         port = agents.port
         adminPort = admin.port
-        owner = try WorkerThread(name: "round-owner") {
-            guard let host = hand.take() else { return }
-            host.work()
-            outcome.end = host.end
-        }
-        for warning in setup.warnings { log.warning("\(warning)") }
-        log.info(
-            "serving", ["agents": .integer(Int(port)), "admin": .integer(Int(adminPort))])
+        log.info("serving", ["agents": .integer(Int(port)), "admin": .integer(Int(adminPort))])
     }
 
-    /// Whether the run's host has ended by itself.
-    package var hasEnded: Bool { outcome.end != nil }
+    /// Whether the run's host has ended by itself; never of a service that takes tasks in.
+    package var hasEnded: Bool { queue == nil && runs.services.allSatisfy { $0.end != nil } }
+
+    /// Whether every run's host turns.
+    package var isAlive: Bool { runs.services.allSatisfy { $0.end != nil || $0.pulse.isAlive } }
 
     /// Sends a sign of life to open dashboards; to be called every few seconds.
-    package func keepAlive() { events.keepAlive() }
+    package func keepAlive() {
+        events.keepAlive()
+        for service in runs.services where service.events !== events { service.events.keepAlive() }
+    }
 
-    /// Saves everything and ends: what agents have sent is on disk, and the round goes on at the next start.
+    /// Saves everything and ends: what agents have sent is on disk, and the rounds go on at the next start.
     /// To be called once.
-    /// - Returns: where the run stands.
+    /// - Returns: where the run stands; of a service that takes tasks in, unfinished while any run is not.
     package func shutDown(withinMilliseconds milliseconds: UInt64 = 5000) -> RunEnd {
-        mailbox.post(.shutDown)
+        queue?.stop()
         credentials.close()
-        owner.join()
+        let services = runs.services
+        for service in services { service.mailbox.post(.shutDown) }
+        let ends = services.map { $0.stop() }
         events.close()
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)
-        keeper.close()
-        reader.close()
+        for service in services { service.close() }
+        queue?.close()
         relay?.close()
-        return outcome.end ?? .unfinished
-    }
-
-    /// Passes the host, which is not Sendable, to its thread, once.
-    ///
-    /// `@unchecked Sendable`: the value is put in before the thread starts and taken out by it alone.
-    private final class Handover: @unchecked Sendable {
-        private var host: RunHost?
-        init(_ host: RunHost) { self.host = host }
-        func take() -> RunHost? { host.take() }
+        return ends.first { $0 == .unfinished } ?? ends.last ?? .unfinished
     }
 
     /// Throws a `Failure` with status 5 where certificates or revocation list do not count now. A list that is missing
     /// or stale is fetched first, where the authority's process is known.
     private static func requireCredentials(
-        _ configuration: ServerConfiguration, _ fetch: RevocationFetch?, now: Date = Date()
+        _ settings: ServerSettings, _ fetch: RevocationFetch?, now: Date = Date()
     ) throws {
-        if let fetch, let path = configuration.tls.revocations {
+        if let fetch, let path = settings.tls.revocations {
             let lists = FileManager.default.contents(atPath: path).flatMap {
                 try? RevocationDates.all(pem: Array($0))
             }
             if lists?.contains(where: { $0.nextUpdate > now }) != true { fetch.runIfDue(now: now) }
         }
-        try ServerExpiries.require(ServerExpiries.files(configuration.tls), at: now)
+        try ServerExpiries.require(ServerExpiries.files(settings.tls), at: now)
     }
 
     /// The TLS settings of a listener, its files read. Throws `TLSError`.
-    static func tls(_ configuration: ServerConfiguration, isForAgents: Bool) throws
+    static func tls(_ settings: ServerSettings, isForAgents: Bool) throws
         -> TLSContextSource
     {
-        let files = configuration.tls
+        let files = settings.tls
         return try TLSContextSource(
             server: TLSServerConfiguration(
                 credentials: TLSCredentials(certificate: files.certificate, key: files.key),
                 authority: files.authority, revocations: isForAgents ? files.revocations : nil,
                 clientCertificates: isForAgents
-                    ? (configuration.authorityService == nil ? .required : .optional) : .none))
+                    ? (settings.authorityService == nil ? .required : .optional) : .none))
     }
 
-    private static func agentListener(_ configuration: ServerConfiguration) -> HTTPServerConfiguration {
+    private static func agentListener(_ settings: ServerSettings) -> HTTPServerConfiguration {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var listener = HTTPServerConfiguration(
-            listen: configuration.listen, loops: configuration.loops == 0 ? cores : configuration.loops)
+            listen: settings.listen, loops: settings.loops == 0 ? cores : settings.loops)
         listener.limits.bodyBytes = 1 << 40
-        listener.maximumConnections = configuration.limits.connections
-        listener.maximumConnectionsPerPeer = configuration.limits.connectionsPerAgent
-        listener.bodyBytesInFlight = configuration.limits.bodyBytesInFlight
+        listener.maximumConnections = settings.limits.connections
+        listener.maximumConnectionsPerPeer = settings.limits.connectionsPerAgent
+        listener.bodyBytesInFlight = settings.limits.bodyBytesInFlight
         listener.pathsWithoutCertificate = ["/v1/enroll"]
         return listener
     }
 
-    private static func adminListener(_ configuration: ServerConfiguration) -> HTTPServerConfiguration {
-        var listener = HTTPServerConfiguration(listen: configuration.admin, loops: 1)
-        listener.limits.bodyBytes = 64 << 10
+    private static func adminListener(_ settings: ServerSettings) -> HTTPServerConfiguration {
+        var listener = HTTPServerConfiguration(listen: settings.admin, loops: 1)
+        listener.limits.bodyBytes = RunAdmission.byteLimit
         listener.maximumConnections = 256
         listener.maximumConnectionsPerPeer = 128
         return listener

@@ -4,7 +4,9 @@ internal import Transport
 /// What event loops and other threads tell the host of a run, which owns its rounds.
 enum OwnerMail: Sendable {
     /// An agent asks for work.
-    case checkIn(AgentIdentity, CheckInRequest, Responder)
+    case checkIn(AgentIdentity, CheckInRequest, CheckInTicket)
+    /// The owner of an agent takes it out for good.
+    case leave(AgentIdentity)
     /// The client of a held check-in has gone.
     case checkInGone(UInt64)
     /// The client of a member's held question has gone.
@@ -21,6 +23,8 @@ enum OwnerMail: Sendable {
     case failure(AgentIdentity, RoundKey, FailureReport, Responder)
     /// A question or order of an administrator.
     case administration(AdminOrder, Responder)
+    /// An order that nobody waits for.
+    case order(AdminOrder)
     /// A published model has been evaluated.
     case evaluated(EvaluationResult)
     /// A report could not be written to the spool, with the system's error number.

@@ -1,4 +1,3 @@
-internal import Cryptography
 internal import Synchronization
 
 /// What event loops may know of the open round without asking its owner: enough to turn an upload away before
@@ -53,8 +52,6 @@ final class RoundBoard: Sendable {
         var firstRemembered = Int.max
         /// The newest round whose model is shown.
         var shownRound = 0
-        /// What of the server's expires, and when.
-        var expiries: [Expiry] = []
     }
 
     private let state = Mutex(State())

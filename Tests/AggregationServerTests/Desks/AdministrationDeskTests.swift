@@ -94,8 +94,9 @@ import Testing
     @Test func whoIsShutOutHearsItAtOnce() throws {
         let waiting = try OpenRequest()
         let request = CheckInRequest(software: "test", waitSeconds: 30)
-        let client = try #require(presence.admit(DeskRun.agent(1), request, waiting.responder))
-        presence.serve(client, request, waiting.responder)
+        let ticket = CheckInTicket(waiting.responder)
+        let client = try #require(presence.admit(DeskRun.agent(1), request, ticket))
+        presence.serve(client, request, ticket)
         let answer = try ask(.revoke("1", actor: "otto"))
         #expect(answer.json["revoked"] as? Bool == true && answer.json["name"] as? String == "agent-1")
         #expect(waiting.word == "revoked" && run.roster.isRevoked(1) && run.fixture.boardChanges == 1)

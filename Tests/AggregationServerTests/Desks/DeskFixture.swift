@@ -105,3 +105,12 @@ struct OpenRequest {
     /// The client goes.
     func disconnect() { claim.disconnect() }
 }
+
+extension RunService.Surroundings {
+    /// Those of a run that is alone on its server.
+    static func alone(_ log: Logger) -> RunService.Surroundings {
+        RunService.Surroundings(
+            agents: SharedAgents(areShared: false), condition: ServerCondition(), metrics: ServerMetrics(),
+            memory: UpdateMemory(limit: 1 << 20), log: log)
+    }
+}

@@ -36,8 +36,9 @@ import Transport
         let request = CheckInRequest(
             run: other ?? run.books.run.run, acceptsOtherRun: false, software: "test", waitSeconds: wait,
             lastRound: lastRound)
-        if let client = desk.admit(DeskRun.agent(agent), request, open.responder) {
-            desk.serve(client, request, open.responder)
+        let ticket = CheckInTicket(open.responder)
+        if let client = desk.admit(DeskRun.agent(agent), request, ticket) {
+            desk.serve(client, request, ticket)
         }
         return open
     }
@@ -115,7 +116,7 @@ import Transport
         let open = try OpenRequest()
         var request = CheckInRequest(software: "test")
         request.protocolVersion += 1
-        #expect(desk.admit(DeskRun.agent(0), request, open.responder) == nil)
+        #expect(desk.admit(DeskRun.agent(0), request, CheckInTicket(open.responder)) == nil)
         #expect(open.word == "protocol_mismatch")
     }
 

@@ -8,7 +8,7 @@ internal import Transport
 
 /// `PUT` and `GET /v1/rounds/{round}/secagg/{step}`: who is in the round is known here, and every length is bounded
 /// before a body is read; the rest is the owner's to judge.
-extension AgentRouter {
+extension RunRouter {
     /// Longest time that a question is held, in seconds.
     private static let longestWait = 60
 
@@ -23,11 +23,11 @@ extension AgentRouter {
             (board.run, board.rounds[RoundKey(run: board.run, round: round)]?.members ?? [])
         }
         guard request.head.target.parameter("run") == run else {
-            return Self.turnAway(request, .refusal(409, "run_mismatch", "this server runs \(run)"))
+            return request.turnAway(.refusal(409, "run_mismatch", "this server runs \(run)"))
         }
         guard names.contains(agent.name) else {
-            return Self.turnAway(
-                request, .refusal(409, "round_closed", "round \(round) is not open to this agent"))
+            return request.turnAway(
+                .refusal(409, "round_closed", "round \(round) is not open to this agent"))
         }
         let key = RoundKey(run: run, round: round)
         switch request.head.method {

@@ -7,7 +7,7 @@ internal import Transport
 
 /// What is the same in every round: `GET /v1/task`, the task that this server runs, for agents and their owners to judge
 /// beforehand, and `GET /v1/models/frozen`, the parameters of its model that nobody trains.
-extension AgentRouter {
+extension RunRouter {
     /// The offer: the same for every agent with a certificate, and fixed while the server runs.
     func task() -> RequestDecision {
         let offer = TaskOffer(

@@ -1,0 +1,135 @@
+internal import Configuration
+internal import Foundation
+internal import Messages
+internal import Notation
+internal import Operations
+
+/// `runs/RUN/submission.json`: one run from its submission to its end. What it has done stands beside it, in the state
+/// directory that every run has.
+struct RunRecord: Codable, Equatable, Sendable {
+    /// How far the run has come.
+    enum Phase: String, Codable, Sendable {
+        /// It waits for its turn.
+        case queued
+        /// It is at work, or was when the process ended.
+        case active
+        /// It ended, and published models.
+        case finished
+        /// It ended without a model, or could not be begun.
+        case failed
+        /// Somebody ended it before its end.
+        case cancelled
+    }
+
+    static let currentVersion = 1
+
+    var version = Self.currentVersion
+    /// The run's identity.
+    var run: String
+    var name: String
+    /// Name of the token that submitted it.
+    var submittedBy: String
+    /// Seconds since 1970.
+    var submitted: Double
+    /// SHA-256 of the resolved task, as agents are given it.
+    var taskSHA256: String
+    /// The submission as JSON text.
+    var request: String
+    var phase = Phase.queued
+    /// Why it failed, or who cancelled it.
+    var reason: String?
+    /// Seconds since 1970.
+    var began: Double?
+    var ended: Double?
+    /// Somebody asked for its end.
+    var isCancelled = false
+    /// Its hours are over for today.
+    var isResting = false
+    /// It is not listed any more unless asked for.
+    var isArchived = false
+    /// The server's signature of the task, hexadecimal, as ``Messages/TaskList/Entry``.
+    var signature: String
+
+    enum CodingKeys: String, CodingKey {
+        case version, run, name, submitted, request, phase, reason, began, ended, signature
+        case submittedBy = "submitted_by"
+        case taskSHA256 = "task_sha256"
+        case isCancelled = "cancelled"
+        case isResting = "resting"
+        case isArchived = "archived"
+    }
+
+    /// Whether the run may still be at work some time.
+    var isOpen: Bool { phase == .queued || phase == .active }
+
+    /// What was asked for. Throws ``ConfigurationError`` where the record is damaged.
+    func requested() throws -> RunRequest {
+        try RunRequest(JSONValue(json5: request.utf8, source: "submission"))
+    }
+
+    /// What agents are told of it, in the state that the run's word says.
+    func entry(state: String) -> TaskList.Entry {
+        TaskList.Entry(
+            run: run, name: name, taskSHA256: taskSHA256, state: state, submittedBy: submittedBy,
+            submitted: submitted, signature: signature)
+    }
+
+    /// Whether a text can be a run's identity.
+    static func isIdentity(_ text: String) -> Bool {
+        Hexadecimal.bytes(of: text, count: AgentProtocol.runBytes) != nil
+    }
+
+    // MARK: Files
+
+    private static let fileName = "submission.json"
+
+    /// Writes the record durably into the run's folder, which is made where missing.
+    func write(to folder: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        let file = try OutputDirectory(folder, mode: 0o700).file(Self.fileName)
+        try AtomicFile.write(Array(try encoder.encode(self)) + [0x0A], to: file, mode: 0o600)
+    }
+
+    /// The records of all runs below `folder`, by their identities. Throws a storage `Failure` for one that is damaged, or
+    /// a folder of a run's name without one.
+    static func all(in folder: String) throws -> [String: RunRecord] {
+        guard FileManager.default.fileExists(atPath: folder) else { return [:] }
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        } catch {
+            throw Failure(.storage, "cannot read \(folder); check its permissions and the device")
+        }
+        var records: [String: RunRecord] = [:]
+        for name in names where isIdentity(name) { records[name] = try read(name, in: folder) }
+        return records
+    }
+
+    private static func read(_ name: String, in folder: String) throws -> RunRecord? {
+        let path = "\(folder)/\(name)/\(fileName)"
+        guard let bytes = try StoredFile.bytes(at: path, limit: 16 << 20, followsLinks: false) else {
+            // A submission that was killed before its record was there was never accepted.
+            let files = try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(name)")
+            if files?.allSatisfy({ $0.hasPrefix(".") }) ?? true { return nil }
+            throw Failure(
+                .storage,
+                "\(path): missing, though its run is there; restore it from a backup, or move the folder away"
+            )
+        }
+        struct Form: Decodable { let version: Int }
+        guard let form = try? JSONDecoder().decode(Form.self, from: Data(bytes)) else {
+            throw StateDirectory.damaged(path)
+        }
+        guard form.version <= currentVersion else {
+            throw Failure(
+                .storage,
+                "\(path): is of version \(form.version), this program knows up to \(currentVersion); use the newer program"
+                    + " that wrote it")
+        }
+        guard let record = try? JSONDecoder().decode(RunRecord.self, from: Data(bytes)), record.run == name,
+            (try? record.requested()) != nil, record.submitted.isFinite
+        else { throw StateDirectory.damaged(path) }
+        return record
+    }
+}

@@ -1,0 +1,104 @@
+internal import HTTPWire
+internal import Messages
+internal import Synchronization
+internal import Transport
+
+/// The runs at work on one server, as event loops find them.
+final class RunSet: Sendable {
+    private struct State {
+        /// In the order in which they were begun.
+        var services: [RunService] = []
+        /// What agents are told of runs; nil on a server of one task.
+        var tasks: TaskList?
+        /// Agents that were shut out of the whole server.
+        var revoked: Set<String> = []
+    }
+
+    /// What the runs must know of each other.
+    let agents: SharedAgents
+    private let state = Mutex(State())
+    /// Seconds after which an agent comes back that no run has work for, between the least and twice that.
+    private static let pause = 20
+    /// Told of agents that leave; nil on a server of one task, whose run is told alone.
+    let left = Mutex<(@Sendable (String) -> Void)?>(nil)
+
+    /// A set without a run. `areShared`: there can be more than one.
+    init(areShared: Bool) { agents = SharedAgents(areShared: areShared) }
+
+    // MARK: Runs
+
+    /// All runs at work, in the order in which they were begun.
+    var services: [RunService] { state.withLock { $0.services } }
+
+    /// The run of an identity; nil where it is not at work.
+    func service(_ run: String) -> RunService? { state.withLock { $0.services.first { $0.run == run } } }
+
+    /// The run that an agent means which names none; nil where that cannot be told.
+    func service(of name: String) -> RunService? {
+        let all = services
+        guard agents.areShared else { return all.first }
+        let assigned = agents.assignment(of: name)
+        return all.first { $0.run == assigned } ?? all.first
+    }
+
+    /// A run has begun.
+    func add(_ service: RunService) { state.withLock { $0.services.append(service) } }
+
+    /// A run is not at work any more.
+    func remove(_ run: String) { state.withLock { $0.services.removeAll { $0.run == run } } }
+
+    // MARK: What agents ask
+
+    /// Hands a check-in to every run that the agent may serve.
+    func checkIn(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) {
+        var chosen = services
+        if agents.areShared {
+            agents.reservations.note(agent.name, request)
+            let declined = Set(request.declines ?? [])
+            chosen.removeAll { declined.contains($0.run) }
+            if !request.acceptsOtherRun, let run = request.run { chosen.removeAll { $0.run != run } }
+        }
+        guard !chosen.isEmpty else { return comeBack(request, responder) }
+        let tickets = CheckInTicket.shares(of: responder, count: chosen.count)
+        for (service, ticket) in zip(chosen, tickets) {
+            service.mailbox.post(.checkIn(agent, request, ticket))
+        }
+    }
+
+    /// No run is at work that the agent serves: there may be one soon.
+    private func comeBack(_ request: CheckInRequest, _ responder: Responder) {
+        guard request.protocolVersion == AgentProtocol.version else {
+            responder.respond(
+                .refusal(409, "protocol_mismatch", "this server speaks version \(AgentProtocol.version)"))
+            return
+        }
+        let seconds = Self.pause + Int.random(in: 0...Self.pause)
+        responder.respond(
+            HTTPResponse(
+                204, headers: ["Retry-After": String(seconds), AgentProtocol.runStateHeader: "active"]))
+    }
+
+    /// What runs here and will; nil on a server of one task.
+    func taskList() -> TaskList? { state.withLock { $0.tasks } }
+
+    /// Shows agents other runs than before.
+    func show(_ tasks: TaskList) { state.withLock { $0.tasks = tasks } }
+
+    // MARK: Agents that were shut out
+
+    /// Whether an operator has shut the agent out, of the server or of a run at work.
+    func isRevoked(_ name: String) -> Bool {
+        let (isOut, services) = state.withLock { ($0.revoked.contains(name), $0.services) }
+        return isOut || services.contains { $0.board.read { $0.revoked.contains(name) } }
+    }
+
+    /// Agents that are shut out of the whole server.
+    func shutOut(_ names: Set<String>) { state.withLock { $0.revoked.formUnion(names) } }
+
+    /// An agent leaves for good: every run is told, and those to come.
+    func leave(_ agent: AgentIdentity, _ responder: Responder) {
+        left.withLock { $0 }?(agent.name)
+        for service in services { service.mailbox.post(.leave(agent)) }
+        responder.respond(HTTPResponse(204))
+    }
+}

@@ -44,7 +44,7 @@ import Transport
     }
 
     private func fetch() throws -> RevocationFetch {
-        try #require(try RevocationFetch(configuration, log: Self.quiet))
+        try #require(try RevocationFetch(configuration.settings, log: Self.quiet))
     }
 
     private func end() {

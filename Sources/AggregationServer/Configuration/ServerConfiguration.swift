@@ -47,6 +47,7 @@ package struct ServerConfiguration: Sendable {
             throw root.error("server", "is missing: where to listen, where to keep state")
         }
         _ = root.value("simulation")
+        _ = root.value("run")
         self.task = try TaskConfiguration(task)
         self.taskSection = taskSection
         try root.finish()

@@ -17,12 +17,23 @@ final class RunShares: Sendable {
         /// Seconds of agents that it has had.
         var used: Double
         var wish: Wish?
-        /// When it wished, seconds since 1970.
+        /// When it wished last, and when first since its last round, seconds since 1970.
         var wished = -Double.infinity
+        var firstWished: Double?
+        /// A round of it is open.
+        var isInRound = false
+
+        /// Whether this one, of the run `name`, goes before another.
+        func goesBefore(_ other: Share, _ name: String, _ otherName: String) -> Bool {
+            (priority, other.used, otherName) > (other.priority, used, name)
+        }
     }
 
     /// Seconds for which a wish counts: a run that can still use the agents says so again well before.
     private static let freshness = 2.0
+    /// Seconds that a run waits for those that go before it to say whether they want the agents: all hear of them at the same
+    /// time, but not all look at the same time.
+    private static let grace = 0.05
 
     private let shares = Mutex<[String: Share]>([:])
 
@@ -34,34 +45,40 @@ final class RunShares: Sendable {
         }
     }
 
-    /// A run has ended or is paused.
+    /// A run has ended.
     func leave(_ run: String) { shares.withLock { $0[run] = nil } }
 
     /// Whether the run may open a round now. Where it may not, its wish is remembered for a while, and it should ask again.
     func mayOpen(_ run: String, _ wish: Wish, at now: Double) -> Bool {
         shares.withLock { shares in
             guard var own = shares[run] else { return true }
-            (own.wish, own.wished) = (wish, now)
-            shares[run] = own
-            let rivals = shares.filter { other, share in
-                guard other != run, let theirs = share.wish, now - share.wished < Self.freshness else {
-                    return false
-                }
+            (own.wish, own.wished, own.firstWished) = (wish, now, own.firstWished ?? now)
+            let hasWaited = now - (own.firstWished ?? now) >= Self.grace
+            let mustWait = shares.contains { other, share in
+                guard other != run, !share.isInRound, share.goesBefore(own, other, run) else { return false }
+                guard let theirs = share.wish, now - share.wished < Self.freshness else { return !hasWaited }
                 // Both can have all that they want.
-                guard wish.wanted + theirs.wanted > max(wish.present, theirs.present) else { return false }
-                return (share.priority, own.used, other) > (own.priority, share.used, run)
+                return wish.wanted + theirs.wanted > max(wish.present, theirs.present)
             }
-            guard rivals.isEmpty else { return false }
-            shares[run]?.wish = nil
-            return true
+            if !mustWait { (own.wish, own.firstWished, own.isInRound) = (nil, nil, true) }
+            shares[run] = own
+            return !mustWait
         }
     }
 
     /// A run wants no round any more, or cannot have one.
-    func forgetWish(_ run: String) { shares.withLock { $0[run]?.wish = nil } }
+    func forgetWish(_ run: String) {
+        shares.withLock { shares in
+            shares[run]?.wish = nil
+            shares[run]?.firstWished = nil
+        }
+    }
 
     /// A round has ended that had `agents` agents for `seconds`.
     func note(_ run: String, agents: Int, seconds: Double) {
-        shares.withLock { $0[run]?.used += Double(agents) * max(seconds, 1e-3) }
+        shares.withLock { shares in
+            shares[run]?.used += Double(agents) * max(seconds, 1e-3)
+            shares[run]?.isInRound = false
+        }
     }
 }

@@ -45,6 +45,7 @@ package struct Scenario: Sendable {
         }
         // The same file may carry the section that a deployment reads.
         _ = root.value("server")
+        _ = root.value("run")
         // What `sordino sweep` varies; one run takes the scenario as it stands.
         _ = root.value("sweep")
         self.task = try TaskConfiguration(task)

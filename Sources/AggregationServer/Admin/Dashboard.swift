@@ -28,6 +28,10 @@ enum Dashboard {
         </form>
         <main id="content" hidden>
         <p id="expiries" role="alert" hidden></p>
+        <section class="card" id="service" hidden><h2>Runs <small id="runs-count"></small></h2>
+        <p id="runs-hint"></p>
+        <div class="scroll" tabindex="0" role="region" aria-label="Runs"><table id="runs"></table></div></section>
+        <div id="run" class="panels">
         <section class="card" aria-label="Current round">
         <div class="row"><h2 id="round"></h2>
         <span id="state" class="pill"></span><span id="live" class="pill"></span>
@@ -61,6 +65,7 @@ enum Dashboard {
         </div>
         <section class="card"><h2>Rounds <small id="rounds-count"></small></h2>
         <div class="scroll" tabindex="0" role="region" aria-label="Rounds"><table id="rounds"></table></div></section>
+        </div>
         </main>
         </body>
         </html>
@@ -73,5 +78,6 @@ enum Dashboard {
         """
 
     /// Its script.
-    static let script = DashboardDrawing.script + DashboardPanels.script + DashboardControl.script
+    static let script = DashboardDrawing.script + DashboardPanels.script + DashboardRuns.script
+        + DashboardControl.script
 }

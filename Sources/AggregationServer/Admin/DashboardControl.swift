@@ -40,6 +40,7 @@ enum DashboardControl {
         function leave() {
           session = null;
           latest = null;
+          forgetRuns();
           if (source) source.close();
           source = null;
           clearTimeout(due);
@@ -53,7 +54,7 @@ enum DashboardControl {
         async function act(action) {
           complain("");
           try {
-            const answer = await fetch("/api/" + action, {
+            const answer = await fetch(base() + action, {
               method: "POST", credentials: "same-origin", headers: { "X-CSRF-Token": session.csrf || "" },
             });
             if (!answer.ok) complain(action + ": " + await words(answer));
@@ -68,9 +69,14 @@ enum DashboardControl {
           const mine = session;
           asking = true;
           try {
-            const view = await get("/api/dashboard", mine);
+            const isShown = await refreshRuns(mine);
             if (session !== mine) return;
-            show(view);
+            byId("run").hidden = !isShown;
+            if (isShown) {
+              const view = await get(base() + "dashboard", mine);
+              if (session !== mine) return;
+              show(view);
+            }
             if (failing) complain("");
             failing = false;
           } catch (error) {
@@ -87,7 +93,8 @@ enum DashboardControl {
         function listen() {
           if (source) source.close();
           const live = byId("live");
-          source = new EventSource("/api/events");
+          if (isService && !chosen) { source = null; live.textContent = ""; return; }
+          source = new EventSource(base() + "events");
           source.addEventListener("status", later);
           source.onerror = () => { live.textContent = "connecting again"; live.className = "pill warn"; };
           source.onopen = () => {
@@ -144,6 +151,8 @@ enum DashboardControl {
         }
         // The deadline moves on by itself; the figures stay those of their moment.
         setInterval(() => { if (session && latest) showRound(latest.status); }, 1000);
+        // Runs come and go without a round of the one that is shown.
+        setInterval(() => { if (session && isService) later(); }, 5000);
         begin().catch(() => {});
         """#
 }

@@ -13,7 +13,7 @@ enum DashboardStyle {
         header { display: flex; flex-wrap: wrap; gap: .2rem 1rem; align-items: baseline; margin-bottom: .8rem; }
         header p { margin: 0; color: var(--soft); overflow-wrap: anywhere; } #who { margin-left: auto; }
         h1 { font-size: 1.25rem; margin: 0; } h2 { font-size: 1rem; margin: 0; } small { color: var(--soft); }
-        main { display: grid; gap: .8rem; grid-template-columns: minmax(0, 1fr); }
+        main, .panels { display: grid; gap: .8rem; grid-template-columns: minmax(0, 1fr); }
         .card, #figures > div, figure { background: var(--card); border: 1px solid var(--line);
           border-radius: .5rem; padding: .8rem 1rem; margin: 0; min-width: 0; }
         .card > h2 { margin-bottom: .5rem; }

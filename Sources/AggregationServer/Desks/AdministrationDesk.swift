@@ -150,19 +150,20 @@ final class AdministrationDesk {
             try books.write()
             presence.turnAway(client)
             context.log.info("agent revoked", ["actor": .text(actor), "agent": .text(name)])
+            context.agents.noteShutOut(name, by: actor)
             context.boardChanged()
             context.statusChanged()
         }
         return .json(200, try AdminJSON.bytes(of: roster.view(of: client)))
     }
 
-    /// An agent's owner takes it out: it is shut out, in its own name. Does nothing for one that never came.
-    func leave(_ agent: AgentIdentity) {
-        guard let client = roster.client(named: agent.name) else { return }
+    /// Shuts an agent out that was shut out elsewhere, or leaves. Does nothing for one that never came.
+    func shutOut(_ name: String, by actor: String) {
+        guard let client = roster.client(named: name) else { return }
         do {
-            _ = try revoke(String(client), agent.name)
+            _ = try revoke(String(client), actor)
         } catch {
-            context.storageFailed("take an agent out that leaves", error)
+            context.storageFailed("shut an agent out", error)
         }
     }
 

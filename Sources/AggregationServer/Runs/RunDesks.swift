@@ -174,13 +174,14 @@ struct RunDesks {
         let stalled =
             rounds.isStalled
             ? "\(rounds.abandonedInARow) rounds abandoned in a row; status and log say why" : nil
-        let (run, revoked) = (books.run.run, roster.revokedNames)
+        let (run, revoked, isOver) = (books.run.run, roster.revokedNames, books.isFinished)
         context.board.change { board in
             board.run = run
             board.rounds = shown
             board.stalled = stalled
             board.revoked = revoked
             board.isHealthy = true
+            board.isOver = isOver
         }
     }
 }

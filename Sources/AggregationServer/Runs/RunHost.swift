@@ -103,7 +103,7 @@ final class RunHost: DeskObserver {
             guard let client = desks.presence.admit(agent, request, ticket) else { return }
             desks.catchUp.note(client, lastRound: desks.presence.lastRound(request))
             desks.presence.serve(client, request, ticket)
-        case .leave(let agent): desks.administration.leave(agent)
+        case .shutOut(let name, let actor): desks.administration.shutOut(name, by: actor)
         case .checkInGone(let hold): desks.presence.forget(hold)
         case .questionGone(let hold): desks.masked.forget(hold)
         case .masked(let message): desks.masked.take(message)

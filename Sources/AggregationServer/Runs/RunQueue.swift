@@ -45,8 +45,8 @@ final class RunQueue: Sendable {
         key = try Self.key(configuration.settings.stateDirectory, hasRuns: !records.isEmpty)
         admissions = try WorkQueue(name: "admission", threads: 1, capacity: 16) { $0() }
         state.withLock { $0.records = records }
-        runs.left.withLock { left in
-            left = { [weak self] name in self?.shutOut(name) }
+        runs.agents.shutsOut.withLock { body in
+            body = { [weak self] name, actor in self?.shutOut(name, by: actor) }
         }
         runs.shutOut(try ShutOutAgents(configuration.settings.stateDirectory).names())
         // What was at work goes on at once: agents come before the first look at the queue.
@@ -141,7 +141,8 @@ final class RunQueue: Sendable {
     private func look() {
         for service in runs.services where service.end != nil { reap(service) }
         keepHours()
-        let active = runs.services.count
+        // Those that are over stay a while for agents that have not heard of it, and keep no other from its turn.
+        let active = runs.services.count { !$0.board.read { $0.isOver } }
         guard active < configuration.rules.atOnce else { return }
         let now = Date().timeIntervalSince1970
         let waiting = records.filter { $0.phase == .queued && mayBegin($0, at: now) }
@@ -261,8 +262,10 @@ final class RunQueue: Sendable {
                 tasks: open.map { $0.entry(state: $0.phase == .queued ? "queued" : "active") }))
     }
 
-    /// An agent is shut out of all runs, those to come included.
-    func shutOut(_ name: String) {
+    /// An agent is shut out of all runs, those to come included, and the runs are told.
+    private func shutOut(_ name: String, by actor: String) {
+        guard runs.shutOut([name]) else { return }
+        for service in runs.services { service.mailbox.post(.shutOut(name: name, actor: actor)) }
         do {
             try ShutOutAgents(configuration.settings.stateDirectory).add(name)
         } catch {
@@ -270,7 +273,6 @@ final class RunQueue: Sendable {
                 "an agent that is shut out cannot be written down",
                 ["agent": .text(name), "error": .text("\(error)")])
         }
-        runs.shutOut([name])
     }
 }
 

@@ -85,6 +85,8 @@ final class RunService: Sendable {
     func stop() -> RunEnd {
         mailbox.post(.shutDown)
         owner.join()
+        // Whoever waits for an answer that nobody gives any more hears that there is none.
+        _ = mailbox.take(waiting: 0)
         events.close()
         return outcome.end ?? .unfinished
     }

@@ -19,8 +19,6 @@ final class RunSet: Sendable {
     private let state = Mutex(State())
     /// Seconds after which an agent comes back that no run has work for, between the least and twice that.
     private static let pause = 20
-    /// Told of agents that leave; nil on a server of one task, whose run is told alone.
-    let left = Mutex<(@Sendable (String) -> Void)?>(nil)
 
     /// A set without a run. `areShared`: there can be more than one.
     init(areShared: Bool) { agents = SharedAgents(areShared: areShared) }
@@ -51,7 +49,7 @@ final class RunSet: Sendable {
 
     /// Hands a check-in to every run that the agent may serve.
     func checkIn(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) {
-        var chosen = services
+        var chosen = services.filter { $0.end == nil }
         if agents.areShared {
             agents.reservations.note(agent.name, request)
             let declined = Set(request.declines ?? [])
@@ -92,13 +90,21 @@ final class RunSet: Sendable {
         return isOut || services.contains { $0.board.read { $0.revoked.contains(name) } }
     }
 
-    /// Agents that are shut out of the whole server.
-    func shutOut(_ names: Set<String>) { state.withLock { $0.revoked.formUnion(names) } }
+    /// Agents that are shut out of the whole server from now on.
+    /// - Returns: whether any of them was not.
+    @discardableResult
+    func shutOut(_ names: Set<String>) -> Bool {
+        state.withLock { state in
+            let isNews = !names.isSubset(of: state.revoked)
+            state.revoked.formUnion(names)
+            return isNews
+        }
+    }
 
     /// An agent leaves for good: every run is told, and those to come.
     func leave(_ agent: AgentIdentity, _ responder: Responder) {
-        left.withLock { $0 }?(agent.name)
-        for service in services { service.mailbox.post(.leave(agent)) }
+        agents.noteShutOut(agent.name, by: agent.name)
+        for service in services { service.mailbox.post(.shutOut(name: agent.name, actor: agent.name)) }
         responder.respond(HTTPResponse(204))
     }
 }

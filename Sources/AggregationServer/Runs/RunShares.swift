@@ -17,7 +17,7 @@ final class RunShares: Sendable {
         /// Seconds of agents that it has had.
         var used: Double
         var wish: Wish?
-        /// When it wished last, and when first since its last round, seconds since 1970.
+        /// When it wished last, and since when without a pause, seconds since 1970.
         var wished = -Double.infinity
         var firstWished: Double?
         /// A round of it is open.
@@ -34,6 +34,8 @@ final class RunShares: Sendable {
     /// Seconds that a run waits for those that go before it to say whether they want the agents: all hear of them at the same
     /// time, but not all look at the same time.
     private static let grace = 0.05
+    /// Seconds without a question after which a wish is another one.
+    private static let pause = 0.5
 
     private let shares = Mutex<[String: Share]>([:])
 
@@ -52,7 +54,9 @@ final class RunShares: Sendable {
     func mayOpen(_ run: String, _ wish: Wish, at now: Double) -> Bool {
         shares.withLock { shares in
             guard var own = shares[run] else { return true }
-            (own.wish, own.wished, own.firstWished) = (wish, now, own.firstWished ?? now)
+            // Whoever has not asked for a while begins to wait anew.
+            let first = now - own.wished < Self.pause ? own.firstWished : nil
+            (own.wish, own.wished, own.firstWished) = (wish, now, first ?? now)
             let hasWaited = now - (own.firstWished ?? now) >= Self.grace
             let mustWait = shares.contains { other, share in
                 guard other != run, !share.isInRound, share.goesBefore(own, other, run) else { return false }

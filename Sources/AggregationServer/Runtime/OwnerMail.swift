@@ -5,8 +5,8 @@ internal import Transport
 enum OwnerMail: Sendable {
     /// An agent asks for work.
     case checkIn(AgentIdentity, CheckInRequest, CheckInTicket)
-    /// The owner of an agent takes it out for good.
-    case leave(AgentIdentity)
+    /// The agent of this name is shut out, by its own wish where the actor has its name.
+    case shutOut(name: String, actor: String)
     /// The client of a held check-in has gone.
     case checkInGone(UInt64)
     /// The client of a member's held question has gone.

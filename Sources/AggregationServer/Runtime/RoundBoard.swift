@@ -46,6 +46,8 @@ final class RoundBoard: Sendable {
         /// Whether the owner works: storage answers and the state is loaded.
         var isHealthy = true
         var isReady = false
+        /// Whether the run has ended, and is there for agents only that have not heard of it.
+        var isOver = false
         /// That the run is stalled, in words for anybody; nil where it is not.
         var stalled: String?
         /// The first round that the owner remembers; those before it are on disk only.

@@ -42,7 +42,12 @@ import Testing
                 had[round.name, default: 0] += now - round.began
                 open = nil
             }
-            for run in runs where open == nil {
+            for run in runs {
+                guard open == nil else {
+                    // The agents are not there for it.
+                    shares.forgetWish(run.name)
+                    continue
+                }
                 guard shares.mayOpen(run.name, wish(10, of: 10), at: now) else { continue }
                 open = (run.name, now, now + run.seconds)
             }

@@ -1,0 +1,58 @@
+/// The part of the dashboard's script that shows the runs of a service that takes tasks in, and which of them the other panels
+/// are about; it stands before ``DashboardControl``, whose functions it calls.
+enum DashboardRuns {
+    /// The text.
+    static let script = #"""
+        // The run that the panels show; null on a server of one task, and where none is at work.
+        let chosen = null;
+        let isService = false;
+        const base = () => chosen ? "/api/runs/" + chosen + "/" : "/api/";
+
+        function forgetRuns() { chosen = null; isService = false; }
+
+        function choose(run) {
+          if (chosen === run) return;
+          chosen = run;
+          latest = null;
+          listen();
+          later();
+        }
+
+        // Fills the table of runs. Whether one is at work whose panels can be shown.
+        async function refreshRuns(mine) {
+          const answer = await fetch("/api/runs", { credentials: "same-origin", cache: "no-store" });
+          isService = answer.status !== 404;
+          byId("service").hidden = !isService;
+          if (!isService) return true;
+          if (!answer.ok) {
+            // Says what is wrong as for any other question.
+            await get("/api/runs", mine);
+            return false;
+          }
+          const list = await answer.json();
+          const active = list.filter((run) => run.state === "active");
+          if (!active.some((run) => run.run === chosen)) choose(active.length > 0 ? active[0].run : null);
+          byId("runs-count").textContent = active.length + " at work, "
+            + list.filter((run) => run.state === "queued").length + " waiting";
+          byId("runs-hint").textContent = list.length === 0
+            ? "No run has been submitted yet: sordino runs submit." : "";
+          fill("runs", ["Name", "State", "Rounds", "Accuracy", "ε", "Submitted by", "Submitted", "Note", "Panels"],
+            list.map((run) => [
+              run.name, run.state, run.rounds_published + (isNumber(run.rounds) ? " of " + run.rounds : ""),
+              isNumber(run.accuracy) ? number(run.accuracy) : "–", isNumber(run.epsilon) ? number(run.epsilon) : "–",
+              run.submitted_by, moment(run.submitted), run.reason || "", panelButton(run),
+            ]));
+          return chosen !== null;
+        }
+
+        function panelButton(run) {
+          if (run.state !== "active") return "";
+          const button = element("button", run.run === chosen ? "shown" : "show", "plain");
+          button.setAttribute("aria-pressed", String(run.run === chosen));
+          button.setAttribute("aria-label", "Show the panels of " + run.name);
+          button.addEventListener("click", () => choose(run.run));
+          return button;
+        }
+
+        """#
+}

@@ -165,6 +165,34 @@ enum RunsCancelCommand: Subcommand {
     }
 }
 
+/// `sordino runs extend RUN`.
+enum RunsExtendCommand: Subcommand {
+    static let grammar = OptionGrammar(
+        command: "sordino runs extend",
+        summary: "Go on with a run that is over, from its newest model and within its budget.",
+        positionals: [RunsArgument.positional],
+        options: AdminRequest.options + [
+            .value("rounds", "N", "How many rounds more."),
+            .value("run", "ID", "The new run's identity; the same one again is no second run."),
+        ],
+        notes:
+            "It is a run of its own, with the same task. Where the first had a target_epsilon, all of them together stay below it.\n"
+            + "Exit codes: as sordino runs submit.\n")
+
+    static func run(_ options: Options) throws -> ExitCode {
+        guard let rounds = try options.integer("rounds", in: 1...Int(Int32.max)) else {
+            throw options.usage("--rounds is missing: how many more")
+        }
+        let old = try RunsArgument.identity(options.operands[0], options)
+        let run = try options.string("run") ?? Hexadecimal.text(of: SecureRandom.bytes(count: 16))
+        let answer = try AdminRequest.answer(
+            (.post, "runs/\(old)/extend", ""), options,
+            query: [("rounds", String(rounds)), ("run", run)])
+        AdminRequest.show(answer, to: "run", options)
+        return .done
+    }
+}
+
 /// `sordino runs archive RUN`.
 enum RunsArchiveCommand: Subcommand {
     static let grammar = OptionGrammar(

@@ -37,6 +37,7 @@ enum SordinoMain {
         (["runs", "list"], RunsListCommand.self),
         (["runs", "show"], RunsShowCommand.self),
         (["runs", "cancel"], RunsCancelCommand.self),
+        (["runs", "extend"], RunsExtendCommand.self),
         (["runs", "archive"], RunsArchiveCommand.self),
         (["runs", "download"], RunsDownloadCommand.self),
         (["backup"], BackupCommand.self),

@@ -78,6 +78,7 @@ enum Dashboard {
         """
 
     /// Its script.
-    static let script = DashboardDrawing.script + DashboardPanels.script + DashboardRuns.script
+    static let script =
+        DashboardDrawing.script + DashboardPanels.script + DashboardRuns.script
         + DashboardControl.script
 }

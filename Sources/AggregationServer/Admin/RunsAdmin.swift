@@ -106,6 +106,7 @@ struct RunsAdmin {
         }
         switch route.dropFirst().first {
         case "cancel" where route.count == 2: return cancel(record, caller, queue, responder)
+        case "extend" where route.count == 2: return extend(record, caller, request, queue, responder)
         case "archive" where route.count == 2: return .respond(archive(record, true, queue))
         case "unarchive" where route.count == 2: return .respond(archive(record, false, queue))
         default:
@@ -145,6 +146,26 @@ struct RunsAdmin {
         } catch {
             return .respond(.refusal(503, "storage", Failure(wrapping: error).message, retryAfter: 15))
         }
+    }
+
+    /// `POST /api/runs/{run}/extend?rounds=N&run=ID`.
+    private func extend(
+        _ record: RunRecord, _ caller: Administrator, _ request: HTTPRequest, _ queue: RunQueue,
+        _ responder: Responder
+    ) -> RequestDecision {
+        let target = request.head.target
+        guard let rounds = target.parameter("rounds").flatMap({ Int($0) }), rounds > 0,
+            let run = target.parameter("run"), RunRecord.isIdentity(run)
+        else {
+            return .respond(
+                .refusal(
+                    400, "parameters", "rounds must be above 0, run an identity of 32 hexadecimal digits"))
+        }
+        let sink = CollectingSink { _ in
+            RunAdmission(queue).extend(record, rounds: rounds, run: run, by: caller.name, responder)
+            return .later
+        }
+        return .receive(limit: 1024, reserving: nil, sink: sink)
     }
 
     private func archive(_ record: RunRecord, _ isArchived: Bool, _ queue: RunQueue) -> HTTPResponse {

@@ -45,6 +45,7 @@ struct RunAdmission: Sendable {
                 return .refusal(403, "not_run_here", violations.joined(separator: "; "))
             }
             try RosterBudget(setup)?.check()
+            try RunContinuation(queue).check(request, setup.plan)
             var record = RunRecord(
                 run: run, name: request.name, submittedBy: name,
                 submitted: Date().timeIntervalSince1970.rounded(.down), taskSHA256: setup.taskDigest,
@@ -59,6 +60,24 @@ struct RunAdmission: Sendable {
             case .storage: return .refusal(503, "storage", failure.message, retryAfter: 15)
             default: return .refusal(422, "invalid", failure.message)
             }
+        }
+    }
+
+    /// Goes on with a run that is over for `rounds` more, as another run under `run`: the same task from its newest model,
+    /// within what is left of its budget. Answers as ``submit(_:run:by:_:)``.
+    func extend(
+        _ record: RunRecord, rounds: Int, run: String, by name: String, _ responder: Responder
+    ) {
+        let isTaken = queue.admit {
+            do {
+                let document = try RunContinuation(queue).document(of: record, rounds: rounds)
+                responder.respond(answer(Array(document.text().utf8), run: run, by: name))
+            } catch {
+                responder.respond(.refusal(422, "invalid", Failure(wrapping: error).message))
+            }
+        }
+        if !isTaken {
+            responder.respond(.refusal(503, "busy", "too many submissions wait", retryAfter: 5))
         }
     }
 

@@ -23,6 +23,8 @@ struct RunRequest: Sendable {
     let inputShape: JSONValue?
     let preprocessing: JSONValue?
     let start: Start?
+    /// The run whose budget this one goes on with, below its target; nil: it has its own.
+    let continued: String?
     /// Greater ones go first.
     let priority: Int
     /// The hours of the day in which it is at work; nil: all.
@@ -64,6 +66,11 @@ struct RunRequest: Sendable {
         inputShape = run?.value("input_shape")
         preprocessing = run?.value("preprocessing")
         start = try run?.section("from").map(Self.start)
+        continued = try run?.string("continues")
+        if let continued, !RunRecord.isIdentity(continued) {
+            throw ConfigurationError(
+                path: "run.continues", problem: "must be a run's identity, 32 hexadecimal digits")
+        }
         priority = try run?.integer("priority", in: -100...100) ?? 0
         hours = try run.flatMap { try DailyHours($0, "only_between") }
         notBefore = try run?.number("not_before", expected: "seconds since 1970") { $0 >= 0 && $0 < 1e12 }

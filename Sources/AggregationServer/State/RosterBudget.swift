@@ -171,18 +171,18 @@ struct RosterBudget: Sendable {
                     "\(path): damaged, or written by a newer program; restore it from a backup: without it a run is forgotten"
                 )
             }
-            return record.run == run ? [] : Self.ended(record) ?? record.events
+            return record.run == run
+                ? [] : Self.charged(by: record.run, in: record.stateDirectory) ?? record.events
         }
     }
 
-    /// What a run that has ended has charged, by its ledger; nil where it has not ended, or its files do not show it.
-    private static func ended(_ record: Record) -> [PrivacyEvent]? {
-        guard
-            let bytes = try? StoredFile.bytes(
-                at: "\(record.stateDirectory)/run.json", limit: 64 << 20),
+    /// What a run that has ended has charged, by the ledger in its state directory; nil where it has not ended, or its files
+    /// do not show it.
+    static func charged(by run: String, in folder: String) -> [PrivacyEvent]? {
+        guard let bytes = try? StoredFile.bytes(at: "\(folder)/run.json", limit: 64 << 20),
             let state = try? JSONDecoder().decode(RunState.self, from: Data(bytes)), state.isPlausible,
-            state.run == record.run, state.finished != nil, let binding = state.ledger,
-            let lines = try? LedgerFile.bytes(at: "\(record.stateDirectory)/ledger.jsonl")
+            state.run == run, state.finished != nil, let binding = state.ledger,
+            let lines = try? LedgerFile.bytes(at: "\(folder)/ledger.jsonl")
         else { return nil }
         let verdict = LedgerVerification.verdict(on: lines, key: nil)
         guard verdict.isSound, binding.complaint(verdict, round: state.round) == nil else { return nil }

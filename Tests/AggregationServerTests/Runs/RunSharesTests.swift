@@ -78,7 +78,7 @@ import Testing
         shares.note("a", agents: 8, seconds: 1)
         shares.note("c", agents: 8, seconds: 1)
         #expect(!shares.mayOpen("a", Self.wish(8, of: 10), at: 2))
-        #expect(shares.mayOpen("a", Self.wish(8, of: 10), at: 2.5))
+        #expect(shares.mayOpen("a", Self.wish(8, of: 10), at: 2.2))
     }
 
     @Test func whoJoinsLateGetsNoArrears() {

@@ -39,6 +39,14 @@ enum AdminRequest {
     static func answer(
         _ kind: Kind, _ options: Options, query: [(String, String)] = [], patience: UInt64? = nil
     ) throws -> JSONValue {
+        try JSONValue(
+            json5: body(kind, options, query: query, patience: patience), source: "the server's answer")
+    }
+
+    /// The answer as it came; see ``answer(_:_:query:patience:)``.
+    static func body(
+        _ kind: Kind, _ options: Options, query: [(String, String)] = [], patience: UInt64? = nil
+    ) throws -> [UInt8] {
         let client = try client(options)
         if let patience {
             client.configuration.connectTimeout = min(client.configuration.connectTimeout, patience)
@@ -57,7 +65,7 @@ enum AdminRequest {
                 response.status == 401 || response.status == 403 ? .network : .invalidInput,
                 "the server answers \(response.status): \(response.reason)")
         }
-        return try JSONValue(json5: response.body, source: "the server's answer")
+        return response.body
     }
 
     private static func client(_ options: Options) throws -> HTTPClient {

@@ -36,6 +36,7 @@ package final class AggregationServer: Sendable {
     private let credentials: CredentialKeeper
     private let mailbox: OwnerMailbox
     private let events: EventHub
+    private let audit: AuditLog
     private let outcome: RunOutcome
     private let lock: StateLock
 
@@ -54,7 +55,9 @@ package final class AggregationServer: Sendable {
         let events = EventHub()
         let log = log.overheard { events.recent.note($0) }
         lock = try StateLock(configuration.stateDirectory)
-        let tokens = try AdminTokens(path: configuration.adminTokens)
+        let audit = try AuditLog(configuration, StateDirectory(configuration.stateDirectory), log: log)
+        let tokens = try AdminTokens(
+            path: configuration.adminTokens, changed: { try? audit.notice("tokens", $0) })
         let fetch = try RevocationFetch(configuration, log: log)
         try Self.requireCredentials(configuration, fetch)
         if setup.plan.masksReports { try MemberTrust.require(configuration.tls) }
@@ -78,6 +81,7 @@ package final class AggregationServer: Sendable {
             ExpiryWatch(configuration, tokens: tokens, board: board, log: log), fetch: fetch)
         self.mailbox = mailbox
         self.events = events
+        self.audit = audit
         self.outcome = outcome
         self.keeper = keeper
         self.reader = reader
@@ -93,12 +97,15 @@ package final class AggregationServer: Sendable {
         admin = try HTTPServer(
             Self.adminListener(configuration), tls: adminTLS,
             handler: AdminRouter(
-                mailbox: mailbox, board: board, tokens: tokens, events: events, state: state
+                mailbox: mailbox, board: board, tokens: tokens, audit: audit, events: events, state: state
             ) {
                 metrics.text(
                     connections: agents.connectionCount, queue: mailbox.depth, spool: keeper.depth,
                     expiries: board.read { $0.expiries })
-            })
+            }
+        ) { event in
+            if case .answered(let answer) = event { audit.ended(answer.request, status: answer.status) }
+        }
         port = agents.port
         adminPort = admin.port
         owner = try WorkerThread(name: "round-owner") {
@@ -106,6 +113,7 @@ package final class AggregationServer: Sendable {
             host.work()
             outcome.end = host.end
         }
+        try audit.notice("start", "version \(ProductVersion.current)")
         for warning in setup.warnings { log.warning("\(warning)") }
         log.info(
             "serving", ["agents": .integer(Int(port)), "admin": .integer(Int(adminPort))])
@@ -115,7 +123,10 @@ package final class AggregationServer: Sendable {
     package var hasEnded: Bool { outcome.end != nil }
 
     /// Sends a sign of life to open dashboards; to be called every few seconds.
-    package func keepAlive() { events.keepAlive() }
+    package func keepAlive() {
+        events.keepAlive()
+        audit.turn()
+    }
 
     /// Saves everything and ends: what agents have sent is on disk, and the round goes on at the next start.
     /// To be called once.
@@ -127,6 +138,7 @@ package final class AggregationServer: Sendable {
         events.close()
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)
+        audit.close()
         keeper.close()
         reader.close()
         relay?.close()

@@ -90,25 +90,6 @@ enum AuthorityJSON {
     }
 }
 
-/// An exclusive lock between processes, released with the last owner or the process.
-final class FolderLock: Sendable {
-    private let descriptor: Int32
-
-    /// Waits for the lock. Throws a storage ``Failure``.
-    init(_ path: String) throws(Failure) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
-        guard descriptor >= 0 else {
-            throw Failure(.storage, "cannot open \(path): may this user write into the authority's folder?")
-        }
-        guard FileLock.take(descriptor, .always) else {
-            close(descriptor)
-            throw Failure(.storage, "cannot lock \(path)")
-        }
-    }
-
-    deinit { close(descriptor) }
-}
-
 extension Failure {
     /// Runs `body`, turning what cryptography refuses into a failure that names `subject`, with the error's own status; an
     /// authentication that fails is a token's here.

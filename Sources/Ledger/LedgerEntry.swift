@@ -91,9 +91,10 @@ package enum LedgerEntry: Hashable, Sendable {
 
 // MARK: - Fields of a line
 
-extension LedgerEntry {
-    /// The entry's own fields of its line, `kind` included.
-    var fields: [String: LedgerValue] {
+extension LedgerEntry: SignedEntry {
+    package static var owner: String { "run" }
+
+    package var fields: [String: LedgerValue] {
         var fields: [String: LedgerValue] = ["kind": .string(kind)]
         switch self {
         case .open(let opening):
@@ -127,8 +128,7 @@ extension LedgerEntry {
         return fields
     }
 
-    /// Reads an entry from the fields of a line; nil when a field is missing, of another type or out of range.
-    init?(fields: [String: LedgerValue]) {
+    package init?(fields: [String: LedgerValue]) {
         let round = fields["round"]?.integer
         switch fields["kind"]?.string {
         case "open":

@@ -18,6 +18,11 @@ package struct LedgerFinding: Hashable, Sendable, CustomStringConvertible {
     package let line: Int
     package let reason: String
 
+    package init(line: Int, reason: String) {
+        self.line = line
+        self.reason = reason
+    }
+
     package var description: String { "line \(line): \(reason)" }
 }
 
@@ -71,6 +76,7 @@ package struct LedgerVerification: Sendable {
         var lines: [LedgerLine] = []
         var state = checkpoint.map { LedgerState($0.sums) } ?? LedgerState()
         let linesBefore = checkpoint.map { $0.head.sequence - 1 } ?? 0
+        let chain = LineChain(hash: hash, verifier: verifier, trustedKey: trustedKey)
         var last: LedgerLine?
         for (index, part) in parts.enumerated() {
             let number = linesBefore + index + 1
@@ -84,7 +90,7 @@ package struct LedgerVerification: Sendable {
                     findings.append(LedgerFinding(line: number, reason: "not the line of the checkpoint"))
                 }
             } else {
-                for reason in reasons(against: line, after: last) {
+                for reason in chain.reasons(against: line, after: last) {
                     findings.append(LedgerFinding(line: number, reason: reason))
                 }
                 do {
@@ -122,34 +128,5 @@ package struct LedgerVerification: Sendable {
         }
         let bytes = try load(0) ?? []
         return (verify(bytes), bytes.count)
-    }
-
-    /// What is wrong with a line that follows `last`.
-    private func reasons(against line: LedgerLine, after last: LedgerLine?) -> [String] {
-        var reasons: [String] = []
-        let digest = line.contentDigest(hash)
-        if line.hash != Hexadecimal.text(of: digest) {
-            reasons.append("edited: the content does not have the hash that the line states")
-        } else if !verifier.isValid(signature: line.signature, of: digest, publicKey: line.publicKey) {
-            reasons.append("edited: the signature is not that of the key \(line.publicKey.prefix(16))…")
-        }
-        if let key = trustedKey ?? last?.publicKey, line.publicKey != key {
-            reasons.append(
-                "inserted or edited: signed by the key \(line.publicKey.prefix(16))…, not \(key.prefix(16))…")
-        }
-        if let last, line.run != last.run {
-            reasons.append("inserted: it belongs to the run \(line.run), not \(last.run)")
-        }
-        let expected = (last?.sequence ?? 0) + 1
-        if line.sequence > expected {
-            let missing = line.sequence - expected
-            reasons.append(
-                "dropped or reordered: \(missing) line\(missing == 1 ? "" : "s") before it missing")
-        } else if line.sequence < expected {
-            reasons.append("reordered or repeated: it is line \(line.sequence) of the ledger")
-        } else if line.previous != last?.hash ?? LedgerLine.origin {
-            reasons.append("the line before it was replaced: it has another hash than this one names")
-        }
-        return reasons
     }
 }

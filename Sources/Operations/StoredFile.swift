@@ -22,7 +22,22 @@ package enum StoredFile {
             throw Failure(.storage, "cannot read \(path): it is longer than \(limit) bytes")
         }
         guard offset <= size else { return nil }
-        let count = size - offset
+        return try bytes(of: descriptor, in: offset..<size, path: path)
+    }
+
+    /// A part of the regular file at `path`; nil also where the file ends before it does. Throws like
+    /// ``bytes(at:limit:followsLinks:)``.
+    package static func bytes(at path: String, in range: Range<Int>) throws(Failure) -> [UInt8]? {
+        guard let descriptor = try open(path) else { return nil }
+        defer { close(descriptor) }
+        guard try size(of: descriptor, path: path) >= range.upperBound else { return nil }
+        return try bytes(of: descriptor, in: range, path: path)
+    }
+
+    private static func bytes(
+        of descriptor: Int32, in range: Range<Int>, path: String
+    ) throws(Failure) -> [UInt8] {
+        let (offset, count) = (range.lowerBound, range.count)
         var bytes = [UInt8](repeating: 0, count: count)
         var start = 0
         while start < count {

@@ -40,6 +40,16 @@ enum AdminRequest {
         _ kind: Kind, _ options: Options, query: [(String, String)] = [], body: [UInt8] = [],
         patience: UInt64? = nil
     ) throws -> JSONValue {
+        try JSONValue(
+            json5: bytes(kind, options, query: query, body: body, patience: patience),
+            source: "the server's answer")
+    }
+
+    /// The answer as it came; see ``answer(_:_:query:body:patience:)``.
+    static func bytes(
+        _ kind: Kind, _ options: Options, query: [(String, String)] = [], body: [UInt8] = [],
+        patience: UInt64? = nil
+    ) throws -> [UInt8] {
         let client = try client(options)
         if let patience {
             client.configuration.connectTimeout = min(client.configuration.connectTimeout, patience)
@@ -56,7 +66,7 @@ enum AdminRequest {
             }
             throw refusal(response)
         }
-        return try JSONValue(json5: response.body, source: "the server's answer")
+        return response.body
     }
 
     /// What the server's refusal is to whoever runs the command.

@@ -1,3 +1,4 @@
+internal import AggregationServer
 internal import CertificateService
 internal import Configuration
 internal import Cryptography
@@ -93,22 +94,18 @@ enum CertsAdminTokenCommand: Subcommand {
         summary: "Make a bearer token for the server's admin listener.",
         positionals: [CertsArgument.folder, CertsArgument.name],
         options: [
-            .value("role", "ROLE", "viewer or operator."),
+            .value("role", "ROLE", "\(AdminRole.words)."),
             .value("days", "N", "Days for which it is good (default: 90)."),
             .value("tokens", "FILE", "The server's file of hashes (default: DIR/admin-tokens.json)."),
         ],
         notes: "The token is printed once; server.admin_tokens names the file that holds its hash.\n")
 
     static func run(_ options: Options) throws -> ExitCode {
-        let roles = AdminTokenRole.allCases.map(\.rawValue)
-        _ = try options.required("role")
-        guard let role = try options.choice("role", among: roles).flatMap(AdminTokenRole.init(rawValue:))
-        else {
-            throw options.usage("--role is missing")
-        }
+        let role = try TokenArgument.role(options)
         let path = try options.string("tokens") ?? AuthorityStore(options.operands[0]).adminTokensPath
         let expires = try CertsArgument.moment(options, "days", unit: 86_400, standard: 90)
         let token = try AdminTokenFile(path).add(name: options.operands[1], role: role, expires: expires)
+            .token
         CertsArgument.write(
             [
                 "token": .string(token), "name": .string(options.operands[1]), "role": .string(role.rawValue),

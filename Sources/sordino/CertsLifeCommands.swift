@@ -1,3 +1,4 @@
+internal import AggregationServer
 internal import CertificateService
 internal import Configuration
 internal import Cryptography

@@ -23,6 +23,8 @@ final class ServerFixture {
 
     static let viewerToken = "viewer-token-0123456789abcdef"
     static let operatorToken = "operator-token-0123456789abcdef"
+    static let researcherToken = "researcher-token-0123456789abcdef"
+    static let auditorToken = "auditor-token-0123456789abcdef"
 
     /// A task of a linear model with `parameters` weights and biases; `changes` are `path=value` overrides. `prepare` is
     /// given the configuration's folder before the server starts.
@@ -37,6 +39,8 @@ final class ServerFixture {
         let hash = { (token: String) in try SHA256.text(of: Array(token.utf8)) }
         let tokens = """
             { tokens: [ { name: "vera", role: "viewer", sha256: "\(try hash(Self.viewerToken))" },
+                        { name: "rita", role: "researcher", sha256: "\(try hash(Self.researcherToken))" },
+                        { name: "adam", role: "auditor", sha256: "\(try hash(Self.auditorToken))" },
                         { name: "otto", role: "operator", sha256: "\(try hash(Self.operatorToken))" } ] }
             """
         try AtomicFile.write(tokens, to: "\(folder)/tokens.json5", mode: 0o600)

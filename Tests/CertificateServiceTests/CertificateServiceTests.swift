@@ -54,19 +54,4 @@ struct CertificateServiceTests {
         #expect(try post(AgentProtocol.enrolmentPath, renewal).status == 422)
         #expect(try post("/v1/check-in", renewal).status == 404)
     }
-
-    @Test("Admin tokens are kept as hashes, one a name, and can be removed")
-    func adminTokens() throws {
-        let folder = try TemporaryAuthority(Date())
-        defer { folder.remove() }
-        let file = AdminTokenFile(folder.store.adminTokensPath)
-        let later = Date().addingTimeInterval(60)
-        let token = try file.add(name: "anna", role: .viewer, expires: later)
-        let text = String(decoding: try Data(contentsOf: folder.file("admin-tokens.json")), as: UTF8.self)
-        #expect(!text.contains(token) && text.contains("viewer") && token.utf8.count > 64)
-        #expect(throws: Failure.self) { try file.add(name: "anna", role: .operator, expires: later) }
-        #expect(try file.remove(name: "anna"))
-        #expect(try !file.remove(name: "anna"))
-        _ = try file.add(name: "anna", role: .operator, expires: later)
-    }
 }

@@ -8,23 +8,24 @@ internal import Transport
 /// Answers the admin listener. Bearer tokens for programs; for browsers a session cookie, whose actions also need
 /// the session's second secret, which another site cannot read.
 final class AdminRouter: HTTPHandler {
-    private static let cookieName = "__Host-sordino"
-
     private let runs: RunSet
     /// The runs that wait and those that have ended; nil on a server of one task.
     private let queue: RunQueue?
-    private let tokens: AdminTokens
-    private let sessions = AdminSessions()
+    private let people: AdminRecogniser
+    private let audit: AuditLog
+    private let peopleRoutes: PeopleRoutes
     private let condition: ServerCondition
     private let measure: @Sendable () -> String
 
     init(
-        runs: RunSet, queue: RunQueue?, tokens: AdminTokens, condition: ServerCondition,
+        runs: RunSet, queue: RunQueue?, tokens: AdminTokens, audit: AuditLog, condition: ServerCondition,
         measure: @escaping @Sendable () -> String
     ) {
         self.runs = runs
         self.queue = queue
-        self.tokens = tokens
+        people = AdminRecogniser(tokens: tokens, sessions: AdminSessions())
+        self.audit = audit
+        peopleRoutes = PeopleRoutes(tokens: tokens, audit: audit)
         self.condition = condition
         self.measure = measure
     }
@@ -33,7 +34,7 @@ final class AdminRouter: HTTPHandler {
         let method = request.head.method
         let route = request.head.target.segments.map(String.init)
         if method == .post, !Self.isOwnSite(request.head.headers) {
-            return .respond(.refusal(403, "origin", "another site's page may not do this"))
+            return refused(request, responder, nil, 403, "origin", "another site's page may not do this")
         }
         switch (method, route.first ?? "", route.count) {
         case (.get, "", 0): return .respond(page("text/html; charset=utf-8", Dashboard.page))
@@ -49,29 +50,35 @@ final class AdminRouter: HTTPHandler {
                 return .respond(.text(503, "stalled: \(why)"))
             }
             return .respond(probe(allRuns { $0.isHealthy && $0.isReady }))
-        case (.post, "login", 1): return login(responder)
+        case (.post, "login", 1): return login(request, responder)
         case (.get, "metrics", 1):
-            return authorised(request, for: .viewer) { _ in
+            return authorised(request, responder, for: .measure) { _ in
                 .respond(
                     HTTPResponse(
                         200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
                         body: .bytes(Array(measure().utf8))))
             }
+        case (.get, "api", 2) where route[1] == "session":
+            return authorised(request, responder, for: nil) { .respond(Self.session($0)) }
+        case (_, "api", _) where peopleRoutes.right(method, route) != nil:
+            return authorised(
+                request, responder, for: peopleRoutes.right(method, route), acting: method == .post
+            ) { _ in peopleRoutes.answer(request, route) }
         case (.get, "api", _):
-            return authorised(request, for: .viewer) {
+            return authorised(request, responder, for: Self.isOfModels(route) ? .seeModels : .see) {
                 show(Array(route.dropFirst()), $0, request, responder)
             }
         case (.post, "api", 2) where route[1] == "logout":
-            return authorised(request, for: .viewer, acting: true) { caller in
-                if let cookie = caller.cookie { sessions.close(cookie) }
+            return authorised(request, responder, for: nil, acting: true) { caller in
+                if let cookie = caller.cookie { people.sessions.close(cookie) }
                 var response = HTTPResponse(204)
                 // The browser need not keep what is worth nothing any more.
                 response.headers["Set-Cookie"] =
-                    "\(Self.cookieName)=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
+                    "\(AdminRecogniser.cookieName)=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
                 return .respond(response)
             }
         case (.post, "api", _):
-            return authorised(request, for: .operator, acting: true) {
+            return authorised(request, responder, for: Self.right(toAct: route), acting: true) {
                 act(Array(route.dropFirst()), $0, request, responder)
             }
         default: return .respond(.refusal(404, "not_found", "no such path"))
@@ -83,27 +90,43 @@ final class AdminRouter: HTTPHandler {
         runs.services.allSatisfy { $0.board.read(isTrue) }
     }
 
-    private func show(
-        _ route: [String], _ caller: Caller, _ request: HTTPRequest, _ responder: Responder
-    ) -> RequestDecision {
-        switch (route.first, route.count) {
-        case ("session", 1):
-            let view = SessionView(
-                name: caller.administrator.name, role: caller.administrator.role.rawValue,
-                csrf: caller.forgeryToken)
-            return .respond(.json(200, (try? JSONEncoder().encode(view)).map { Array($0) } ?? []))
-        case ("runs", _):
-            return RunsAdmin(runs, queue).show(
-                Array(route.dropFirst()), caller.administrator, request, responder)
-        default:
-            // Whoever names no run means the one of a server of one task, or the oldest at work.
-            guard let service = runs.services.first else { return .respond(RunsAdmin.noRun) }
-            return RunAdmin(service).show(route, request, responder)
-        }
+    /// Whether a path is that of models, of whichever run.
+    private static func isOfModels(_ route: [String]) -> Bool {
+        route.dropFirst().first == "models"
+            || route.dropFirst().first == "runs" && route.dropFirst(3).first == "models"
     }
 
+    /// What an action takes: to submit, the right to; orders to a run are its submitter's too, which the run decides.
+    private static func right(toAct route: [String]) -> AdminRight? {
+        guard route.dropFirst().first == "runs" else { return .operate }
+        return route.count == 3 ? .submit : nil
+    }
+
+    private func show(
+        _ route: [String], _ caller: AdminCaller, _ request: HTTPRequest, _ responder: Responder
+    ) -> RequestDecision {
+        let hash = caller.tokenHash
+        let isWelcome: @Sendable () -> Bool = { [people] in people.isGood(hash, for: .see) }
+        if route.first == "runs" {
+            return RunsAdmin(runs, queue).show(
+                Array(route.dropFirst()), caller.administrator, request, responder, while: isWelcome)
+        }
+        // Whoever names no run means the one of a server of one task, or the oldest at work.
+        let service = runs.services.first
+        guard caller.administrator.maySee(runSubmittedBy: service.flatMap(submitter)) else {
+            return refused(
+                request, responder, caller.administrator, 403, "role",
+                "a researcher sees runs of the same name's")
+        }
+        guard let service else { return .respond(RunsAdmin.noRun) }
+        return RunAdmin(service).show(route, request, responder, while: isWelcome)
+    }
+
+    /// Who submitted a run; nil: it is the server's own.
+    private func submitter(_ service: RunService) -> String? { queue?.record(service.run)?.submittedBy }
+
     private func act(
-        _ route: [String], _ caller: Caller, _ request: HTTPRequest, _ responder: Responder
+        _ route: [String], _ caller: AdminCaller, _ request: HTTPRequest, _ responder: Responder
     ) -> RequestDecision {
         if route.first == "runs" {
             return RunsAdmin(runs, queue).act(
@@ -115,42 +138,76 @@ final class AdminRouter: HTTPHandler {
 
     // MARK: Who asks
 
-    /// An administrator, and the session's secrets where a browser asks.
-    private struct Caller {
-        let administrator: Administrator
-        var cookie: String?
-        var forgeryToken: String?
-    }
-
     private struct SessionView: Encodable {
         let name: String
         let role: String
+        /// What the token is good for.
+        let scopes: [String]
         /// What `X-CSRF-Token` of this session's actions must say.
         let csrf: String?
     }
 
+    private static func session(_ caller: AdminCaller) -> HTTPResponse {
+        let holder = caller.administrator
+        let view = SessionView(
+            name: holder.name, role: holder.role.rawValue, scopes: holder.rights.map(\.rawValue).sorted(),
+            csrf: caller.forgeryToken)
+        return .json(200, (try? JSONEncoder().encode(view)).map { Array($0) } ?? [])
+    }
+
+    /// Lets those do it whose token is good for it; nil: everybody whose token is good. An action is in the audit log before
+    /// it is carried out, and so is every attempt that is refused.
     private func authorised(
-        _ request: HTTPRequest, for role: AdminRole, acting: Bool = false,
-        _ decide: (Caller) -> RequestDecision
+        _ request: HTTPRequest, _ responder: Responder, for right: AdminRight?, acting: Bool = false,
+        _ decide: (AdminCaller) -> RequestDecision
     ) -> RequestDecision {
-        let caller: Caller
-        switch self.caller(request) {
+        let caller: AdminCaller
+        switch people.caller(request) {
         case .known(let found): caller = found
-        case .refused(let why):
-            var response = HTTPResponse.refusal(401, "token", why)
-            response.headers["WWW-Authenticate"] = "Bearer"
-            return .respond(response)
+        case .refused(let why): return refused(request, responder, nil, 401, "token", why)
         }
-        guard role == .viewer || caller.administrator.role == .operator else {
-            return .respond(.refusal(403, "role", "a viewer may not do this"))
+        let administrator = caller.administrator
+        if let right, !administrator.may(right) {
+            let why =
+                administrator.role.rights.contains(right)
+                ? "this token is not good for \(right.rawValue)"
+                : "\(administrator.role.withArticle) may not do this"
+            return refused(request, responder, administrator, 403, "role", why)
         }
-        if acting, let expected = caller.forgeryToken {
+        guard acting else { return decide(caller) }
+        if let expected = caller.forgeryToken {
             let given = request.head.headers["x-csrf-token"] ?? ""
             guard AdminTokens.areEqual(Array(given.utf8), Array(expected.utf8)) else {
-                return .respond(.refusal(403, "csrf", "the session's token is missing"))
+                return refused(
+                    request, responder, administrator, 403, "csrf", "the session's token is missing")
             }
         }
+        let words = AuditWords(request.head.target)
+        do {
+            try audit.begin(
+                administrator, action: words.action, object: words.object, from: request.address,
+                request: responder.request)
+        } catch {
+            return .respond(Self.unaudited)
+        }
         return decide(caller)
+    }
+
+    private static var unaudited: HTTPResponse {
+        .refusal(503, "audit", "the audit log cannot be written: nothing was done", retryAfter: 15)
+    }
+
+    private func refused(
+        _ request: HTTPRequest, _ responder: Responder, _ caller: Administrator?, _ status: Int,
+        _ code: String, _ why: String
+    ) -> RequestDecision {
+        let words = AuditWords(request.head.target)
+        audit.refuse(
+            caller, action: words.action, object: words.object, from: request.address, status: status,
+            request: responder.request)
+        var response = HTTPResponse.refusal(status, code, why)
+        if status == 401 { response.headers["WWW-Authenticate"] = "Bearer" }
+        return .respond(response)
     }
 
     /// Whether a browser says that the request comes from one of our own pages; programs say nothing of it. The
@@ -161,71 +218,38 @@ final class AdminRouter: HTTPHandler {
         return headers["host"].map { origin.lowercased() == "https://\($0.lowercased())" } ?? false
     }
 
-    /// What a request's token or session is worth.
-    private enum Recognition {
-        case known(Caller)
-        /// With the reason, for whoever asks.
-        case refused(String)
-    }
-
-    private static let unknown = "an admin token is needed"
-
-    /// Why a token that was once good is refused.
-    private static func expiredToken(_ name: String, _ end: Int) -> String {
-        let date = Expiry.text(Date(timeIntervalSince1970: Double(end)))
-        return
-            "the admin token of \(name) has expired on \(date): make a new one with sordino certs admin-token"
-    }
-
-    private func caller(_ request: HTTPRequest) -> Recognition {
-        if let field = request.head.headers["authorization"] {
-            guard field.hasPrefix("Bearer ") else { return .refused(Self.unknown) }
-            switch tokens.verdict(String(field.dropFirst(7))) {
-            case .good(let administrator, _): return .known(Caller(administrator: administrator))
-            case .expired(let name, let end): return .refused(Self.expiredToken(name, end))
-            case .unknown: return .refused(Self.unknown)
-            }
-        }
-        for field in request.head.headers.all("cookie") {
-            for pair in field.split(separator: ";") {
-                let text = pair.trimmingPrefix(" ")
-                guard text.hasPrefix(Self.cookieName + "=") else { continue }
-                let cookie = String(text.dropFirst(Self.cookieName.count + 1))
-                guard let (administrator, hash, token) = sessions.session(cookie) else { continue }
-                // A session is worth no more than the token that opened it.
-                switch tokens.verdict(hash: hash) {
-                case .good:
-                    return .known(
-                        Caller(administrator: administrator, cookie: cookie, forgeryToken: token))
-                case .expired(let name, let end): return .refused(Self.expiredToken(name, end))
-                case .unknown: return .refused(Self.unknown)
-                }
-            }
-        }
-        return .refused(Self.unknown)
-    }
-
     /// Exchanges a token, the whole body, for a session.
-    private func login(_ responder: Responder) -> RequestDecision {
-        let sink = CollectingSink { [tokens, sessions] bytes in
+    private func login(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
+        let sink = CollectingSink { [people, audit] bytes in
             let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-            let administrator: Administrator
-            switch tokens.verdict(token) {
-            case .good(let found, _): administrator = found
-            case .expired(let name, let end):
-                return .respond(.refusal(401, "token", Self.expiredToken(name, end)))
-            case .unknown: return .respond(.refusal(401, "token", "this token is not known"))
+            let why: String
+            switch people.tokens.verdict(token) {
+            case .good(let administrator, _):
+                do {
+                    try audit.record(
+                        administrator, action: "login", from: request.address, outcome: .done(200),
+                        request: responder.request)
+                } catch {
+                    return .respond(Self.unaudited)
+                }
+                guard let opened = try? people.sessions.open(token: token) else {
+                    return .respond(
+                        .refusal(503, "randomness", "no session can be opened now", retryAfter: 10))
+                }
+                var response = Self.session(
+                    AdminCaller(
+                        administrator: administrator, tokenHash: [], forgeryToken: opened.forgeryToken))
+                response.headers["Set-Cookie"] =
+                    "\(AdminRecogniser.cookieName)=\(opened.cookie); Path=/; Secure; HttpOnly; SameSite=Strict"
+                response.headers["Cache-Control"] = "no-store"
+                return .respond(response)
+            case .expired(let name, let end): why = AdminRecogniser.expiredToken(name, end)
+            case .unknown: why = "this token is not known"
             }
-            guard let opened = try? sessions.open(administrator, token: token) else {
-                return .respond(.refusal(503, "randomness", "no session can be opened now", retryAfter: 10))
-            }
-            let view = SessionView(
-                name: administrator.name, role: administrator.role.rawValue, csrf: opened.forgeryToken)
-            var response = HTTPResponse.json(200, (try? JSONEncoder().encode(view)).map { Array($0) } ?? [])
-            response.headers["Set-Cookie"] =
-                "\(Self.cookieName)=\(opened.cookie); Path=/; Secure; HttpOnly; SameSite=Strict"
-            response.headers["Cache-Control"] = "no-store"
-            return .respond(response)
+            audit.refuse(
+                nil, action: "login", object: nil, from: request.address, status: 401,
+                request: responder.request)
+            return .respond(.refusal(401, "token", why))
         }
         return .receive(limit: 4096, reserving: nil, sink: sink)
     }

@@ -14,7 +14,6 @@ final class AdminSessions: Sendable {
     }
 
     private struct Session {
-        let administrator: Administrator
         /// SHA-256 of the token that opened it.
         let tokenHash: [UInt8]
         let forgeryToken: String
@@ -27,7 +26,7 @@ final class AdminSessions: Sendable {
     private let sessions = Mutex<[[UInt8]: Session]>([:])
 
     /// Opens a session for the holder of a token; throws when there is no randomness.
-    func open(_ administrator: Administrator, token: String) throws -> Opened {
+    func open(token: String) throws -> Opened {
         let tokenHash = try SHA256.hash(Array(token.utf8))
         let cookie = Hexadecimal.text(of: try SecureRandom.bytes(count: 32))
         let forgeryToken = Hexadecimal.text(of: try SecureRandom.bytes(count: 32))
@@ -41,22 +40,20 @@ final class AdminSessions: Sendable {
                 sessions[oldest.key] = nil
             }
             sessions[hash] = Session(
-                administrator: administrator, tokenHash: tokenHash, forgeryToken: forgeryToken,
+                tokenHash: tokenHash, forgeryToken: forgeryToken,
                 expires: now + Self.lifetime)
         }
         return Opened(cookie: cookie, forgeryToken: forgeryToken)
     }
 
-    /// Whose session the cookie is, the SHA-256 of the token that opened it, and the secret that its actions must
-    /// repeat.
-    func session(
-        _ cookie: String
-    ) -> (administrator: Administrator, tokenHash: [UInt8], forgeryToken: String)? {
+    /// The SHA-256 of the token that opened the cookie's session, which says whose it is, and the secret that its actions
+    /// must repeat; nil for no session.
+    func session(_ cookie: String) -> (tokenHash: [UInt8], forgeryToken: String)? {
         guard let hash = try? SHA256.hash(Array(cookie.utf8)) else { return nil }
         let now = Date().timeIntervalSince1970
         return sessions.withLock { sessions in
             guard let session = sessions[hash], session.expires > now else { return nil }
-            return (session.administrator, session.tokenHash, session.forgeryToken)
+            return (session.tokenHash, session.forgeryToken)
         }
     }
 

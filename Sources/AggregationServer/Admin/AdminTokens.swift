@@ -1,51 +1,35 @@
-internal import Configuration
 internal import Cryptography
 internal import Foundation
-internal import Glibc
-internal import Messages
-internal import Notation
+internal import Operations
 internal import Synchronization
 
-/// What an administrator may do.
-enum AdminRole: String, Codable, Sendable, CaseIterable {
-    /// See everything that the admin listener shows.
-    case viewer
-    /// Also pause, resume, stop and revoke.
-    case `operator`
-}
-
-/// Who asks.
-struct Administrator: Equatable, Sendable {
-    let name: String
-    let role: AdminRole
-}
-
-/// The admin tokens, as hashes: `{ tokens: [ { name, role, sha256, expires? } ] }`, with the SHA-256 of each
-/// token in hexadecimal and its end in seconds since 1970. Tokens are 32 random bytes and more, so that a plain
-/// hash tells nothing. Read again when the file changes.
+/// The admin tokens of the server's file (``AdminTokenFile``), as hashes. Tokens are 32 random bytes and more, so that a
+/// plain hash tells nothing. Read again when the file changes.
 final class AdminTokens: Sendable {
-    private struct Token {
-        let hash: [UInt8]
-        let administrator: Administrator
-        let expires: Int?
-    }
-
     private struct State {
-        var tokens: [Token] = []
-        var stamp: [Int] = []
+        var tokens: [TokenRecord] = []
+        var stamp: FileStamp?
     }
 
-    private let path: String?
+    /// The file; nil where the server has none.
+    let file: AdminTokenFile?
     private let now: @Sendable () -> Date
+    private let changed: @Sendable (String) -> Void
     private let state = Mutex(State())
 
-    /// Reads the file. Throws ``ConfigurationError`` when it is missing, malformed or readable by others.
-    init(path: String?, now: @escaping @Sendable () -> Date = { Date() }) throws {
-        self.path = path
+    /// Reads the file. `changed` is told in words of each change of it. Throws ``ConfigurationError`` when it is missing,
+    /// malformed or readable by others.
+    init(
+        path: String?, now: @escaping @Sendable () -> Date = { Date() },
+        changed: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws {
+        file = path.map(AdminTokenFile.init)
         self.now = now
-        guard let path else { return }
-        let tokens = try Self.read(path)
-        state.withLock { $0 = State(tokens: tokens, stamp: Self.stamp(path)) }
+        self.changed = changed
+        guard let file else { return }
+        let stamp = FileStamp(file.path)
+        let tokens = try file.read()
+        state.withLock { $0 = State(tokens: tokens, stamp: stamp) }
     }
 
     /// What a token is worth.
@@ -71,7 +55,7 @@ final class AdminTokens: Sendable {
         var verdict = Verdict.unknown
         for known in state.withLock({ $0.tokens }) where Self.areEqual(known.hash, hash) {
             if let end = known.expires, end <= now {
-                verdict = .expired(name: known.administrator.name, at: end)
+                verdict = .expired(name: known.name, at: end)
             } else {
                 verdict = .good(known.administrator, expires: known.expires)
             }
@@ -79,17 +63,22 @@ final class AdminTokens: Sendable {
         return verdict
     }
 
+    /// All tokens, those included that have expired.
+    var records: [TokenRecord] {
+        reloadIfChanged()
+        return state.withLock { $0.tokens }
+    }
+
     /// The tokens that have an end, as things that expire.
     var expiries: [Expiry] {
-        reloadIfChanged()
         var seen: [String: Int] = [:]
-        return state.withLock { $0.tokens }.compactMap { token in
-            guard let end = token.expires, let path else { return nil }
-            let name = token.administrator.name
+        return records.compactMap { token in
+            guard let end = token.expires, let file else { return nil }
+            let name = token.name
             seen[name, default: 0] += 1
             let what = "admin token \(name)" + (seen[name] == 1 ? "" : " \(seen[name, default: 0])")
             return Expiry(
-                .adminToken, what, path: path, subject: token.administrator.role.rawValue, notBefore: nil,
+                .adminToken, what, path: file.path, subject: token.role.rawValue, notBefore: nil,
                 notAfter: Date(timeIntervalSince1970: Double(end)))
         }
     }
@@ -101,54 +90,18 @@ final class AdminTokens: Sendable {
     }
 
     private func reloadIfChanged() {
-        guard let path else { return }
-        let stamp = Self.stamp(path)
+        guard let file else { return }
+        let stamp = FileStamp(file.path)
         guard state.withLock({ $0.stamp != stamp }) else { return }
         // A file that became unreadable or malformed lets nobody in.
-        let tokens = (try? Self.read(path)) ?? []
-        state.withLock { $0 = State(tokens: tokens, stamp: stamp) }
-    }
-
-    private static func stamp(_ path: String) -> [Int] {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return [] }
-        return [Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
-    }
-
-    private static func read(_ path: String) throws -> [Token] {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw ConfigurationError(
-                path: path, problem: "cannot be read; make a token with sordino certs admin-token")
+        let tokens = (try? file.read()) ?? []
+        let before = state.withLock { state in
+            defer { state = State(tokens: tokens, stamp: stamp) }
+            return state.stamp == stamp ? tokens : state.tokens
         }
-        guard status.st_mode & 0o077 == 0 else {
-            throw ConfigurationError(path: path, problem: "may be read by others; set its mode to 0600")
-        }
-        let root = try Section(ConfigurationDocument(contentsOf: path).root, path: path)
-        let tokens = try (root.list("tokens") ?? []).enumerated().map { index, item in
-            let section = try Section(item, path: "\(path): tokens[\(index)]")
-            guard let name = try section.string("name") else { throw section.error("name", "is missing") }
-            guard let role = try section.choice("role", of: AdminRole.self) else {
-                throw section.error("role", "is missing: viewer or operator")
-            }
-            guard let text = try section.string("sha256"), let hash = Hexadecimal.bytes(of: text, count: 32)
-            else {
-                throw section.error("sha256", "must be 64 lower-case hexadecimal digits")
-            }
-            let expires = try section.integer("expires")
-            try section.finish()
-            return Token(
-                hash: hash, administrator: Administrator(name: name, role: role), expires: expires)
-        }
-        try root.finish()
-        return tokens
+        guard tokens != before else { return }
+        let ended = before.filter { !tokens.contains($0) }.map { "-\($0.name) (\($0.role.rawValue))" }
+        let made = tokens.filter { !before.contains($0) }.map { "+\($0.name) (\($0.role.rawValue))" }
+        changed((ended + made).joined(separator: ", "))
     }
-}
-
-extension Administrator {
-    /// Whether a run that the holder of the token `name` submitted is shown to this one; nil: the server's own task.
-    func maySee(runSubmittedBy name: String?) -> Bool { true }
-
-    /// Whether this one may end, pause or archive such a run.
-    func mayChange(runSubmittedBy name: String?) -> Bool { role == .operator }
 }

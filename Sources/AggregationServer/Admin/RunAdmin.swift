@@ -10,7 +10,11 @@ struct RunAdmin {
     init(_ service: RunService) { self.service = service }
 
     /// Answers a question; `route` is what follows the run's own path.
-    func show(_ route: [String], _ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
+    /// A stream of events is kept up for as long as `isWelcome` says so.
+    func show(
+        _ route: [String], _ request: HTTPRequest, _ responder: Responder,
+        while isWelcome: @escaping @Sendable () -> Bool
+    ) -> RequestDecision {
         switch (route.first, route.count) {
         case ("dashboard", 1): return ask(.dashboard, responder)
         case ("status", 1): return ask(.status, responder)
@@ -22,7 +26,7 @@ struct RunAdmin {
         case ("models", 2):
             let shown = service.board.read { $0.shownRound }
             return .respond(Self.model(route[1], shown: shown, service.state, request))
-        case ("events", 1): return listen(responder)
+        case ("events", 1): return listen(responder, isWelcome)
         default: return .respond(.refusal(404, "not_found", "no such path"))
         }
     }
@@ -85,10 +89,12 @@ struct RunAdmin {
         return response
     }
 
-    private func listen(_ responder: Responder) -> RequestDecision {
+    private func listen(_ responder: Responder, _ isWelcome: @escaping @Sendable () -> Bool)
+        -> RequestDecision
+    {
         let headers: HTTPHeaders = ["Content-Type": "text/event-stream", "Cache-Control": "no-store"]
         guard let stream = responder.stream(HTTPResponse(200, headers: headers)) else { return .later }
-        if !service.events.add(stream) { stream.finish() }
+        if !service.events.add(stream, while: isWelcome) { stream.finish() }
         return .later
     }
 }

@@ -17,21 +17,26 @@ struct RunsAdmin {
     static var noRun: HTTPResponse { .refusal(404, "no_run", "no run is at work; see /api/runs") }
 
     private static var unknown: HTTPResponse { .refusal(404, "no_such_run", "no run of this identity") }
+    private static var notYours: HTTPResponse { .refusal(403, "role", "this run is not yours to change") }
     private static var nowhere: HTTPResponse { .refusal(404, "not_found", "no such path") }
 
     // MARK: Questions
 
     /// Answers a question of `caller`; `route` is what follows `/api/runs`.
     func show(
-        _ route: [String], _ caller: Administrator, _ request: HTTPRequest, _ responder: Responder
+        _ route: [String], _ caller: Administrator, _ request: HTTPRequest, _ responder: Responder,
+        while isWelcome: @escaping @Sendable () -> Bool
     ) -> RequestDecision {
         guard let run = route.first else { return .respond(list(caller, request)) }
-        if let record = queue?.record(run), !caller.maySee(runSubmittedBy: record.submittedBy) {
+        let record = queue?.record(run)
+        if record != nil || queue == nil, !caller.maySee(runSubmittedBy: record?.submittedBy) {
             return .respond(Self.unknown)
         }
         let rest = Array(route.dropFirst())
         guard !rest.isEmpty else { return .respond(one(run)) }
-        if let service = runs.service(run) { return RunAdmin(service).show(rest, request, responder) }
+        if let service = runs.service(run) {
+            return RunAdmin(service).show(rest, request, responder, while: isWelcome)
+        }
         guard let queue, queue.record(run) != nil else { return .respond(Self.unknown) }
         return .respond(ended(run, rest, queue, request))
     }
@@ -102,7 +107,7 @@ struct RunsAdmin {
             return .respond(Self.unknown)
         }
         guard caller.mayChange(runSubmittedBy: record.submittedBy) else {
-            return .respond(.refusal(403, "role", "this run is not yours to change"))
+            return .respond(Self.notYours)
         }
         switch route.dropFirst().first {
         case "cancel" where route.count == 2: return cancel(record, caller, queue, responder)

@@ -34,6 +34,8 @@ package struct ServerSettings: Sendable {
     package var tls: TLSFiles
     /// File of hashed admin tokens; nil: the admin listener lets nobody in but to health and readiness.
     package var adminTokens: String?
+    /// Where everything that administrators do is written down.
+    package var audit: AuditConfiguration
     /// Names of all clients in their order, where a roster file is given.
     package var roster: [String]?
     /// What all runs over the roster may spend together; nil: each run has its own budget alone.
@@ -64,6 +66,7 @@ package struct ServerSettings: Sendable {
         stateDirectory = Self.resolve(try server.string("state_directory") ?? "state", folder)
         tls = try Self.tls(server, folder)
         adminTokens = try server.string("admin_tokens").map { Self.resolve($0, folder) }
+        audit = try AuditConfiguration(server.section("audit")) { Self.resolve($0, folder) }
         roster = try server.string("roster").map { try RosterFile.names(Self.resolve($0, folder)) }
         rosterBudget = try server.section("roster_budget").map {
             try RosterBudget.Limit($0, base: folder)

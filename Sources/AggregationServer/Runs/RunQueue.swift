@@ -64,12 +64,12 @@ final class RunQueue: Sendable {
     }
 
     private static func key(_ folder: String, hasRuns: Bool) throws -> LedgerKey {
-        let file = LedgerKeyFile("\(folder)/server.key", followsLinks: false)
+        let file = StateDirectory.signingKey(in: folder)
         if let key = try file.read() { return key }
         guard !hasRuns else {
             throw Failure(
                 .storage,
-                "\(folder)/server.key: missing, though runs are there; restore it from a backup: agents know the server by it"
+                "\(file.path): missing, though runs are there; restore it from a backup: agents know the server by it"
             )
         }
         return try file.make()

@@ -30,6 +30,7 @@ package final class AggregationServer: Sendable {
     private let relay: AuthorityRelay?
     private let credentials: CredentialKeeper
     private let events: EventHub
+    private let audit: AuditLog
     private let lock: StateLock
 
     /// Takes the run of one task up and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
@@ -64,7 +65,9 @@ package final class AggregationServer: Sendable {
         let (events, condition, metrics) = (EventHub(), ServerCondition(), ServerMetrics())
         let log = log.overheard { events.recent.note($0) }
         lock = try StateLock(settings.stateDirectory)
-        let tokens = try AdminTokens(path: settings.adminTokens)
+        let audit = try AuditLog(settings, log: log)
+        let tokens = try AdminTokens(
+            path: settings.adminTokens, changed: { try? audit.notice("tokens", $0) })
         let fetch = try RevocationFetch(settings, log: log)
         try Self.requireCredentials(settings, fetch)
         let agentTLS = try Self.tls(settings, isForAgents: true)
@@ -82,6 +85,7 @@ package final class AggregationServer: Sendable {
         credentials = try CredentialKeeper(
             ExpiryWatch(settings, tokens: tokens, condition: condition, log: log), fetch: fetch)
         self.events = events
+        self.audit = audit
         self.relay = relay
         self.runs = runs
         self.queue = queue
@@ -94,15 +98,19 @@ package final class AggregationServer: Sendable {
         admin = try HTTPServer(
             Self.adminListener(settings), tls: adminTLS,
             handler: AdminRouter(
-                runs: runs, queue: queue, tokens: tokens, condition: condition
+                runs: runs, queue: queue, tokens: tokens, audit: audit, condition: condition
             ) {
                 metrics.text(
                     connections: agents.connectionCount,
                     queue: runs.services.reduce(0) { $0 + $1.mailDepth },
                     spool: runs.services.reduce(0) { $0 + $1.spoolDepth }, expiries: condition.expiries)
-            })
+            }
+        ) { event in
+            if case .answered(let answer) = event { audit.ended(answer.request, status: answer.status) }
+        }
         port = agents.port
         adminPort = admin.port
+        try audit.notice("start", "version \(ProductVersion.current)")
         log.info("serving", ["agents": .integer(Int(port)), "admin": .integer(Int(adminPort))])
     }
 
@@ -115,6 +123,7 @@ package final class AggregationServer: Sendable {
     /// Sends a sign of life to open dashboards; to be called every few seconds.
     package func keepAlive() {
         events.keepAlive()
+        audit.turn()
         for service in runs.services where service.events !== events { service.events.keepAlive() }
     }
 
@@ -130,6 +139,7 @@ package final class AggregationServer: Sendable {
         events.close()
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)
+        audit.close()
         for service in services { service.close() }
         queue?.close()
         relay?.close()

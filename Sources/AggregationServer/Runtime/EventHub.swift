@@ -9,13 +9,18 @@ final class EventHub: Sendable {
     /// What happened last.
     let recent = RecentEvents()
 
-    private let streams = Mutex<[ResponseStream]>([])
+    private struct Listener {
+        let stream: ResponseStream
+        let isWelcome: @Sendable () -> Bool
+    }
 
-    /// Adds a listener; false when there are too many.
-    func add(_ stream: ResponseStream) -> Bool {
+    private let streams = Mutex<[Listener]>([])
+
+    /// Adds a listener for as long as `isWelcome` says so; false when there are too many.
+    func add(_ stream: ResponseStream, while isWelcome: @escaping @Sendable () -> Bool) -> Bool {
         streams.withLock { streams in
             guard streams.count < Self.mostStreams else { return false }
-            streams.append(stream)
+            streams.append(Listener(stream: stream, isWelcome: isWelcome))
             return true
         }
     }
@@ -35,10 +40,18 @@ final class EventHub: Sendable {
             defer { streams = [] }
             return streams
         }
-        for stream in all { stream.finish() }
+        for listener in all { listener.stream.finish() }
     }
 
     private func write(_ bytes: [UInt8]) {
-        streams.withLock { streams in streams.removeAll { $0.write(bytes) == .closed } }
+        streams.withLock { streams in
+            streams.removeAll { listener in
+                guard listener.isWelcome() else {
+                    listener.stream.finish()
+                    return true
+                }
+                return listener.stream.write(bytes) == .closed
+            }
+        }
     }
 }

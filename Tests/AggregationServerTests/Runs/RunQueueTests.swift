@@ -268,7 +268,7 @@ import Transport
             try FileManager.default.moveItem(
                 atPath: folder, toPath: "\(state)/runs/\(ServiceFixture.identity("d"))")
         case .gone: try FileManager.default.removeItem(atPath: record)
-        case .keyGone: try FileManager.default.removeItem(atPath: "\(state)/server.key")
+        case .keyGone: try FileManager.default.removeItem(atPath: "\(state)/signing.key")
         case .shutOutDamaged: try AtomicFile.write("{]\n", to: "\(state)/shut-out.jsonl")
         }
         let failure = #expect(throws: Failure.self) { try fixture.start() }

@@ -1,11 +1,24 @@
 internal import Notation
 
-/// One line of a ledger: an entry, its place in the chain, and its signature.
-package struct LedgerLine: Hashable, Sendable {
-    /// Hash that the first line names as the one before it.
-    package static let origin = String(repeating: "0", count: 64)
+/// What a line of a log says, whose lines are chained and signed.
+package protocol SignedEntry: Hashable, Sendable {
+    /// The word under which a line names what its log belongs to.
+    static var owner: String { get }
+    /// The entry's own fields of its line, `kind` included.
+    var fields: [String: LedgerValue] { get }
+    /// Reads an entry from the fields of a line; nil when a field is missing, of another type or out of range.
+    init?(fields: [String: LedgerValue])
+}
 
-    /// Identity of the run that the ledger belongs to.
+/// A line of the privacy ledger.
+package typealias LedgerLine = SignedLine<LedgerEntry>
+
+/// One line of a log: an entry, its place in the chain, and its signature.
+package struct SignedLine<Entry: SignedEntry>: Hashable, Sendable {
+    /// Hash that the first line names as the one before it.
+    package static var origin: String { String(repeating: "0", count: 64) }
+
+    /// Identity of the run that the ledger belongs to; of another log, which it is.
     package let run: String
     /// 1 for the first line, then one more each.
     package let sequence: Int
@@ -15,15 +28,15 @@ package struct LedgerLine: Hashable, Sendable {
     package let publicKey: String
     /// When, as the runtime's clock had it, or nil. No rule depends on it.
     package let time: String?
-    package let entry: LedgerEntry
+    package let entry: Entry
     /// Hash of all the above.
     package let hash: String
     /// Signature of the hash's bytes.
     package let signature: [UInt8]
 
     /// Makes and signs the line; throws what the signer throws.
-    init(
-        run: String, sequence: Int, previous: String, time: String?, entry: LedgerEntry, hash: any LedgerHash,
+    package init(
+        run: String, sequence: Int, previous: String, time: String?, entry: Entry, hash: any LedgerHash,
         signer: any LedgerSigner
     ) throws {
         self.run = run
@@ -39,12 +52,12 @@ package struct LedgerLine: Hashable, Sendable {
     }
 
     /// Reads a line from its text without the line break. Nil unless it is exactly what `text` would print.
-    init?(text bytes: some Sequence<UInt8>) {
-        guard let fields = LedgerValue(canonical: bytes)?.object, let run = fields["run"]?.string,
+    package init?(text bytes: some Sequence<UInt8>) {
+        guard let fields = LedgerValue(canonical: bytes)?.object, let run = fields[Entry.owner]?.string,
             let sequence = fields["sequence"]?.integer, let previous = fields["previous"]?.string,
             let publicKey = fields["public_key"]?.string, let hash = fields["hash"]?.string,
             let signature = fields["signature"]?.string.flatMap({ Hexadecimal.bytes(of: $0) }),
-            let entry = LedgerEntry(fields: fields)
+            let entry = Entry(fields: fields)
         else { return nil }
         self.run = run
         self.sequence = sequence
@@ -76,10 +89,10 @@ package struct LedgerLine: Hashable, Sendable {
 
     private static func content(
         _ run: String, _ sequence: Int, _ previous: String, _ publicKey: String, _ time: String?,
-        _ entry: LedgerEntry
+        _ entry: Entry
     ) -> [String: LedgerValue] {
         var fields = entry.fields
-        fields["run"] = .string(run)
+        fields[Entry.owner] = .string(run)
         fields["sequence"] = .number(Double(sequence))
         fields["previous"] = .string(previous)
         fields["public_key"] = .string(publicKey)

@@ -54,8 +54,10 @@ struct RoundMemory {
     }
 
     /// Writes what local work left, before its report is stored. Throws a storage ``Failure``.
-    func make(_ message: RoundOffer, _ context: ClientContext) throws {
-        if let memory = context.memory { try folder.make(run: message.run, round: message.round, memory) }
+    func make(_ message: RoundOffer, _ context: ClientContext, underWay outbox: Outbox) throws {
+        guard let memory = context.memory else { return }
+        try folder.make(
+            run: message.run, round: message.round, memory, underWay: try outbox.names())
     }
 
     /// What became of a round's report. Throws a storage ``Failure``.

@@ -8,10 +8,12 @@ internal import Operations
 /// A made file is durable before the outbox has the report, and takes the place of the kept one once the server has said
 /// that it accepted that report, before the outbox forgets it. Whenever the process is killed, what is kept follows from
 /// exactly the reports that were accepted: a report that is sent again finds its file again, or the file in its place
-/// already. Files of runs that are over are removed.
+/// already. Of other runs the ``runsKept`` that were served last are kept.
 package struct MemoryFolder: Sendable {
     /// The folder's name in the state directory.
     package static let name = "memory"
+    /// Runs whose files are kept beside that of the run being served: an agent serves several in turn.
+    static let runsKept = 16
 
     private let path: String
 
@@ -40,11 +42,15 @@ package struct MemoryFolder: Sendable {
         }
     }
 
-    /// Writes what is to be kept if the report of this round is accepted, durably. Throws a storage ``Failure``.
-    package func make(run: String, round: Int, _ memory: ClientMemory) throws {
+    /// Writes what is to be kept if the report of this round is accepted, durably. `underWay`: `RUN-ROUND` of reports that
+    /// wait to be sent. Throws a storage ``Failure``.
+    package func make(
+        run: String, round: Int, _ memory: ClientMemory, underWay: Set<String> = []
+    ) throws {
         _ = try OutputDirectory(path, mode: 0o700)
-        // No report is under way: what others left belongs to rounds that were lost.
-        for name in try StateDirectory.names(in: path) where name.hasSuffix(".made") {
+        // What others left belongs to rounds that were lost, but where their reports wait.
+        for name in try StateDirectory.names(in: path)
+        where name.hasSuffix(".made") && !underWay.contains(String(name.dropLast(".made".count))) {
             try AtomicFile.remove("\(path)/\(name)", durably: false)
         }
         try AtomicFile.write(
@@ -58,10 +64,21 @@ package struct MemoryFolder: Sendable {
         guard access(made, F_OK) == 0 else { return }
         try AtomicFile.publish(made, as: kept(run), mode: 0o600)
         try AtomicFile.remove(made, durably: false)
-        for name in try StateDirectory.names(in: path) where name.hasSuffix(".kept") && name != "\(run).kept"
-        {
+        let others = try StateDirectory.names(in: path).filter {
+            $0.hasSuffix(".kept") && $0 != "\(run).kept"
+        }
+        guard others.count > Self.runsKept else { return }
+        let byAge = others.sorted { Self.changed("\(path)/\($0)") > Self.changed("\(path)/\($1)") }
+        for name in byAge.dropFirst(Self.runsKept) {
             try AtomicFile.remove("\(path)/\(name)", durably: false)
         }
+    }
+
+    /// When a file was written, in nanoseconds since 1970; 0 where it is gone.
+    private static func changed(_ path: String) -> Int {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return 0 }
+        return status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
     }
 
     /// The report of this round will not be accepted: all stays as it was. Throws a storage ``Failure``.

@@ -33,6 +33,7 @@ struct TableReader {
 
     init(options: TableOptions, wishes: Wishes) {
         self.options = options
+        self.options.kept = wishes.keep
         self.wishes = wishes
         labels = LabelCollector(rule: options.labels, task: options.task)
         table.kept = Array(repeating: [], count: wishes.keep.count)
@@ -120,7 +121,12 @@ struct TableReader {
         {
             labels.adopt(declared: values)
         }
-        let kept = try wishes.keep.map { head.sources[try $0.resolve(among: head.names, file: file)] }
+        let kept = try wishes.keep.map { reference in
+            let place = try reference.resolve(among: head.names, file: file)
+            let name = head.names[place]
+            let isHashed = layout.names.firstIndex(of: name).map(layout.identifiers.isHashed) ?? false
+            return (field: head.sources[place], isHashed: isHashed)
+        }
         note(head, layout, scanner, file: file)
         try guardSkippedLines(
             scanner, count: passedOver, head: head, layout: layout, sources: sources, file: file)
@@ -142,13 +148,14 @@ struct TableReader {
                     problem: widthProblem(scanner, head: head))
                 continue
             }
-            switch row.parse(
+            switch try row.parse(
                 scanner, layout: layout, sources: sources, options: options, labels: &labels, table: &table)
             {
             case .complete:
                 append(fileGroup: fileGroup)
-                for (place, field) in kept.enumerated() {
-                    table.kept[place].append(field < 0 ? "" : scanner.text(scanner.fields[field]))
+                for (place, column) in kept.enumerated() {
+                    let text = column.field < 0 ? "" : scanner.text(scanner.fields[column.field])
+                    table.kept[place].append(column.isHashed ? try layout.identifiers.code(of: text) : text)
                 }
             case .incomplete: table.skippedRows += 1
             case .bad(let place, let problem):
@@ -298,7 +305,7 @@ struct TableReader {
             guard lines.problem == nil, lines.fields.count == head.width else { continue }
             var scratch = RawTable()
             scratch.vocabularies = Array(repeating: .init(), count: layout.categoricalCount)
-            let outcome = probe.parse(
+            let outcome = try probe.parse(
                 lines, layout: layout, sources: sources, options: options, labels: &labels, table: &scratch)
             guard case .complete = outcome else { continue }
             throw ConfigurationError(

@@ -24,9 +24,12 @@ package final class Agent {
     /// Longest that one server of several may hold a check-in, in seconds: the others may have work.
     private static let longestTurn = 5
 
-    /// Prepares everything that a run needs; data are not touched. Throws a ``Failure``, ``ConfigurationError``,
-    /// `TLSError` or ``LedgerError``.
-    package init(_ configuration: AgentConfiguration, stop: StopSignal, log: Logger) throws {
+    /// Prepares everything that a run needs; data are not touched. `trainer` takes the place of the configuration's. Throws
+    /// a ``Failure``, ``ConfigurationError``, `TLSError` or ``LedgerError``.
+    package init(
+        _ configuration: AgentConfiguration, stop: StopSignal, log: Logger,
+        trainer: (any RoundTrainer)? = nil
+    ) throws {
         self.configuration = configuration
         self.stop = stop
         self.log = log
@@ -40,9 +43,11 @@ package final class Agent {
                 log: log)
         }
         self.stations = stations
-        let trainer = try Self.trainer(configuration, folder: state.file("trainer"), log: log) {
-            stop.isRequested
-        }
+        let trainer =
+            try trainer
+            ?? Self.trainer(configuration, folder: state.file("trainer"), log: log) {
+                stop.isRequested
+            }
         let first = stations[0].server
         runner = try RoundRunner(
             state: state, gate: gate, masking: first.masking, trainer: trainer, link: first.link, stop: stop,

@@ -218,7 +218,6 @@ import Transport
         try federation.list([(run, task)], key: key)
         federation.state.withLock { $0.leaveStatus = 404 }
         let agent = try TestAgent(federation)
-        let running = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
         let answers = Mutex<[String]>([])
         let leaver = Thread { [federation, configuration = agent.configuration, log = agent.log] in
             _ = eventually(within: 30) { federation.state.withLock { !$0.checkIns.isEmpty } }
@@ -231,8 +230,10 @@ import Transport
         }
         leaver.start()
         // The lock goes with the agent's parts.
-        func work(_ agent: consuming Agent) throws -> ExitCode { try agent.run() }
-        #expect(try work(running) == .done)
+        func work() throws -> ExitCode {
+            try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger).run()
+        }
+        #expect(try work() == .done)
         _ = eventually(within: 30) { answers.withLock { !$0.isEmpty } }
         let all = answers.withLock { $0 }
         #expect(

@@ -60,10 +60,10 @@ struct RoundMemory {
             run: message.run, round: message.round, memory, underWay: try outbox.names())
     }
 
-    /// What became of a round's report. Throws a storage ``Failure``.
-    func end(run: String, round: Int, isAccepted: Bool) throws {
+    /// What became of a round's report, of an agent that `servesOthers` beside the run. Throws a storage ``Failure``.
+    func end(run: String, round: Int, isAccepted: Bool, servesOthers: Bool) throws {
         if isAccepted {
-            try folder.keep(run: run, round: round)
+            try folder.keep(run: run, round: round, servesOthers: servesOthers)
         } else {
             try folder.drop(run: run, round: round)
         }

@@ -18,20 +18,8 @@ internal import Transport
 /// is not kept: its masks are in memory only, so that a process that ends has dropped out of the round; its round
 /// is charged once its members are known.
 package final class RoundRunner {
-    /// Instants of a round after which a test may let the process die.
-    package enum Milestone: CaseIterable, Sendable { case begun, charged, encoded, stored, delivered }
-
-    /// How an assignment ended.
-    package enum Outcome: Equatable, Sendable {
-        /// The server has the report.
-        case delivered
-        /// It does not: the round was refused, given up or turned away.
-        case notDelivered
-        /// This agent's data or trainer do not fit the task; its owner was told.
-        case unsuitable
-        /// This site's people have not approved the task, or have refused it.
-        case forbidden
-    }
+    package typealias Milestone = RoundMilestone
+    package typealias Outcome = RoundOutcome
 
     private let state: StateDirectory
     private let gate: PolicyGate
@@ -144,9 +132,6 @@ package final class RoundRunner {
 
     /// What the agent serves in turn needs these files of frozen parameters, by their SHA-256.
     func keepFrozen(_ digests: Set<String>) { frozen.wanted = digests }
-
-    /// Why this site's people keep a task from being served; nil where they do not. Throws a storage ``Failure``.
-    func obstacle(to task: String) throws -> String? { try approvals.obstacle(to: task) }
 
     /// Gives back what is kept in memory between rounds.
     func rest() {
@@ -356,7 +341,9 @@ package final class RoundRunner {
         try reached(.delivered)
         try note(
             entry.run, entry.round, (entry.body.count, entry.digest()), isAccepted: outcome == .accepted)
-        try memory.end(run: entry.run, round: entry.round, isAccepted: outcome == .accepted)
+        try memory.end(
+            run: entry.run, round: entry.round, isAccepted: outcome == .accepted,
+            servesOthers: server.servesOthers)
         try outbox.remove(run: entry.run, round: entry.round)
         guard case .turnedAway(let reason) = outcome else { return .delivered }
         log.warning(
@@ -374,7 +361,8 @@ package final class RoundRunner {
             // Once it has left it is noted, whatever becomes of the round.
             if let sent = exchange.sent { try note(message.run, message.round, sent, isAccepted: true) }
             try outcome.get()
-            try memory.end(run: message.run, round: message.round, isAccepted: true)
+            try memory.end(
+                run: message.run, round: message.round, isAccepted: true, servesOthers: server.servesOthers)
             try reached(.delivered)
             return .delivered
         } catch let ended as MaskedExchange.Ended {

@@ -36,6 +36,9 @@ package struct RoundServer {
         return !isOneOfSeveral || home?.server == name
     }
 
+    /// Whether runs are served beside the one whose paths are taken.
+    var servesOthers: Bool { isOneOfSeveral || link.paths != AgentProtocol.paths }
+
     /// Takes the paths of an assignment's run.
     func takePaths(of offer: RoundOffer) {
         link.paths = offer.hasRunPaths == true ? AgentProtocol.paths(of: offer.run) : AgentProtocol.paths

@@ -132,7 +132,7 @@ final class TaskSurvey {
             if !list.isSigned(entry) {
                 why = "the server's signature of the task is not one"
             } else {
-                why = try runner.obstacle(to: entry.taskSHA256)
+                why = try approvals.obstacle(to: entry.taskSHA256)
             }
             if let why {
                 look.refusal = why
@@ -219,7 +219,7 @@ final class TaskSurvey {
         link.paths = AgentProtocol.paths
         guard let offer = try onlyOffer() else { return }
         var look = Look(digest: offer.taskSHA256, next: .now)
-        if let why = try runner.obstacle(to: offer.taskSHA256) {
+        if let why = try approvals.obstacle(to: offer.taskSHA256) {
             look.refusal = why
         } else if let task = try readable(offer),
             gate.judge(task: task.configuration, roundsToday: 0).isEmpty

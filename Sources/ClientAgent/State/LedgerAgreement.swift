@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import Custody
+internal import Glibc
 internal import Ledger
 internal import Operations
 
@@ -127,6 +128,8 @@ extension AgentLedgers {
 
     /// Reports are sent only of rounds that are charged.
     static func checkOutbox(_ state: StateDirectory, _ ledgers: [StoredLedger]) throws {
+        // One that has left its federation has no outbox.
+        guard access(state.file("outbox"), F_OK) == 0 else { return }
         for name in try StateDirectory.names(in: state.file("outbox")) {
             let parts = name.split(separator: "-").map(String.init)
             guard parts.count == 2, let round = Int(parts[1]) else { continue }

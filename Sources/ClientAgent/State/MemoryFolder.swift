@@ -8,11 +8,12 @@ internal import Operations
 /// A made file is durable before the outbox has the report, and takes the place of the kept one once the server has said
 /// that it accepted that report, before the outbox forgets it. Whenever the process is killed, what is kept follows from
 /// exactly the reports that were accepted: a report that is sent again finds its file again, or the file in its place
-/// already. Of other runs the ``runsKept`` that were served last are kept.
+/// already. Files of runs that are over are removed.
 package struct MemoryFolder: Sendable {
     /// The folder's name in the state directory.
     package static let name = "memory"
-    /// Runs whose files are kept beside that of the run being served: an agent serves several in turn.
+    /// Runs whose files stay beside that of the run being served, where an agent serves several in turn: what a run has made
+    /// for this site is of use after its end.
     static let runsKept = 16
 
     private let path: String
@@ -58,20 +59,25 @@ package struct MemoryFolder: Sendable {
     }
 
     /// The report of this round was accepted: what was made with it is kept from here on, durably. Where nothing is there,
-    /// nothing was made, or it is kept already. Throws a storage ``Failure``.
-    package func keep(run: String, round: Int) throws {
+    /// nothing was made, or it is kept already. Unless the agent `servesOthers` in turn, all other runs are over; else the
+    /// ``runsKept`` that were served last stay. Throws a storage ``Failure``.
+    package func keep(run: String, round: Int, servesOthers: Bool = false) throws {
         let made = made(run, round)
         guard access(made, F_OK) == 0 else { return }
         try AtomicFile.publish(made, as: kept(run), mode: 0o600)
         try AtomicFile.remove(made, durably: false)
-        let others = try StateDirectory.names(in: path).filter {
-            $0.hasSuffix(".kept") && $0 != "\(run).kept"
-        }
-        guard others.count > Self.runsKept else { return }
-        let byAge = others.sorted { Self.changed("\(path)/\($0)") > Self.changed("\(path)/\($1)") }
-        for name in byAge.dropFirst(Self.runsKept) {
+        let others = try StateDirectory.names(in: path)
+            .filter { $0.hasSuffix(".kept") && $0 != "\(run).kept" }
+            .sorted { Self.changed("\(path)/\($0)") > Self.changed("\(path)/\($1)") }
+        for name in others.dropFirst(servesOthers ? Self.runsKept : 0) {
             try AtomicFile.remove("\(path)/\(name)", durably: false)
         }
+    }
+
+    /// The report of this round will not be accepted: all stays as it was. Throws a storage ``Failure``.
+    package func drop(run: String, round: Int) throws {
+        let made = made(run, round)
+        if access(made, F_OK) == 0 { try AtomicFile.remove(made, durably: false) }
     }
 
     /// When a file was written, in nanoseconds since 1970; 0 where it is gone.
@@ -79,12 +85,6 @@ package struct MemoryFolder: Sendable {
         var status = stat()
         guard lstat(path, &status) == 0 else { return 0 }
         return status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
-    }
-
-    /// The report of this round will not be accepted: all stays as it was. Throws a storage ``Failure``.
-    package func drop(run: String, round: Int) throws {
-        let made = made(run, round)
-        if access(made, F_OK) == 0 { try AtomicFile.remove(made, durably: false) }
     }
 
     private func kept(_ run: String) -> String { "\(path)/\(run).kept" }

@@ -121,12 +121,7 @@ struct TableReader {
         {
             labels.adopt(declared: values)
         }
-        let kept = try wishes.keep.map { reference in
-            let place = try reference.resolve(among: head.names, file: file)
-            let name = head.names[place]
-            let isHashed = layout.names.firstIndex(of: name).map(layout.identifiers.isHashed) ?? false
-            return (field: head.sources[place], isHashed: isHashed)
-        }
+        let kept = try keptColumns(head, layout, file: file)
         note(head, layout, scanner, file: file)
         try guardSkippedLines(
             scanner, count: passedOver, head: head, layout: layout, sources: sources, file: file)
@@ -164,6 +159,18 @@ struct TableReader {
         }
         guard bad.count == 0 || options.onBadRow == .skip else { throw bad.error(file: file) }
         table.skippedRows += bad.count
+    }
+
+    /// Fields of the columns whose texts are kept, and whether these are identifiers that are seen as codes only.
+    private func keptColumns(
+        _ head: TableHead, _ layout: ColumnLayout, file: String
+    ) throws -> [(field: Int, isHashed: Bool)] {
+        try wishes.keep.map { reference in
+            let place = try reference.resolve(among: head.names, file: file)
+            let isHashed =
+                layout.names.firstIndex(of: head.names[place]).map(layout.identifiers.isHashed) ?? false
+            return (head.sources[place], isHashed)
+        }
     }
 
     private mutating func append(fileGroup: Int32?) {

@@ -105,6 +105,12 @@ package final class Agent {
         return .interrupted
     }
 
+    /// Whether the owner has had the agent rest or leave.
+    private var isHalted: Bool {
+        PauseFile.isThere(in: configuration.stateDirectory)
+            || Departure.isBegun(in: configuration.stateDirectory)
+    }
+
     /// Why nothing is done now; nil where the agent may work.
     private var obstacle: String? {
         if PauseFile.isThere(in: configuration.stateDirectory) {
@@ -155,6 +161,12 @@ package final class Agent {
         switch answer {
         case .assignment(let plan):
             station.isEnded = false
+            // A pause that came while the server was asked counts.
+            if isHalted {
+                station.server.takePaths(of: plan)
+                return station.link.giveUp(
+                    run: plan.run, round: plan.round, reason: .busy, detail: "the agent rests")
+            }
             // What is not ready long after the deadline never will be.
             pulse.promise(within: plan.deadlineSeconds + Self.longestExchange)
             switch try runner.serve(plan) {

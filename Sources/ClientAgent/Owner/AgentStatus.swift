@@ -180,7 +180,7 @@ package struct AgentStatus: Sendable {
                     + (verdict.seal.map { ", signed by \(reviewer($0.key))" } ?? "")
                     + (verdict.reason.map { ": \($0)" } ?? ""))
         }
-        return lines
+        return lines.map(PlainLine.of)
     }
 
     private func state(_ now: Double) -> String {

@@ -56,9 +56,10 @@ extension AskedTask {
             lines.append(
                 "  all rounds \(AgentStatus.text(afterAll)); this task has \(rounds) left for this site")
         }
-        return lines
-            + (obstacles.isEmpty
-                ? ["  served     yes, as this site's policy stands"] : obstacles.map { "  not served \($0)" })
+        lines +=
+            obstacles.isEmpty
+            ? ["  served     yes, as this site's policy stands"] : obstacles.map { "  not served \($0)" }
+        return lines.map(PlainLine.of)
     }
 
     private func plan(_ task: OfferedTask) -> [String] {

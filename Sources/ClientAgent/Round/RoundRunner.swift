@@ -130,8 +130,8 @@ package final class RoundRunner {
         return try RunHome.read(run, in: state)?.server == server.name ? run : nil
     }
 
-    /// What the agent serves in turn needs these files of frozen parameters, by their SHA-256.
-    func keepFrozen(_ digests: Set<String>) { frozen.wanted = digests }
+    /// What the agent serves of a server in turn needs these files of frozen parameters, by their SHA-256.
+    func keepFrozen(_ digests: Set<String>, of server: String) { frozen.wanted[server] = digests }
 
     /// Gives back what is kept in memory between rounds.
     func rest() {

@@ -15,8 +15,8 @@ final class FrozenModels {
     private let folder: String
     private let log: Logger
     private var loaded: (sha256: String, part: FrozenPart)?
-    /// Digests of other tasks that the agent serves in turn; their files stay.
-    var wanted: Set<String> = []
+    /// Digests of the tasks that the agent serves in turn, by server; their files stay.
+    var wanted: [String: Set<String>] = [:]
     /// The digests whose files are the only ones left in the folder.
     private var cleaned: Set<String>?
 
@@ -106,7 +106,7 @@ final class FrozenModels {
     }
 
     private func clean(keeping sha256: String) throws {
-        let kept = wanted.union([sha256])
+        let kept = wanted.values.reduce(into: [sha256]) { $0.formUnion($1) } as Set<String>
         guard cleaned != kept else { return }
         for name in try StateDirectory.names(in: folder)
         where !kept.contains(name.split(separator: ".").first.map(String.init) ?? "") {

@@ -23,6 +23,7 @@ final class TaskSurvey {
     }
 
     private let link: ServerLink
+    private let server: String
     private let gate: PolicyGate
     private let log: Logger
     private let frozenLimit: Int
@@ -45,6 +46,7 @@ final class TaskSurvey {
 
     init(link: ServerLink, gate: PolicyGate, approvals: ApprovalBook, frozenLimit: Int, log: Logger) {
         self.link = link
+        server = link.client.configuration.server.description
         self.gate = gate
         self.approvals = approvals
         self.frozenLimit = frozenLimit
@@ -58,6 +60,8 @@ final class TaskSurvey {
     func begin() {
         isOfManyRuns = nil
         nextLook = .now
+        // What has changed is seen at the next look, which must not come in a hurry.
+        if stamp != nil { stamp = approvals.stamp }
     }
 
     /// Runs that the agent takes no part in, the most urgent first.
@@ -99,7 +103,7 @@ final class TaskSurvey {
             nextLook = .now + Self.oneRunInterval
             try lookAtOnlyTask(runner, isFirst: isFirst || isNew)
         }
-        runner.keepFrozen(frozenDigests)
+        runner.keepFrozen(frozenDigests, of: server)
         return isWilling
     }
 

@@ -1,201 +1,199 @@
 internal import Configuration
-internal import Federation
-internal import Glibc
-internal import Ledger
 internal import Messages
 package import Operations
 package import Transport
 
-/// The agent: checks in, serves rounds, keeps its certificate fresh, until it is told to stop.
+/// The agent: checks in, serves rounds, keeps its certificates fresh, until it is told to stop. Servers, and the runs of each,
+/// are served in turn, one round at a time.
 package final class Agent {
     private let configuration: AgentConfiguration
-    private let link: ServerLink
+    private let stations: [ServerStation]
     private let runner: RoundRunner
     private let stop: StopSignal
     private let log: Logger
-    private let renewal: CertificateRenewal
-    private let gate: PolicyGate
-    private var pacing = Pacing()
-    /// Whether the server was heard to say that the run has ended, and whether that ends the agent.
-    private var isEnded = false
+    /// Whether the end of the runs ends the agent.
     private var endsWithRun = false
-    /// Whether the task on offer was looked at, and whether it could not be served once.
-    private var isExamined = false
-    private var wasUnsuitable = false
 
     /// Alive while the agent's loop turns.
     private let pulse = Pulse()
 
     /// Seconds that one exchange with the server may take, slow links included.
     private static let longestExchange = 1800.0
-    /// Between looks at conditions that forbid work, in seconds.
-    private static let conditionPause = 60.0
-    /// Least and greatest pause after a passing trouble with the server, in seconds.
-    private static let failurePause = 5.0...300.0
+    /// Between looks at what may forbid work, or allow it again, in seconds.
+    private static let look = 5.0
+    /// Longest that one server of several may hold a check-in, in seconds: the others may have work.
+    private static let longestTurn = 5
 
-    /// Prepares everything that a run needs; data are not touched. Throws a ``Failure``, ``ConfigurationError``,
-    /// `TLSError` or ``LedgerError``.
-    package init(_ configuration: AgentConfiguration, stop: StopSignal, log: Logger) throws {
+    /// Prepares everything that a run needs; data are not touched. `trainer` takes the place of the configuration's. Throws
+    /// a ``Failure``, ``ConfigurationError``, `TLSError` or ``LedgerError``.
+    package init(
+        _ configuration: AgentConfiguration, stop: StopSignal, log: Logger,
+        trainer: (any RoundTrainer)? = nil
+    ) throws {
         self.configuration = configuration
         self.stop = stop
         self.log = log
+        try Departure.requireNone(in: configuration)
         let state = try StateDirectory(configuration.stateDirectory)
-        let client = try AgentConnection.client(configuration)
-        let link = ServerLink(client: client, stop: stop, log: log)
-        self.link = link
-        let trainer = try Self.trainer(configuration, folder: state.file("trainer"), log: log) {
-            stop.isRequested
+        let gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
+        let approvals = ApprovalBook(state.path, configuration.policy)
+        let stations = try configuration.servers.map {
+            try ServerStation(
+                configuration.speaking(to: $0), state: state, gate: gate, approvals: approvals, stop: stop,
+                log: log)
         }
-        gate = PolicyGate(configuration.policy, rosterDigest: configuration.roster?.digest)
+        self.stations = stations
+        let trainer =
+            try trainer
+            ?? Self.trainer(configuration, folder: state.file("trainer"), log: log) {
+                stop.isRequested
+            }
+        let first = stations[0].server
         runner = try RoundRunner(
-            state: state, gate: gate,
-            masking: MaskingSettings(
-                configuration,
-                revocations: PeerRevocations(state: state, policy: configuration.policy, link: link, log: log)
-            ),
-            trainer: trainer, link: link, stop: stop, log: log, frozenLimit: configuration.frozenLimit)
-        renewal = CertificateRenewal(configuration, log: log)
+            state: state, gate: gate, masking: first.masking, trainer: trainer, link: first.link, stop: stop,
+            log: log, frozenLimit: configuration.frozenLimit)
     }
 
     /// What a stop signal interrupts.
-    package var cancellation: CancellationSignal { link.client.cancellation }
+    package var cancellations: [CancellationSignal] { stations.map(\.link.client.cancellation) }
 
-    /// Runs until a stop is asked for (``ExitCode/interrupted``) or, with `untilFinished`, until the server says
-    /// that the run has ended (``ExitCode/done``). Throws what only a person can mend.
+    /// Runs until a stop is asked for (``ExitCode/interrupted``), until the owner has it leave (``ExitCode/done``) or, with
+    /// `untilFinished`, until every server says that its runs have ended (``ExitCode/done``). Throws what only a person can
+    /// mend.
     package func run(untilFinished: Bool = false) throws -> ExitCode {
         log.info(
             "agent started",
-            ["version": .text(ProductVersion.current), "server": .text(configuration.server.description)])
+            [
+                "version": .text(ProductVersion.current),
+                "server": .text(stations.map(\.server.name).joined(separator: ", ")),
+            ])
         let watchdog = try tellServiceManager()
         // The process ends with this function, and not before the manager has been told.
         defer { if stop.isRequested { watchdog?.join() } }
         // What the start needed is not needed again.
         IdleMemory.giveBack()
         endsWithRun = untilFinished
-        var pause = Self.failurePause.lowerBound
-        var trouble = ServerTrouble(configuration.credentials)
-        var isOpen = true
+        var obstacle: String?
         while !stop.isRequested {
             pulse.promise(within: Self.longestExchange)
-            if let obstacle = configuration.conditions.obstacle(in: .now) {
-                if isOpen { log.info("not working now", ["why": .text(obstacle)]) }
-                isOpen = false
+            if Departure.isBegun(in: configuration.stateDirectory) {
+                log.info("the agent's owner has it leave")
+                stop.request()
+                return .done
+            }
+            let before = obstacle
+            obstacle = self.obstacle
+            if let obstacle {
+                if before == nil { log.info("not working now", ["why": .text(obstacle)]) }
                 runner.rest()
-                stop.wait(seconds: Self.conditionPause)
+                stop.wait(seconds: Self.look)
                 continue
             }
-            isOpen = true
+            guard let station = next() else { continue }
             do {
-                try renewal.renewIfDue(link)
-                try runner.sendLeftovers()
-                guard try isSuitable() else { continue }
-                if try turn(), untilFinished { return .done }
-                pause = Self.failurePause.lowerBound
-                trouble.served()
+                try turn(station)
+                if untilFinished, stations.allSatisfy(\.isEnded) { return .done }
             } catch ClientError.cancelled {
                 break
             } catch {
-                let (what, why) = try trouble.passing(error)
-                log.warning(what, ["error": .text(why)])
+                let (what, why) = try station.pass(error)
+                log.warning(what, ["error": .text(why), "server": .text(station.server.name)])
                 runner.rest()
-                stop.wait(seconds: pause * Double.random(in: 0.5..<1.5))
-                pause = min(pause * 2, Self.failurePause.upperBound)
             }
         }
         log.info("agent stopped; its state is saved")
         return .interrupted
     }
 
-    /// One check-in and what follows from it. Returns whether the run has ended.
-    private func turn() throws -> Bool {
+    /// Whether the owner has had the agent rest or leave.
+    private var isHalted: Bool {
+        PauseFile.isThere(in: configuration.stateDirectory)
+            || Departure.isBegun(in: configuration.stateDirectory)
+    }
+
+    /// Why nothing is done now; nil where the agent may work.
+    private var obstacle: String? {
+        if PauseFile.isThere(in: configuration.stateDirectory) {
+            return "the agent's owner has paused it (sordino-agent resume lets it work)"
+        }
+        return configuration.conditions.obstacle(in: .now)
+    }
+
+    /// The station whose turn it is; nil where all rest, after a part of that rest.
+    private func next() -> ServerStation? {
+        if let changed = stations.first(where: \.survey.isStale) { return changed }
+        guard let station = stations.min(by: { $0.notBefore < $1.notBefore }) else { return nil }
+        let rest = station.remainingRest
+        guard rest > 0 else { return station }
+        stop.wait(seconds: min(rest, Self.look))
+        return nil
+    }
+
+    /// One turn of a server: what waits for it is sent, its tasks are looked at, and it is asked for a round.
+    private func turn(_ station: ServerStation) throws {
+        runner.server = station.server
+        try station.renewal.renewIfDue(station.link)
+        try runner.sendLeftovers()
+        guard try station.survey.look(runner) else {
+            runner.rest()
+            return station.rest(station.pacing.unsuitable())
+        }
+        try checkIn(station)
+        station.served()
+    }
+
+    /// One check-in and what follows from it.
+    private func checkIn(_ station: ServerStation) throws {
         let asked = ContinuousClock.now
-        let run = runner.progress.run
-        let answer = try link.checkIn(
+        let run = try runner.lastRun()
+        let listed = station.survey.isOfManyRuns == true ? station.survey.runs : nil
+        let answer = try station.link.checkIn(
             run: run, lastRound: run.map { runner.progress.lastRound(of: $0) } ?? 0,
-            waitSeconds: configuration.pollSeconds)
+            waitSeconds: stations.count == 1
+                ? configuration.pollSeconds : min(configuration.pollSeconds, Self.longestTurn),
+            served: listed.map { runs in
+                let begun = runs.lazy.map { ($0, self.runner.progress.lastRound(of: $0)) }.filter { $1 > 0 }
+                return Dictionary(begun.prefix(CheckInRequest.mostRuns)) { first, _ in first }
+            },
+            declines: listed.map { _ in
+                Array(station.survey.declines.prefix(CheckInRequest.mostRuns))
+            })
         switch answer {
         case .assignment(let plan):
-            isEnded = false
+            station.isEnded = false
+            // A pause that came while the server was asked counts.
+            if isHalted {
+                station.server.takePaths(of: plan)
+                return station.link.giveUp(
+                    run: plan.run, round: plan.round, reason: .busy, detail: "the agent rests")
+            }
             // What is not ready long after the deadline never will be.
             pulse.promise(within: plan.deadlineSeconds + Self.longestExchange)
-            let pause: Double
             switch try runner.serve(plan) {
-            case .delivered:
-                pacing.delivered()
-                return false
-            case .notDelivered: pause = pacing.nothing(elapsed: asked.duration(to: .now).inSeconds)
-            case .unsuitable: pause = pacing.unsuitable()
+            case .delivered: return station.pacing.delivered()
+            case .forbidden: station.survey.decline(plan.run, "its owner has not approved it")
+            case .notDelivered: break
+            case .unsuitable where listed != nil:
+                station.survey.decline(plan.run, "its data or its trainer do not fit")
+            case .unsuitable:
+                runner.rest()
+                return station.rest(station.pacing.unsuitable())
             }
             runner.rest()
-            rest(pause)
-            return false
+            station.rest(station.pacing.nothing(elapsed: asked.duration(to: .now).inSeconds))
         case .later(let seconds, let isFinished):
             runner.rest()
-            if isFinished, !isEnded { log.info("the run has ended") }
-            isEnded = isFinished
-            if isFinished, endsWithRun { return true }
-            rest(
-                pacing.later(
+            if isFinished, !station.isEnded {
+                log.info("the run has ended", ["server": .text(station.server.name)])
+            }
+            station.isEnded = isFinished
+            if isFinished, endsWithRun, stations.allSatisfy(\.isEnded) { return }
+            station.rest(
+                station.pacing.later(
                     seconds, isFinished: isFinished, elapsed: asked.duration(to: .now).inSeconds))
-            return isFinished
-        }
-    }
-
-    private func rest(_ seconds: Double) {
-        pulse.promise(within: seconds + Self.longestExchange)
-        stop.wait(seconds: seconds)
-    }
-
-    /// Whether the agent's data and trainer fit the task on offer, looked at before the first round. Where they do not
-    /// the owner is told, once, and nothing is asked of the server until the next look.
-    private func isSuitable() throws -> Bool {
-        guard !isExamined else { return true }
-        guard let task = try offeredTask(), gate.judge(task: task.configuration, roundsToday: 0).isEmpty
-        else {
-            // What cannot be read or is against the policy is refused round by round, and no data are looked at.
-            isExamined = true
-            return true
-        }
-        let why: String
-        switch runner.verdict(on: task.job) {
-        case .suitable:
-            if wasUnsuitable { log.info("the agent's data and trainer fit the task now") }
-            do {
-                try runner.fetchFrozen(for: task)
-            } catch let failure as TrainerFailure {
-                // Each round asks again, and says so to the server.
-                log.warning("the model's frozen parameters are not to be had", ["why": .text("\(failure)")])
-            }
-            isExamined = true
-            // The first round may be hours away, and the handshake is done; the data stay for it.
-            IdleMemory.giveBack()
-            return true
-        case .unsuitable(_, isNews: false): why = ""
-        case .unsuitable(let error, isNews: true): why = Failure(wrapping: error).message
-        case .tooManyTasks: why = "the server offered too many different tasks today"
-        }
-        if !why.isEmpty {
-            log.error(
-                "this agent takes no part: its data or its trainer do not fit the task on offer",
-                ["task": .text(task.configuration.name), "why": .text(why)])
-        }
-        wasUnsuitable = true
-        runner.rest()
-        rest(pacing.unsuitable())
-        return false
-    }
-
-    /// The task on offer; nil where the server does not tell it or it makes no sense here.
-    private func offeredTask() throws -> OfferedTask? {
-        do {
-            return try link.offer().map {
-                try OfferedTask($0, frozenLimit: configuration.frozenLimit)
-            }
-        } catch let error as ClientError {
-            throw error
-        } catch {
-            log.warning("the task on offer cannot be read", ["error": .text("\(error)")])
-            return nil
+        case .misunderstood:
+            station.survey.begin()
+            station.rest(station.pacing.nothing(elapsed: 0))
         }
     }
 
@@ -213,7 +211,7 @@ package final class Agent {
     }
 
     /// The trainer that the configuration names; `folder` is for an external one's files, and `isStopped` ends its
-    /// program. Throws ``ConfigurationError``.
+    /// program. Throws ``ConfigurationError``, or a storage ``Failure`` where the key of identifiers is damaged.
     static func trainer(
         _ configuration: AgentConfiguration, folder: String, log: Logger? = nil,
         isStopped: @escaping () -> Bool
@@ -224,7 +222,9 @@ package final class Agent {
         guard let data = configuration.data else {
             throw ConfigurationError(path: "data", problem: "is missing")
         }
-        return try BuiltInTrainer(data: data, folder: configuration.folder, log: log)
+        return try BuiltInTrainer(
+            data: data, folder: configuration.folder, log: log, crowd: Crowd(configuration.policy),
+            identifierHash: IdentifierKey.hash(of: data, configuration))
     }
 }
 

@@ -13,6 +13,9 @@ package struct DataSource: Sendable {
         case text(TextOptions)
     }
 
+    /// What stands for an identifier, as text: a code that only the holder of a key can make.
+    package typealias IdentifierHash = @Sendable ([UInt8]) throws -> [UInt8]
+
     /// The section as given, so that it can be kept beside a model.
     package let configuration: JSONValue
     private let content: Content
@@ -20,17 +23,25 @@ package struct DataSource: Sendable {
     private let folder: String
 
     /// Reads a data section strictly. Relative paths in it start from `folder`; `path` is the section's own key
-    /// path, for messages. No file is touched yet. Throws ``ConfigurationError``.
-    package init(_ configuration: JSONValue, path: String, folder: String) throws {
+    /// path, for messages. No file is touched yet. Identifiers are hashed by `identifierHash`; without one a table that has
+    /// such columns is not read. Throws ``ConfigurationError``.
+    package init(
+        _ configuration: JSONValue, path: String, folder: String, identifierHash: IdentifierHash? = nil
+    ) throws {
         let section = try Section(configuration, path: path)
         guard let format = try section.choice("format", of: Format.self) else {
             throw section.error(
                 "format", "is missing: one of \(Format.allCases.map(\.rawValue).joined(separator: ", "))")
         }
+        func table(_ format: TableOptions.Format) throws -> Content {
+            var options = try TableOptions(format: format, section)
+            options.identifierHash = identifierHash
+            return .table(options)
+        }
         switch format {
-        case .csv: content = .table(try TableOptions(format: .csv, section))
-        case .table: content = .table(try TableOptions(format: .table, section))
-        case .arff: content = .table(try TableOptions(format: .arff, section))
+        case .csv: content = try table(.csv)
+        case .table: content = try table(.table)
+        case .arff: content = try table(.arff)
         case .idx: content = .images(try ImageOptions(section, files: IDXImages.init))
         case .images: content = .images(try ImageOptions(section, files: FolderImages.init))
         case .cifar: content = .images(try ImageOptions(section, files: CIFARImages.init))
@@ -40,6 +51,15 @@ package struct DataSource: Sendable {
         try section.finish()
         self.configuration = configuration
         self.folder = folder
+    }
+
+    /// Whether columns of the table are identifiers that are hashed.
+    package var hashesIdentifiers: Bool {
+        if case .table(let options) = content {
+            options.identifiers.values.contains(.keyedHash)
+        } else {
+            false
+        }
     }
 
     /// Reads, divides and preprocesses the data.

@@ -72,8 +72,25 @@ package struct PolicyViolation: Hashable, Sendable, CustomStringConvertible {
     package var description: String { "\(key): \(reason)" }
 }
 
+/// Whose signed verdicts on tasks count at a site.
+package struct Reviewer: Hashable, Sendable {
+    package var name: String
+    /// The key that verifies, Ed25519, 64 hexadecimal digits.
+    package var key: String
+
+    package init(name: String, key: String) { (self.name, self.key) = (name, key) }
+}
+
 /// What an agent agrees to, whatever a server says. Defaults are strict.
 package struct AgentPolicy: Hashable, Sendable {
+    /// Who says that a task may be served.
+    package enum Approval: String, Hashable, Sendable, CaseIterable {
+        /// The other rules alone; what somebody refused is not served.
+        case byPolicy = "by-policy"
+        /// A person, by the task's digest, beside the other rules.
+        case manual
+    }
+
     /// Largest ε against the server over the agent's life, at `maximalDelta`.
     package var maximalEpsilon = 8.0
     package var maximalDelta = 1e-5
@@ -114,6 +131,13 @@ package struct AgentPolicy: Hashable, Sendable {
     /// Greatest magnitude of a published model's values that is trained from where anything is private. Beyond it
     /// training would overflow: the round is served with noise alone, whatever the data.
     package var maximalWeight = 1e4
+    package var approval = Approval.byPolicy
+    /// Reviewers whose signed verdicts count as the owner's own.
+    package var reviewers: [Reviewer] = []
+    /// Columns of the agent's table that together could tell people apart; none: nothing is counted.
+    package var quasiIdentifiers: [String] = []
+    /// Fewest rows that may share their values of ``quasiIdentifiers``.
+    package var minimalGroup = 5
 
     package init() {}
 

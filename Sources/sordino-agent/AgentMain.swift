@@ -14,6 +14,15 @@ enum AgentMain {
             ("enroll", EnrolCommand.grammar, EnrolCommand.run),
             ("check", CheckCommand.grammar, CheckCommand.run),
             ("unit", UnitCommand.grammar, UnitCommand.run),
+            ("tasks", TasksCommand.grammar, TasksCommand.run),
+            ("approve", VerdictCommand.approve, { try VerdictCommand.run($0, .approve) }),
+            ("refuse", VerdictCommand.refuse, { try VerdictCommand.run($0, .refuse) }),
+            ("withdraw", VerdictCommand.withdraw, { try VerdictCommand.run($0, .withdraw) }),
+            ("reviewer-key", ReviewerKeyCommand.grammar, ReviewerKeyCommand.run),
+            ("status", StatusCommand.grammar, StatusCommand.run),
+            ("pause", PauseCommand.pause, PauseCommand.runPause),
+            ("resume", PauseCommand.resume, PauseCommand.runResume),
+            ("leave", LeaveCommand.grammar, LeaveCommand.run),
             ("ledger-accept", LedgerAcceptCommand.grammar, LedgerAcceptCommand.run),
         ]
 

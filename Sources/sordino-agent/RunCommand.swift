@@ -19,7 +19,7 @@ enum RunCommand {
             try ProcessLimits.apply(nice: configuration.nice, memoryLimit: configuration.memoryLimit)
             let stop = try StopSignal()
             let agent = try Agent(configuration, stop: stop, log: log)
-            try stop.interrupt(agent.cancellation, withinSeconds: 20)
+            try stop.interrupt(agent.cancellations, withinSeconds: 20)
             return try agent.run(untilFinished: options.flag("until-finished"))
         } catch {
             // In the log's own format, beside the exit status.

@@ -19,14 +19,18 @@ enum UnitCommand {
         let path = try ServicePath.absolute(options.operands[0])
         let configuration = try AgentConfiguration(contentsOf: path)
         // Renewal replaces the certificate, so its folder is written to as well.
-        let files = configuration.credentials
-        let folders = try [files.certificate, configuration.stateDirectory].map {
-            try ServicePath.nearestFolder(to: $0)
+        let certificates = configuration.servers.map(\.credentials.certificate)
+        let folders = try Set(
+            (certificates + [configuration.stateDirectory]).map {
+                try ServicePath.nearestFolder(to: $0)
+            })
+        let outermost = folders.filter { folder in
+            !folders.contains { $0 != folder && "\(folder)/".hasPrefix("\($0)/") }
         }
         var unit = ServiceUnit(
             description: "Sordino agent", command: [try ServicePath.ownProgram(), "run", path],
             user: options.string("user") ?? "sordino-agent",
-            writablePaths: "\(folders[1])/".hasPrefix("\(folders[0])/") ? [folders[0]] : folders,
+            writablePaths: outermost.sorted(),
             memoryMax: options.string("memory-max") ?? "1G")
         unit.readPaths = [try ServicePath.absolute(configuration.folder)]
         unit.startsPrograms = configuration.trainer != nil

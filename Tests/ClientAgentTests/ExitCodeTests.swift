@@ -78,6 +78,7 @@ import Testing
         // The agent.
         Example(TrainerFailure("ended with status 1"), .invalidInput),
         Example(TaskWithoutSchema(), .invalidInput),
+        Example(TooSmallCrowd(Crowd(columns: ["age"], size: 5)), .refused),
         Example(UnusablePlan("no model"), .invalidInput),
         Example(ModelOutOfBounds(limit: 10), .invalidInput),
         Example(OwnCertificateTrouble(level: .expired, sentence: "agent.pem has expired"), .network),

@@ -118,6 +118,21 @@ import Testing
         #expect(names == ["\(other).kept"])
     }
 
+    /// Runs in turn: each goes on from what its own reports made.
+    @Test("Two runs in turn") func runsInTurn() throws {
+        defer { federation.shutdown() }
+        let runner = try TestAgent(federation).runner()
+        let other = String(repeating: "a1", count: 16)
+        for round in 1...2 {
+            for run in [TestFederation.run, other] {
+                let offer = try task.message(round: round, run: run, hasRunPaths: true)
+                #expect(try runner.serve(offer) == .delivered)
+            }
+        }
+        let wanted = try reports([1, 2])
+        #expect(sent(1) == [wanted[0]] && sent(2) == [wanted[1]])
+    }
+
     @Test(
         "A server that gives no state, or another's",
         arguments: ["none", "longer", "not finite", "of another form"])

@@ -3,6 +3,7 @@ import Foundation
 import Messages
 import Operations
 import Synchronization
+import Testing
 import Transport
 
 @testable import ClientAgent
@@ -26,10 +27,17 @@ struct TestAgent {
     let log = TestLog()
     let stop: StopSignal
 
-    init(_ federation: TestFederation, set: [String] = []) throws {
+    /// With `others` the agent serves these beside the first.
+    init(_ federation: TestFederation, others: [TestFederation] = [], set: [String] = []) throws {
+        func server(_ federation: TestFederation) -> String {
+            """
+            server: "https://\(federation.endpoint)",
+            tls: { certificate: "agent.crt", key: "agent.key", ca: "ca.crt" }
+            """
+        }
+        let servers = ([federation] + others).map { "{ \(server($0)) }" }.joined(separator: ", ")
         let source = """
-            { server: "https://\(federation.endpoint)",
-              tls: { certificate: "agent.crt", key: "agent.key", ca: "ca.crt" },
+            { \(others.isEmpty ? server(federation) : "servers: [\(servers)]"),
               data: { format: "csv", path: "data.csv", label: "label" },
               state_directory: "state", poll_seconds: 1,
               policy: { modes: ["local", "none"], trust_server: true, maximal_epsilon: 1000 } }
@@ -46,6 +54,21 @@ struct TestAgent {
         let client = try AgentConnection.client(configuration)
         client.configuration.retry = RetryPolicy(attempts: 4, base: 1, maximum: 5, maximumRetryAfter: 10)
         return ServerLink(client: client, stop: stop, log: log.logger)
+    }
+
+    /// One of several servers, for a runner to be given.
+    func server(_ federation: TestFederation) throws -> RoundServer {
+        let entry = try #require(
+            configuration.servers.first { $0.endpoint.description == federation.endpoint.description })
+        let speaking = configuration.speaking(to: entry)
+        let client = try AgentConnection.client(speaking)
+        client.configuration.retry = RetryPolicy(attempts: 4, base: 1, maximum: 5, maximumRetryAfter: 10)
+        let link = ServerLink(client: client, stop: stop, log: log.logger)
+        let revocations = PeerRevocations(
+            path: "/dev/null/none", policy: speaking.policy, log: log.logger
+        ) { _ in .none }
+        return RoundServer(
+            link: link, masking: MaskingSettings(speaking, revocations: revocations), isOneOfSeveral: true)
     }
 
     func runner(trainer: (any RoundTrainer)? = nil) throws -> RoundRunner {

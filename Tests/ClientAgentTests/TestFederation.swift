@@ -40,6 +40,15 @@ final class TestFederation: HTTPHandler, Sendable {
         var renewals = 0
         /// What the server says of its task; nil: it does not tell.
         var offer: TaskOffer?
+        /// What the server says that it runs; nil: it is one of a single run.
+        var list: TaskList?
+        /// The tasks of those runs.
+        var runOffers: [String: TaskOffer] = [:]
+        /// Paths of runs that were asked for or sent to, in their order.
+        var runPaths: [String] = []
+        /// How often the agent asked to be revoked, and what it is answered.
+        var leaves = 0
+        var leaveStatus = 204
         /// `Retry-After` where there is nothing to do.
         var retryAfter: String? = "0"
         /// What the server says when it is asked for a step of secure aggregation; else 409.
@@ -78,13 +87,20 @@ final class TestFederation: HTTPHandler, Sendable {
     }
 
     func handle(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
-        let path = request.head.target.path
+        let path = pathWithoutRun(request.head.target.path)
         if request.head.method == .get, path.contains("/secagg/") {
             let bytes = state.withLock { $0.secureAggregation[String(path.split(separator: "/").last ?? "")] }
             return .respond(
                 bytes.map { HTTPResponse(200, body: .bytes($0)) } ?? .text(409, "the round is closed"))
         }
         if request.head.method == .get {
+            if path == AgentProtocol.tasksPath {
+                let body = state.withLock { try? $0.list?.encoded() }
+                return .respond(body.map { .json(200, $0) } ?? .text(404, "no such path"))
+            }
+            if let offer = offer(request.head.target.path) {
+                return .respond((try? offer.encoded()).map { .json(200, $0) } ?? .text(500, "?"))
+            }
             if path == AgentProtocol.paths.task {
                 let body = state.withLock { try? $0.offer?.encoded() }
                 return .respond(body.map { .json(200, $0) } ?? .text(404, "no such path"))
@@ -116,11 +132,32 @@ final class TestFederation: HTTPHandler, Sendable {
             })
     }
 
+    /// The path as a server of one run has it; that of a run is kept for the test to look at.
+    private func pathWithoutRun(_ path: String) -> String {
+        let parts = path.split(separator: "/")
+        guard parts.count > 3, parts[1] == "runs" else { return path }
+        state.withLock { $0.runPaths.append(path) }
+        return "/v1/" + parts[3...].joined(separator: "/")
+    }
+
+    /// The task of the run that a path is of.
+    private func offer(_ path: String) -> TaskOffer? {
+        state.withLock { state in
+            state.runOffers.first { path == AgentProtocol.paths(of: $0.key).task }?.value
+        }
+    }
+
     private func answer(_ path: String, _ body: [UInt8], _ peer: PeerIdentity?) throws -> HTTPResponse {
         if path == AgentProtocol.enrolmentPath { return try enrol(EnrolmentRequest(decoding: body)) }
         guard peer != nil else { return .text(401, "no certificate") }
         switch path {
         case AgentProtocol.checkInPath: return try checkIn(CheckInRequest(decoding: body))
+        case AgentProtocol.leavePath:
+            return HTTPResponse(
+                state.withLock { state in
+                    state.leaves += 1
+                    return state.leaveStatus
+                })
         case AgentProtocol.renewalPath:
             state.withLock { $0.renewals += 1 }
             let request = try CertificateRequest(
@@ -145,7 +182,8 @@ final class TestFederation: HTTPHandler, Sendable {
     private func checkIn(_ request: CheckInRequest) throws -> HTTPResponse {
         let plan = state.withLock { state in
             state.checkIns.append(request)
-            return state.plans.isEmpty ? nil : state.plans.removeFirst()
+            let declines = request.declines ?? []
+            return state.plans.firstIndex { !declines.contains($0.run) }.map { state.plans.remove(at: $0) }
         }
         guard let plan else {
             var response = HTTPResponse(204, headers: [AgentProtocol.runStateHeader: "finished"])

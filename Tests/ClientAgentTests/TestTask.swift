@@ -44,7 +44,7 @@ struct TestTask {
         model: String = mlp, privacy: String = plain, strategy: String = #"{ name: "fedavg" }"#,
         training: String =
             #"{ local_epochs: 2, batch_size: 7, learning_rate: 0.1, schedule: { name: "cosine" } }"#,
-        secureAggregation: String = "{ enabled: false }", reportAfter: String? = nil,
+        secureAggregation: String = "{ enabled: false }", reportAfter: String? = nil, name: String = "t",
         folder: String
     ) throws {
         var random = SeededGenerator(seed: 5, purpose: .test)
@@ -55,7 +55,7 @@ struct TestTask {
         }
         try rows.write(toFile: "\(folder)/data.csv", atomically: true, encoding: .utf8)
         let source = """
-            { name: "t", model: \(model),
+            { name: "\(name)", model: \(model),
               training: \(training),
               strategy: \(strategy), rounds: 5, cohort_size: 20, min_reports: 10,
               \(reportAfter.map { "report_after: \"\($0)\"," } ?? "")
@@ -109,15 +109,17 @@ struct TestTask {
     var remembered: [Float] = []
 
     /// What a server says of its task.
-    func offer() throws -> TaskOffer {
+    func offer(run: String = TestFederation.run) throws -> TaskOffer {
         TaskOffer(
-            run: TestFederation.run, population: population, task: text,
+            run: run, population: population, task: text,
             taskSHA256: try SHA256.text(of: Array(text.utf8)),
             inputShape: plan.model.inputShape, preprocessing: dataset.preprocessing.json.text())
     }
 
     /// What a server says of one round.
-    func message(round: Int, client: Int = 4, run: String = TestFederation.run) throws -> RoundOffer {
+    func message(
+        round: Int, client: Int = 4, run: String = TestFederation.run, hasRunPaths: Bool? = nil
+    ) throws -> RoundOffer {
         let bytes = file
         let digest = try SHA256.text(of: bytes)
         let scale =
@@ -128,6 +130,7 @@ struct TestTask {
             model: .init(round: 0, sha256: digest, bytes: bytes.count),
             state: try state.map { .init(sha256: try SHA256.text(of: $0), bytes: $0.count) }, privacy: nil,
             report: ReportShape(count: plan.report.count, bits: plan.codec.bits, scale: scale),
+            hasRunPaths: hasRunPaths,
             deadlineSeconds: 600)
     }
 }

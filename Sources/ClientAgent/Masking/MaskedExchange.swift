@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Encoding
 internal import Federation
 internal import Glibc
@@ -20,6 +21,8 @@ final class MaskedExchange {
     private let member: MaskedMember
     /// Members of the round, once it is joined.
     private(set) var members = 0
+    /// Bytes of the masked report and their SHA-256, once it is sent.
+    private(set) var sent: (bytes: Int, sha256: String)?
     private let message: RoundOffer
     private let link: ServerLink
     private let stop: StopSignal
@@ -61,7 +64,9 @@ final class MaskedExchange {
             try wait()
             var masked = report
             try member.mask(&masked, delivery: ask(.masked))
-            try send(.masked, header.encoded() + masked.packed())
+            let body = header.encoded() + masked.packed()
+            try send(.masked, body)
+            sent = (body.count, try SHA256.text(of: body))
             try send(.consistency, member.answer(.consistency, to: ask(.consistency)))
             // Others' shares may do already; the round is then over for everybody.
             if let quorum = try? ask(.unmask) {

@@ -31,8 +31,12 @@ package final class PeerRevocations {
     private static let interval = Duration.seconds(60)
 
     /// A watch of the list that `link`'s server passes on.
-    package convenience init(state: StateDirectory, policy: AgentPolicy, link: ServerLink, log: Logger) {
-        self.init(path: state.file(Self.fileName), policy: policy, log: log) {
+    /// `fileName` is another one where the server is one of several: their authorities may differ.
+    package convenience init(
+        state: StateDirectory, policy: AgentPolicy, link: ServerLink, log: Logger,
+        fileName: String = fileName
+    ) {
+        self.init(path: state.file(fileName), policy: policy, log: log) {
             try link.revocationList(tag: $0)
         }
     }

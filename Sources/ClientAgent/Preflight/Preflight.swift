@@ -24,7 +24,10 @@ package struct PreflightFinding: Equatable, Sendable {
 
 /// Looks at everything that a run would need and names every problem, not only the first.
 package struct Preflight {
-    private let configuration: AgentConfiguration
+    /// The configuration as the server is spoken to that is looked at.
+    private(set) var configuration: AgentConfiguration
+    /// What tells the findings of one of several servers apart.
+    private var place = ""
     private var findings: [PreflightFinding] = []
 
     /// Greatest difference of clocks that is no problem, in seconds: certificates are issued with some slack.
@@ -33,20 +36,33 @@ package struct Preflight {
     /// Examines what `configuration` names. Nothing is changed but the state directory, which is made if missing.
     package static func examine(_ configuration: AgentConfiguration) -> [PreflightFinding] {
         var preflight = Preflight(configuration: configuration)
-        preflight.look("certificate", preflight.certificate)
-        preflight.look("masked rounds", preflight.masking)
-        preflight.look("key file", preflight.keyMode)
+        preflight.each(configuration) {
+            $0.look("certificate", $0.certificate)
+            $0.look("masked rounds", $0.masking)
+            $0.look("key file", $0.keyMode)
+        }
         preflight.look("state", preflight.state)
         preflight.look("policy", preflight.policy)
         preflight.look(configuration.trainer == nil ? "data" : "trainer", preflight.data)
         preflight.look("conditions", preflight.conditions)
-        preflight.network()
+        preflight.each(configuration) { $0.network() }
         return preflight.findings
+    }
+
+    /// Looks at one server after the other.
+    private mutating func each(_ whole: AgentConfiguration, _ body: (inout Preflight) -> Void) {
+        for server in whole.servers {
+            configuration = whole.speaking(to: server)
+            place = whole.others.isEmpty ? "" : " of \(server.endpoint)"
+            body(&self)
+        }
+        (configuration, place) = (whole, "")
     }
 
     private init(configuration: AgentConfiguration) { self.configuration = configuration }
 
-    private mutating func look(_ subject: String, _ body: () throws -> String) {
+    mutating func look(_ subject: String, _ body: () throws -> String) {
+        let subject = subject + place
         do {
             findings.append(PreflightFinding(subject: subject, problem: nil, detail: try body()))
         } catch {
@@ -161,11 +177,15 @@ package struct Preflight {
         guard let section = configuration.data else {
             throw ConfigurationError(path: "data", problem: "is missing")
         }
-        let source = try DataSource(section, path: "data", folder: configuration.folder)
+        let crowd = Crowd(configuration.policy)
+        let source = try DataSource(
+            section, path: "data", folder: configuration.folder,
+            identifierHash: IdentifierKey.hash(of: section, configuration))
         // Which task will come is not known here; one that reconstructs its input needs no label.
         let namesLabel =
             if case .object(let members) = section { members["label", default: .null] != .null } else { true }
-        let dataset = try source.load(seed: 0, requiresLabel: namesLabel)
+        let dataset = try source.load(seed: 0, keep: crowd.columns, requiresLabel: namesLabel)
+        try crowd.require(dataset.kept.train)
         let unlabelled = if case .values(_, width: 0) = dataset.train.targets { true } else { false }
         let skipped = dataset.skippedRows > 0 ? ", \(dataset.skippedRows) rows left out" : ""
         return "\(dataset.train.count) examples of \(dataset.train.featureCount) features\(skipped)"
@@ -215,6 +235,7 @@ package struct Preflight {
     private mutating func task() {
         var offered: OfferedTask?
         let configuration = configuration
+        if let runs = listed() { return look(at: runs) }
         look("task") {
             let link = ServerLink(
                 client: try AgentConnection.client(configuration), stop: try StopSignal(),
@@ -225,19 +246,31 @@ package struct Preflight {
             return Self.summary(task, offer) + Self.frozen(task, configuration)
         }
         guard let offered else { return }
+        var isForbidden = false
         look("task policy") {
+            let approvals = try Approvals(
+                in: configuration.stateDirectory, reviewers: configuration.policy.reviewers)
+            if let why = approvals.obstacle(to: offered.digest, under: configuration.policy) {
+                isForbidden = true
+                throw Failure(.refused, why)
+            }
             let violations = try Self.violations(offered, configuration)
             guard violations.isEmpty else {
                 throw Failure(.refused, violations.map(\.description).joined(separator: "; "))
             }
             return "within this agent's policy and budget"
         }
-        look("task data") {
-            let trainer = try Agent.trainer(
-                configuration, folder: "\(configuration.stateDirectory)/trainer", isStopped: { false })
-            try trainer.examine(offered.job)
-            return "what this agent has fits the task"
-        }
+        // For what this site's people have not approved no data are touched.
+        guard !isForbidden else { return }
+        look("task data") { try Self.examine(offered, configuration) }
+    }
+
+    /// Holds the agent's data against a task.
+    static func examine(_ task: OfferedTask, _ configuration: AgentConfiguration) throws -> String {
+        let trainer = try Agent.trainer(
+            configuration, folder: "\(configuration.stateDirectory)/trainer", isStopped: { false })
+        try trainer.examine(task.job)
+        return "what this agent has fits the task"
     }
 
     private static func summary(_ task: OfferedTask, _ offer: TaskOffer) -> String {
@@ -256,7 +289,7 @@ package struct Preflight {
     }
 
     /// What `run` will fetch for the task, once; empty where nothing of its model is frozen.
-    private static func frozen(_ task: OfferedTask, _ configuration: AgentConfiguration) -> String {
+    static func frozen(_ task: OfferedTask, _ configuration: AgentConfiguration) -> String {
         guard let stated = task.plan.model.spec.frozenFile else { return "" }
         let folder = "\(configuration.stateDirectory)/\(FrozenModels.folderName)"
         let isThere = FrozenModels.isThere(stated, in: folder)

@@ -1,4 +1,7 @@
+internal import Federation
 internal import Glibc
+internal import Messages
+internal import Transport
 
 /// When reports leave where the server may not see how long local work took: at instants that the work's duration
 /// does not choose, or chooses among few.
@@ -44,6 +47,21 @@ struct LeaveTimes: Sendable {
         let instant = Self.grain * exp2(Double(step))
         let last = deadline * Self.lastShare
         return instant > last && elapsed <= last ? last : max(instant, elapsed)
+    }
+
+    /// Waits until the frame of time of a report is over, where it has one; it began at `began`. Throws
+    /// `ClientError.cancelled` where a stop is asked for meanwhile.
+    mutating func hold(since began: ContinuousClock.Instant, _ work: RoundWork, _ stop: StopSignal) throws {
+        let reportAfter = work.plan.configuration.reportAfter
+        guard work.plan.hidesTime || reportAfter != nil else { return }
+        let leaves = leaving(
+            after: began.duration(to: .now).inSeconds, task: work.task.digest, reportAfter: reportAfter,
+            deadline: work.message.deadlineSeconds)
+        while true {
+            let rest = leaves - began.duration(to: .now).inSeconds
+            guard rest > 0 else { return }
+            if stop.wait(seconds: max(0.001, rest)) { throw ClientError.cancelled }
+        }
     }
 
     /// The first step of the grid that is not before `elapsed`.

@@ -8,7 +8,8 @@ internal import Privacy
 /// Holds assignments against the agent's own policy. Nothing that the server claims of its privacy is used: every
 /// figure is computed here from the task.
 package struct PolicyGate: Sendable {
-    private let policy: AgentPolicy
+    /// The owner's rules.
+    let policy: AgentPolicy
     /// SHA-256 of the roster that this agent holds its peers against; nil: it has none.
     private let rosterDigest: String?
 

@@ -54,14 +54,16 @@ struct RoundMemory {
     }
 
     /// Writes what local work left, before its report is stored. Throws a storage ``Failure``.
-    func make(_ message: RoundOffer, _ context: ClientContext) throws {
-        if let memory = context.memory { try folder.make(run: message.run, round: message.round, memory) }
+    func make(_ message: RoundOffer, _ context: ClientContext, underWay outbox: Outbox) throws {
+        guard let memory = context.memory else { return }
+        try folder.make(
+            run: message.run, round: message.round, memory, underWay: try outbox.names())
     }
 
-    /// What became of a round's report. Throws a storage ``Failure``.
-    func end(run: String, round: Int, isAccepted: Bool) throws {
+    /// What became of a round's report, of an agent that `servesOthers` beside the run. Throws a storage ``Failure``.
+    func end(run: String, round: Int, isAccepted: Bool, servesOthers: Bool) throws {
         if isAccepted {
-            try folder.keep(run: run, round: round)
+            try folder.keep(run: run, round: round, servesOthers: servesOthers)
         } else {
             try folder.drop(run: run, round: round)
         }

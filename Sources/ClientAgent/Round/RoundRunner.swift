@@ -18,27 +18,20 @@ internal import Transport
 /// is not kept: its masks are in memory only, so that a process that ends has dropped out of the round; its round
 /// is charged once its members are known.
 package final class RoundRunner {
-    /// Instants of a round after which a test may let the process die.
-    package enum Milestone: CaseIterable, Sendable { case begun, charged, encoded, stored, delivered }
-
-    /// How an assignment ended.
-    package enum Outcome: Equatable, Sendable {
-        /// The server has the report.
-        case delivered
-        /// It does not: the round was refused, given up or turned away.
-        case notDelivered
-        /// This agent's data or trainer do not fit the task; its owner was told.
-        case unsuitable
-    }
+    package typealias Milestone = RoundMilestone
+    package typealias Outcome = RoundOutcome
 
     private let state: StateDirectory
     private let gate: PolicyGate
-    private let masking: MaskingSettings
+    /// Whom rounds are served for.
+    package var server: RoundServer
+    private let approvals: ApprovalBook
+    private let journal: SentJournal
     private let ledgers: AgentLedgers
     private let outbox: Outbox
     private var memory: RoundMemory
     private let trainer: any RoundTrainer
-    private let link: ServerLink
+    private var link: ServerLink { server.link }
     private let stop: StopSignal
     private let log: Logger
     /// Called after each durable step.
@@ -70,9 +63,10 @@ package final class RoundRunner {
     ) throws {
         self.state = state
         self.gate = gate
-        self.masking = masking
+        server = RoundServer(link: link, masking: masking)
+        approvals = ApprovalBook(state.path, gate.policy)
+        journal = SentJournal(state.path)
         self.trainer = trainer
-        self.link = link
         self.stop = stop
         self.log = log
         ledgers = try AgentLedgers(state: state)
@@ -85,10 +79,10 @@ package final class RoundRunner {
         if progress.version != nil { try progress.bind(ledgers.bindings) }
     }
 
-    /// Sends what an earlier process finished and did not get rid of: the same bytes. Throws ``ClientError`` or
-    /// a storage ``Failure``.
+    /// Sends what an earlier process finished and did not get rid of, of the server's runs: the same bytes. Throws
+    /// ``ClientError`` or a storage ``Failure``.
     package func sendLeftovers() throws {
-        for entry in try outbox.entries() {
+        for entry in try outbox.entries() where try server.takesPaths(of: entry.run, in: state) {
             log.info("sending the report that was finished before", Self.fields(entry.run, entry.round))
             if try deliver(entry) == .delivered {
                 log.info("round done", Self.fields(entry.run, entry.round))
@@ -101,6 +95,7 @@ package final class RoundRunner {
     @discardableResult package func serve(_ message: RoundOffer) throws -> Outcome {
         frameBegan = .now
         outcome = .notDelivered
+        server.takePaths(of: message)
         var session = ClientSession(run: message.run, lastRound: progress.lastRound(of: message.run))
         let assignment = RoundAssignment(
             run: message.run, round: message.round, modelDigest: message.model.sha256)
@@ -128,6 +123,15 @@ package final class RoundRunner {
     func fetchFrozen(for task: OfferedTask) throws {
         _ = try frozen.part(of: task.plan.model, loads: false, from: link)
     }
+
+    /// The run of the server that was begun last; nil where there is none. Throws a storage ``Failure``.
+    func lastRun() throws -> String? {
+        guard let run = progress.run, server.isOneOfSeveral else { return progress.run }
+        return try RunHome.read(run, in: state)?.server == server.name ? run : nil
+    }
+
+    /// What the agent serves of a server in turn needs these files of frozen parameters, by their SHA-256.
+    func keepFrozen(_ digests: Set<String>, of server: String) { frozen.wanted[server] = digests }
 
     /// Gives back what is kept in memory between rounds.
     func rest() {
@@ -193,6 +197,10 @@ package final class RoundRunner {
         } catch {
             return deny(.other, "the plan is not one that the agent can follow", detail: Self.text(of: error))
         }
+        try RunHome(
+            server: server.name, hasRunPaths: message.hasRunPaths == true,
+            task: work?.task.configuration.name ?? "", digest: message.taskSHA256
+        ).keep(message.run, in: state)
         try progress.begin(
             run: message.run, round: message.round, now: time(nil), ledgers: ledgers.bindings,
             serverLedger: message.ledger)
@@ -205,10 +213,16 @@ package final class RoundRunner {
     private func denial(_ message: RoundOffer) throws -> ClientEvent? {
         let today = progress.roundsWithinDay(before: time(nil))
         let task = try tasks.task(message)
+        if let why = try approvals.obstacle(to: task.digest) {
+            outcome = .forbidden
+            return deny(.policy, "the agent's owner has not approved this task", detail: why)
+        }
         let early = gate.judge(task: task.configuration, roundsToday: today)
         guard early.isEmpty else { return deny(early) }
         let own = OwnParticipation(count: ledgers.bindings[message.run]?.rounds ?? 0)
-        if let why = own.refusal(under: task.configuration) ?? gate.refusal(of: message, after: progress) {
+        if let why = try own.refusal(under: task.configuration) ?? gate.refusal(of: message, after: progress)
+            ?? server.refusal(of: message.run, in: state)
+        {
             return deny(why.reason, why.text, detail: why.text)
         }
         var work = try resolve(message, task)
@@ -262,7 +276,7 @@ package final class RoundRunner {
         guard let work else { return .failed("no work") }
         if work.plan.masksReports {
             do {
-                let member = try masking.join(work, participation: &participation)
+                let member = try server.masking.join(work, participation: &participation)
                 let exchange = MaskedExchange(member, message: message, link: link, stop: stop)
                 try exchange.join()
                 self.exchange = exchange
@@ -299,7 +313,7 @@ package final class RoundRunner {
             return try failure(of: error)
         }
         if stop.isRequested { return .failed("the agent was stopped") }
-        if hidden == nil { try memory.make(message, work.context) }
+        if hidden == nil { try memory.make(message, work.context, underWay: outbox) }
         if let hidden {
             log.error(
                 "local work failed; a report of noise alone takes its place, and only this log tells",
@@ -312,16 +326,7 @@ package final class RoundRunner {
     /// Waits until the report's frame of time is over, where there is one.
     private func holdBack() throws {
         guard let work else { return }
-        let reportAfter = work.plan.configuration.reportAfter
-        guard work.plan.hidesTime || reportAfter != nil else { return }
-        let leaves = leaveTimes.leaving(
-            after: frameBegan.duration(to: .now).inSeconds, task: work.task.digest, reportAfter: reportAfter,
-            deadline: work.message.deadlineSeconds)
-        while true {
-            let rest = leaves - frameBegan.duration(to: .now).inSeconds
-            guard rest > 0 else { return }
-            if stop.wait(seconds: max(0.001, rest)) { throw ClientError.cancelled }
-        }
+        try leaveTimes.hold(since: frameBegan, work, stop)
     }
 
     private func store(_ message: RoundOffer) throws -> ClientEvent {
@@ -334,7 +339,11 @@ package final class RoundRunner {
     private func deliver(_ entry: OutboxEntry) throws -> ClientEvent {
         let outcome = try link.deliver(entry)
         try reached(.delivered)
-        try memory.end(run: entry.run, round: entry.round, isAccepted: outcome == .accepted)
+        try note(
+            entry.run, entry.round, (entry.body.count, entry.digest()), isAccepted: outcome == .accepted)
+        try memory.end(
+            run: entry.run, round: entry.round, isAccepted: outcome == .accepted,
+            servesOthers: server.servesOthers)
         try outbox.remove(run: entry.run, round: entry.round)
         guard case .turnedAway(let reason) = outcome else { return .delivered }
         log.warning(
@@ -348,8 +357,12 @@ package final class RoundRunner {
     private func deliverMasked() throws -> ClientEvent {
         guard let exchange, let report, let message = work?.message else { return .failed("no work") }
         do {
-            try exchange.deliver(report, before: holdBack)
-            try memory.end(run: message.run, round: message.round, isAccepted: true)
+            let outcome = Result { try exchange.deliver(report, before: holdBack) }
+            // Once it has left it is noted, whatever becomes of the round.
+            if let sent = exchange.sent { try note(message.run, message.round, sent, isAccepted: true) }
+            try outcome.get()
+            try memory.end(
+                run: message.run, round: message.round, isAccepted: true, servesOthers: server.servesOthers)
             try reached(.delivered)
             return .delivered
         } catch let ended as MaskedExchange.Ended {
@@ -360,35 +373,21 @@ package final class RoundRunner {
         }
     }
 
-    /// What of a round's errors ends the round only; the others end the agent.
     private func failure(of error: any Error) throws -> ClientEvent {
-        switch error {
-        case let failure as Failure where failure.exitCode == .storage: throw failure
-        case let error as ClientError:
-            switch error {
-            case .cancelled, .tls, .authentication: throw error
-            default:
-                givingUp = .other
-                log.warning("the masked round is lost", ["error": .text(error.description)])
-                return .failed("the connection was lost for too long")
-            }
-        case let error as SecureAggregationError:
-            givingUp = .policy
-            log.warning("refusing the masked round", ["why": .text(error.description)])
-            return .failed("secure aggregation: \(error)")
-        case let ended as MaskedExchange.Ended:
-            givingUp = .other
-            log.warning("the masked round ended without this agent", ["reason": .text(ended.reason)])
-            return .failed("the round went on without this agent")
-        default:
-            // Where anything is private nothing of local work comes here, only that no noise could be drawn.
-            let isOpen = work.map { !$0.plan.hidesFailures } ?? false
-            givingUp = isOpen ? .init(of: error) : .other
-            log.error(
-                isOpen ? "training failed" : "no report could be made", ["error": .text(Self.text(of: error))]
-            )
-            return .failed(isOpen ? "local training failed" : "no report could be made")
-        }
+        let isOpen = work.map { !$0.plan.hidesFailures } ?? false
+        let trouble = try RoundTrouble(error, isOpen: isOpen, log: log)
+        givingUp = trouble.reason
+        return .failed(trouble.text)
+    }
+
+    /// Notes for the owner what has left.
+    private func note(
+        _ run: String, _ round: Int, _ sent: (bytes: Int, sha256: String), isAccepted: Bool
+    ) throws {
+        try journal.note(
+            SentReport(
+                run: run, round: round, server: server.name, time: time(nil), bytes: sent.bytes,
+                sha256: sent.sha256, isAccepted: isAccepted))
     }
 
     // MARK: Reasons

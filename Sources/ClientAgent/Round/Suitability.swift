@@ -18,7 +18,8 @@ struct Suitability {
     /// When each task was examined first, in seconds since 1970.
     private var examined: [String: Int] = [:]
     private var suitable: Set<String> = []
-    private var lastProblem: String?
+    /// What was found last, of each task.
+    private var problems: [String: String] = [:]
 
     /// The verdict on a task, at `now` in seconds since 1970; `examine` throws why it cannot be served, and is called only where that is not known.
     mutating func verdict(_ task: String, at now: Int, _ examine: () throws -> Void) -> Verdict {
@@ -30,11 +31,12 @@ struct Suitability {
             try examine()
         } catch {
             let text = "\(error)"
-            defer { lastProblem = text }
-            return .unsuitable(error, isNews: text != lastProblem)
+            if problems.count > Self.tasksADay { problems = [:] }
+            defer { problems[task] = text }
+            return .unsuitable(error, isNews: text != problems[task])
         }
         suitable.insert(task)
-        lastProblem = nil
+        problems[task] = nil
         return .suitable
     }
 }

@@ -7,7 +7,7 @@ internal import Operations
 /// needs them.
 ///
 /// `SHA256.part` grows while it is fetched, over any number of processes; when its digest is the task's it becomes
-/// `SHA256.safetensors`. Files of other digests are removed.
+/// `SHA256.safetensors`. Files of digests that no task wants are removed.
 final class FrozenModels {
     /// The folder's name in the state directory.
     static let folderName = "frozen"
@@ -15,8 +15,10 @@ final class FrozenModels {
     private let folder: String
     private let log: Logger
     private var loaded: (sha256: String, part: FrozenPart)?
-    /// The digest whose file is the only one left in the folder; empty: none is.
-    private var cleaned: String?
+    /// Digests of the tasks that the agent serves in turn, by server; their files stay.
+    var wanted: [String: Set<String>] = [:]
+    /// The digests whose files are the only ones left in the folder.
+    private var cleaned: Set<String>?
 
     /// Makes nothing yet.
     init(folder: String, log: Logger) { (self.folder, self.log) = (folder, log) }
@@ -104,11 +106,12 @@ final class FrozenModels {
     }
 
     private func clean(keeping sha256: String) throws {
-        guard cleaned != sha256 else { return }
+        let kept = wanted.values.reduce(into: [sha256]) { $0.formUnion($1) } as Set<String>
+        guard cleaned != kept else { return }
         for name in try StateDirectory.names(in: folder)
-        where name != "\(sha256).safetensors" && name != "\(sha256).part" {
+        where !kept.contains(name.split(separator: ".").first.map(String.init) ?? "") {
             unlink("\(folder)/\(name)")
         }
-        cleaned = sha256
+        cleaned = kept
     }
 }

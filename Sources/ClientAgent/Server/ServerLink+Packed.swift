@@ -11,7 +11,7 @@ extension ServerLink {
     package func packed(_ model: RoundOffer.ModelReference, on grid: ModelGrid?) throws -> SharedBuffer? {
         guard let grid, model.round > 0 else { return nil }
         let response = try client.perform(
-            ClientRequest(.get, AgentProtocol.paths.packedModel(round: model.round)), limit: model.bytes)
+            ClientRequest(.get, paths.packedModel(round: model.round)), limit: model.bytes)
         guard response.status == 200,
             let file = response.body.withUnsafeBytes({
                 PackedModel.unpack($0, on: grid, fileBytes: model.bytes)

@@ -10,6 +10,8 @@ package enum CheckInAnswer: Sendable {
     case assignment(RoundOffer)
     /// Nothing to do: ask again after so many seconds. `isFinished`: the run has ended.
     case later(seconds: Double, isFinished: Bool)
+    /// The server does not know what a check-in says of several runs.
+    case misunderstood
 }
 
 /// What a server has of the authority's revocation list.
@@ -37,6 +39,10 @@ package final class ServerLink {
     package let client: HTTPClient
     private let stop: StopSignal
     private let log: Logger
+    /// The paths of the run that is served now.
+    package var paths = AgentProtocol.paths
+    /// Whether a report is sent again and again until the server has answered; else the caller comes back to it.
+    package var staysWithReports = true
 
     /// Pause after the client's own retries have failed, in seconds.
     private static let recovery = 30.0
@@ -51,11 +57,15 @@ package final class ServerLink {
         }
     }
 
-    /// Asks for work. Throws a ``Failure`` with status 5 when asking again cannot help, ``ClientError`` otherwise.
-    package func checkIn(run: String?, lastRound: Int, waitSeconds: Int) throws -> CheckInAnswer {
+    /// Asks for work. `served` and `declines` are only for servers of many runs. Throws a ``Failure`` with status 5 when
+    /// asking again cannot help, ``ClientError`` otherwise.
+    package func checkIn(
+        run: String?, lastRound: Int, waitSeconds: Int, served: [String: Int]? = nil,
+        declines: [String]? = nil
+    ) throws -> CheckInAnswer {
         let message = CheckInRequest(
             run: run, software: "sordino-agent \(ProductVersion.current)", waitSeconds: waitSeconds,
-            lastRound: lastRound)
+            lastRound: lastRound, served: served, declines: declines)
         var request = try Self.post(AgentProtocol.checkInPath, message)
         request.answerTimeout = UInt64(waitSeconds + 30) * 1000
         let response = try client.perform(request, limit: RoundOffer.byteLimit)
@@ -66,16 +76,36 @@ package final class ServerLink {
             let pause = RetryPolicy.retryAfter(response.head.headers["retry-after"], now: now) ?? 0
             let state = response.head.headers[AgentProtocol.runStateHeader]
             return .later(seconds: min(Double(pause) / 1000, 3600), isFinished: state == "finished")
+        case 422 where served != nil:
+            // An older server does not know these words: it took a newer one's place.
+            return .misunderstood
         default:
             throw Failure(.network, "the server refuses the check-in: \(Self.reason(response))")
         }
     }
 
-    /// The task that the server runs; nil where it does not tell. Throws ``ClientError``, or `MessageError` for an
-    /// answer that is none.
-    package func offer() throws -> TaskOffer? {
+    /// What the server runs and will run; nil from a server of one run. Throws as ``offer(_:)``.
+    package func tasks() throws -> TaskList? {
         let response = try client.perform(
-            ClientRequest(.get, AgentProtocol.paths.task), limit: TaskOffer.byteLimit)
+            ClientRequest(.get, AgentProtocol.tasksPath), limit: TaskList.byteLimit)
+        guard response.status == 200 else { return nil }
+        return try TaskList(decoding: response.body)
+    }
+
+    /// Asks the server to revoke this agent's own certificate. Returns whether it does. Throws ``ClientError``.
+    package func leave() throws -> Bool {
+        let response = try client.perform(
+            ClientRequest(
+                .post, AgentProtocol.leavePath, headers: ["Content-Type": "application/json"],
+                body: .bytes([])), limit: 64 << 10)
+        return (200...299).contains(response.status)
+    }
+
+    /// The task that the server runs under `paths`; nil where it does not tell. Throws ``ClientError``, or `MessageError`
+    /// for an answer that is none.
+    package func offer(_ paths: AgentProtocol.RunPaths = AgentProtocol.paths) throws -> TaskOffer? {
+        let response = try client.perform(
+            ClientRequest(.get, paths.task), limit: TaskOffer.byteLimit)
         guard response.status == 200 else { return nil }
         return try TaskOffer(decoding: response.body)
     }
@@ -85,7 +115,7 @@ package final class ServerLink {
     package func download(
         _ model: RoundOffer.ModelReference, into target: any ModelDownload
     ) throws -> SharedBuffer {
-        try verified(AgentProtocol.paths.model(round: model.round), "model of the round", into: target)
+        try verified(paths.model(round: model.round), "model of the round", into: target)
     }
 
     /// Downloads what the server's rule remembers with a model, as ``download(_:into:)`` does the model.
@@ -93,7 +123,7 @@ package final class ServerLink {
         of model: RoundOffer.ModelReference, into target: any ModelDownload
     ) throws -> SharedBuffer {
         try verified(
-            AgentProtocol.paths.modelState(round: model.round), "state of the strategy", into: target)
+            paths.modelState(round: model.round), "state of the strategy", into: target)
     }
 
     private func verified(
@@ -115,7 +145,7 @@ package final class ServerLink {
     /// ``TrainerFailure`` when the server does not have it.
     package func fetchFrozen(into target: any ModelDownload) throws {
         guard !target.isComplete else { return }
-        let outcome = try client.download(AgentProtocol.paths.frozenModel, into: target)
+        let outcome = try client.download(paths.frozenModel, into: target)
         guard outcome == .complete, target.isComplete else {
             throw TrainerFailure("the server does not give the model's frozen parameters: \(outcome)")
         }
@@ -141,12 +171,12 @@ package final class ServerLink {
     /// anyone's loss, the report is not. Throws ``ClientError`` when cancelled or when only a person can help.
     package func deliver(_ entry: OutboxEntry) throws -> DeliveryOutcome {
         let request = ClientRequest(
-            .put, AgentProtocol.paths.update(round: entry.round),
+            .put, paths.update(round: entry.round),
             headers: ["Content-Type": "application/octet-stream"], body: .bytes(entry.body))
         while true {
             do {
                 return try outcome(of: client.perform(request), entry)
-            } catch let error as ClientError where error.isTransient {
+            } catch let error as ClientError where error.isTransient && staysWithReports {
                 log.warning(
                     "the report is not delivered yet; the same bytes will be sent again",
                     ["round": .integer(entry.round), "error": .text(error.description)])
@@ -171,7 +201,7 @@ package final class ServerLink {
     /// Sends a message of one step of secure aggregation; the same bytes may go twice. Throws ``ClientError``.
     package func send(_ step: String, of plan: RoundOffer, _ body: [UInt8]) throws -> ClientResponse {
         let request = ClientRequest(
-            .put, AgentProtocol.paths.secureAggregation(round: plan.round, step: step),
+            .put, paths.secureAggregation(round: plan.round, step: step),
             query: [("run", plan.run)], headers: ["Content-Type": "application/octet-stream"],
             body: .bytes(body))
         return try client.perform(request, limit: 64 << 10)
@@ -183,7 +213,7 @@ package final class ServerLink {
         _ step: String, of plan: RoundOffer, waitSeconds: Int, limit: Int
     ) throws -> ClientResponse {
         var request = ClientRequest(
-            .get, AgentProtocol.paths.secureAggregation(round: plan.round, step: step),
+            .get, paths.secureAggregation(round: plan.round, step: step),
             query: [("run", plan.run), ("wait_seconds", String(waitSeconds))])
         request.answerTimeout = UInt64(waitSeconds + 30) * 1000
         return try client.perform(request, limit: limit)
@@ -196,7 +226,7 @@ package final class ServerLink {
         }
         let message = FailureReport(run: run, reason: reason, detail: line.joined())
         do {
-            let request = try Self.post(AgentProtocol.paths.failure(round: round), message)
+            let request = try Self.post(paths.failure(round: round), message)
             let response = try client.exchange(request, limit: 64 << 10)
             // A server of 0.1.0 does not know the word.
             if response.status == 422, reason == .schema {

@@ -44,14 +44,14 @@ package final class StopSignal: Sendable {
         return isRequested
     }
 
-    /// Lets SIGINT and SIGTERM interrupt what `client` waits for, on a thread of its own.
+    /// Lets SIGINT and SIGTERM interrupt what clients wait for, on a thread of its own.
     ///
     /// Should the agent not end within `seconds` after that, because it is training, the process ends at once
     /// with status 7: it may be killed at any instant without loss.
-    package func interrupt(_ cancellation: CancellationSignal, withinSeconds seconds: Double) throws {
+    package func interrupt(_ cancellations: [CancellationSignal], withinSeconds seconds: Double) throws {
         _ = try WorkerThread(name: "signals") { [self] in
             while !wait(seconds: 3600) {}
-            cancellation.signal()
+            for cancellation in cancellations { cancellation.signal() }
             usleep(useconds_t(seconds * 1e6))
             _exit(ExitCode.interrupted.rawValue)
         }

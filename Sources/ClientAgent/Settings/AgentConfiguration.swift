@@ -19,9 +19,19 @@ package struct AgentConfiguration: Sendable {
         package var level = Logger.Level.info
     }
 
+    /// A server and how it is spoken to.
+    package struct Server: Equatable, Sendable {
+        package var endpoint: SocketEndpoint
+        package var proxy: SocketEndpoint?
+        package var credentials: Credentials
+    }
+
+    /// The server, or the first of several.
     package var server: SocketEndpoint
     package var proxy: SocketEndpoint?
     package var credentials: Credentials
+    /// Servers beside that one, which are served in turn from the same data under the same budget.
+    package var others: [Server]
     /// The data section as written, checked in form; nil where the external trainer finds its own data.
     package var data: JSONValue?
     package var stateDirectory: String
@@ -54,19 +64,9 @@ package struct AgentConfiguration: Sendable {
         let root = try Section(document.root, path: "")
         let folder = document.folder
         self.folder = folder
-        server = try ServerURL.endpoint(root, "server")
-        proxy = try root.string("proxy").map { text in
-            guard let proxy = SocketEndpoint(text) else {
-                // A password in it is not repeated.
-                throw root.error(
-                    "proxy",
-                    text.contains("@")
-                        ? "must be \"host:port\": names and passwords are not given to proxies here"
-                        : "must be \"host:port\", not \"\(text)\"")
-            }
-            return proxy
-        }
-        credentials = try Self.credentials(root, folder)
+        let servers = try ServerSections.read(root, folder)
+        (server, proxy, credentials) = (servers[0].endpoint, servers[0].proxy, servers[0].credentials)
+        others = Array(servers.dropFirst())
         data = root.value("data")
         if let data { _ = try DataSource(data, path: "data", folder: folder) }
         trainer = try root.section("trainer").map { try TrainerCommand($0, folder: folder) }
@@ -81,6 +81,11 @@ package struct AgentConfiguration: Sendable {
         let rules = try root.section("policy")
         roster = try rules?.string("roster").map { try PinnedRoster(contentsOf: Self.path($0, folder)) }
         policy = try PolicySection.read(rules)
+        guard policy.quasiIdentifiers.isEmpty || trainer == nil else {
+            throw root.error(
+                "policy.quasi_identifiers",
+                "are counted in data that the agent reads itself; an external trainer's it does not see")
+        }
         conditions = try WorkConditions(root.section("conditions"))
         nice = try root.integer("nice", in: 0...19) ?? 0
         // Results may not depend on a number of threads, so products run on one; the key says so plainly.
@@ -92,20 +97,18 @@ package struct AgentConfiguration: Sendable {
         try root.finish()
     }
 
-    private static func credentials(_ root: Section, _ folder: String) throws -> Credentials {
-        guard let section = try root.section("tls") else {
-            throw root.error("tls", "is missing: { certificate, key, ca }, as enrolment writes them")
-        }
-        func file(_ key: String) throws -> String {
-            guard let name = try section.string(key), !name.isEmpty else {
-                throw section.error(key, "is missing: the path of a PEM file")
-            }
-            return path(name, folder)
-        }
-        let credentials = Credentials(
-            certificate: try file("certificate"), key: try file("key"), authority: try file("ca"))
-        try section.finish()
-        return credentials
+    /// Every server, in the order of the file.
+    package var servers: [Server] {
+        [Server(endpoint: server, proxy: proxy, credentials: credentials)] + others
+    }
+
+    /// The configuration as one of its servers is spoken to.
+    package func speaking(to server: Server) -> AgentConfiguration {
+        var configuration = self
+        configuration.server = server.endpoint
+        configuration.proxy = server.proxy
+        configuration.credentials = server.credentials
+        return configuration
     }
 
     private static func log(_ section: Section?) throws -> Log {

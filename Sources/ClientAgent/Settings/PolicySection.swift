@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Ledger
+internal import Notation
 
 /// The `policy` section of an agent's configuration; what is not written keeps the strict default.
 enum PolicySection {
@@ -52,8 +53,37 @@ enum PolicySection {
         policy.allowsStatistics = try section.bool("statistics") ?? policy.allowsStatistics
         policy.trustsServer = try section.bool("trust_server") ?? policy.trustsServer
         policy.maximalWeight = try section.positive("maximal_weight") ?? policy.maximalWeight
+        policy.approval = try section.choice("approval", of: AgentPolicy.Approval.self) ?? policy.approval
+        policy.reviewers = try reviewers(section)
+        policy.quasiIdentifiers = try words(section, "quasi_identifiers") ?? []
+        policy.minimalGroup = try section.integer("k", in: 2...Int(Int32.max)) ?? policy.minimalGroup
         try section.finish()
         return policy
+    }
+
+    /// Most reviewers of a site.
+    private static let mostReviewers = 64
+
+    private static func reviewers(_ section: Section) throws -> [Reviewer] {
+        let items = try section.list("approvals_from") ?? []
+        guard items.count <= mostReviewers else {
+            throw section.error("approvals_from", "names more than \(mostReviewers) reviewers")
+        }
+        let reviewers = try items.enumerated().map { index, item in
+            let entry = try Section(item, path: "\(section.path).approvals_from[\(index)]")
+            guard let name = try entry.string("name"), (1...128).contains(name.utf8.count) else {
+                throw entry.error("name", "is missing: who reviews, in up to 128 bytes")
+            }
+            guard let key = try entry.string("key"), Hexadecimal.isText(key, ofBytes: 32) else {
+                throw entry.error("key", "must be the 64 digits that sordino-agent reviewer-key prints")
+            }
+            try entry.finish()
+            return Reviewer(name: name, key: key)
+        }
+        guard Set(reviewers.map(\.key)).count == reviewers.count else {
+            throw section.error("approvals_from", "names a key twice")
+        }
+        return reviewers
     }
 
     private static func words(_ section: Section, _ key: String) throws -> [String]? {

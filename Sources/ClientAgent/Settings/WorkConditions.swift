@@ -73,6 +73,19 @@ package struct WorkConditions: Equatable, Sendable {
         return nil
     }
 
+    /// What is asked of time and host, in one clause; nil where nothing is.
+    package var summary: String? {
+        func clock(_ minute: Int) -> String {
+            "\(minute / 60 < 10 ? "0" : "")\(minute / 60):\(minute % 60 < 10 ? "0" : "")\(minute % 60)"
+        }
+        let parts = [
+            hours.map { "from \(clock($0.from)) to \(clock($0.to)) local time" },
+            loadAverageBelow.map { "while the load average is below \($0)" },
+            needsMains ? "on mains power" : nil,
+        ].compactMap(\.self)
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+
     private static func minute(_ text: String) -> Int? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, parts.allSatisfy({ $0.count == 2 }), let hour = Int(parts[0]),

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import Custody
 package import Federation
 package import Ledger
@@ -10,10 +11,10 @@ package final class AgentLedgers {
     private let state: StateDirectory
     private let key: LedgerKey
     /// What the rounds of every run cost against the server, like events composed.
-    private var events: [String: [PrivacyEvent]] = [:]
+    private(set) var events: [String: [PrivacyEvent]] = [:]
     /// What they cost a single record, and against other members of the cohorts; nil where a ledger does not say.
-    private var recordEvents: [String: [PrivacyEvent]] = [:]
-    private var memberEvents: [String: [PrivacyEvent]?] = [:]
+    private(set) var recordEvents: [String: [PrivacyEvent]] = [:]
+    private(set) var memberEvents: [String: [PrivacyEvent]?] = [:]
     /// The ledger that is written to.
     private var open: (run: String, ledger: TaskLedger)?
     private var reader = LedgerReader()
@@ -23,11 +24,13 @@ package final class AgentLedgers {
 
     /// Opens the ledgers of a state directory, verifies every line, and holds them against `progress.json` and the
     /// outbox. Throws a storage ``Failure`` that names the file where they do not agree; nothing may then be served.
-    package init(state: StateDirectory) throws {
+    ///
+    /// Without `makesKey` nothing is written, not even the key of ledgers that have no line yet.
+    package init(state: StateDirectory, makesKey: Bool = true) throws {
         self.state = state
         let progress = try RoundProgress(path: state.file("progress.json"))
         let runs = try Self.runs(in: state, progress)
-        let key = try Self.key(in: state, runs)
+        let key = try Self.key(in: state, runs, isMade: makesKey)
         self.key = key
         let ledgers = try runs.map {
             try StoredLedger($0, in: state, key: key, progress: progress, isWhole: false)
@@ -42,6 +45,15 @@ package final class AgentLedgers {
         }
         try Self.checkOutbox(state, ledgers)
     }
+
+    /// Ledgers of an agent that has not served a round.
+    private init(nothingIn folder: String) throws {
+        state = try StateDirectory(reading: folder)
+        key = LedgerKey(try Signature.PrivateKey())
+    }
+
+    /// The ledgers of an agent that has not served a round yet; nothing is read or written.
+    static func none() throws -> AgentLedgers { try AgentLedgers(nothingIn: "/") }
 
     /// The ledger of a run, opened to be written to; `boundLines` as ``Custody/TaskLedger`` has it.
     static func open(

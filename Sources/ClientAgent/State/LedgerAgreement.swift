@@ -1,4 +1,6 @@
+internal import Cryptography
 internal import Custody
+internal import Glibc
 internal import Ledger
 internal import Operations
 
@@ -107,8 +109,15 @@ extension AgentLedgers {
     }
 
     /// The key that signs the ledgers; made where none was and no ledger has a line. Throws a storage ``Failure``.
-    static func key(in state: StateDirectory, _ runs: [String]) throws -> LedgerKey {
-        try keyFile(in: state).key(
+    /// Without `isMade` one that is missing is made up, to verify that no ledger has a line.
+    static func key(in state: StateDirectory, _ runs: [String], isMade: Bool = true) throws -> LedgerKey {
+        let file = keyFile(in: state)
+        let haveLines = try runs.contains {
+            try StoredFile.size(at: state.file("runs/\($0)/ledger.jsonl"), followsLinks: false) ?? 0 > 0
+        }
+        let isNeeded = isMade || haveLines
+        if !isNeeded, try file.read() == nil { return LedgerKey(try Signature.PrivateKey()) }
+        return try file.key(
             of: runs.map { state.file("runs/\($0)/ledger.jsonl") }, wayOn: wayOn)
     }
 
@@ -119,6 +128,8 @@ extension AgentLedgers {
 
     /// Reports are sent only of rounds that are charged.
     static func checkOutbox(_ state: StateDirectory, _ ledgers: [StoredLedger]) throws {
+        // One that has left its federation has no outbox.
+        guard access(state.file("outbox"), F_OK) == 0 else { return }
         for name in try StateDirectory.names(in: state.file("outbox")) {
             let parts = name.split(separator: "-").map(String.init)
             guard parts.count == 2, let round = Int(parts[1]) else { continue }

@@ -12,6 +12,9 @@ internal import Operations
 package struct MemoryFolder: Sendable {
     /// The folder's name in the state directory.
     package static let name = "memory"
+    /// Runs whose files stay beside that of the run being served, where an agent serves several in turn: what a run has made
+    /// for this site is of use after its end.
+    static let runsKept = 16
 
     private let path: String
 
@@ -40,11 +43,15 @@ package struct MemoryFolder: Sendable {
         }
     }
 
-    /// Writes what is to be kept if the report of this round is accepted, durably. Throws a storage ``Failure``.
-    package func make(run: String, round: Int, _ memory: ClientMemory) throws {
+    /// Writes what is to be kept if the report of this round is accepted, durably. `underWay`: `RUN-ROUND` of reports that
+    /// wait to be sent. Throws a storage ``Failure``.
+    package func make(
+        run: String, round: Int, _ memory: ClientMemory, underWay: Set<String> = []
+    ) throws {
         _ = try OutputDirectory(path, mode: 0o700)
-        // No report is under way: what others left belongs to rounds that were lost.
-        for name in try StateDirectory.names(in: path) where name.hasSuffix(".made") {
+        // What others left belongs to rounds that were lost, but where their reports wait.
+        for name in try StateDirectory.names(in: path)
+        where name.hasSuffix(".made") && !underWay.contains(String(name.dropLast(".made".count))) {
             try AtomicFile.remove("\(path)/\(name)", durably: false)
         }
         try AtomicFile.write(
@@ -52,14 +59,17 @@ package struct MemoryFolder: Sendable {
     }
 
     /// The report of this round was accepted: what was made with it is kept from here on, durably. Where nothing is there,
-    /// nothing was made, or it is kept already. Throws a storage ``Failure``.
-    package func keep(run: String, round: Int) throws {
+    /// nothing was made, or it is kept already. Unless the agent `servesOthers` in turn, all other runs are over; else the
+    /// ``runsKept`` that were served last stay. Throws a storage ``Failure``.
+    package func keep(run: String, round: Int, servesOthers: Bool = false) throws {
         let made = made(run, round)
         guard access(made, F_OK) == 0 else { return }
         try AtomicFile.publish(made, as: kept(run), mode: 0o600)
         try AtomicFile.remove(made, durably: false)
-        for name in try StateDirectory.names(in: path) where name.hasSuffix(".kept") && name != "\(run).kept"
-        {
+        let others = try StateDirectory.names(in: path)
+            .filter { $0.hasSuffix(".kept") && $0 != "\(run).kept" }
+            .sorted { Self.changed("\(path)/\($0)") > Self.changed("\(path)/\($1)") }
+        for name in others.dropFirst(servesOthers ? Self.runsKept : 0) {
             try AtomicFile.remove("\(path)/\(name)", durably: false)
         }
     }
@@ -68,6 +78,13 @@ package struct MemoryFolder: Sendable {
     package func drop(run: String, round: Int) throws {
         let made = made(run, round)
         if access(made, F_OK) == 0 { try AtomicFile.remove(made, durably: false) }
+    }
+
+    /// When a file was written, in nanoseconds since 1970; 0 where it is gone.
+    private static func changed(_ path: String) -> Int {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return 0 }
+        return status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
     }
 
     private func kept(_ run: String) -> String { "\(path)/\(run).kept" }

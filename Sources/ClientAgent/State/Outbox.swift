@@ -55,6 +55,9 @@ package struct Outbox: Sendable {
         try StateDirectory.names(in: folder).compactMap { try read("\(folder)/\($0)") }
     }
 
+    /// `RUN-ROUND` of every report kept. Throws a storage ``Failure``.
+    package func names() throws -> Set<String> { Set(try StateDirectory.names(in: folder)) }
+
     /// Forgets a report; one that is not there is fine. After a crash it may be there again: the server knows its bytes.
     package func remove(run: String, round: Int) throws {
         try AtomicFile.remove(try file(run: run, round: round), durably: false)

@@ -29,7 +29,27 @@ package final class StateDirectory: Sendable {
         }
     }
 
-    deinit { close(lock) }
+    /// Looks at a directory that an agent may be using: nothing is made and no lock is taken. Throws a storage ``Failure``
+    /// where there is none.
+    package init(reading path: String) throws(Failure) {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw Failure(.storage, "\(path): no state directory; no agent has worked with it yet")
+        }
+        self.path = path
+        lock = -1
+    }
+
+    deinit { if lock >= 0 { close(lock) } }
+
+    /// Whether a process holds the directory's lock.
+    package static func isInUse(_ path: String) -> Bool {
+        let descriptor = open("\(path)/lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        // Shared, so that two who look do not take each other for an agent.
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
 
     /// The path of a file or folder in the directory.
     package func file(_ name: String) -> String { "\(path)/\(name)" }

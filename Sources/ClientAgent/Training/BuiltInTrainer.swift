@@ -1,7 +1,7 @@
 internal import Compute
 package import Configuration
 internal import Custody
-internal import Datasets
+package import Datasets
 package import Federation
 internal import Glibc
 internal import Learning
@@ -20,11 +20,17 @@ package final class BuiltInTrainer: RoundTrainer {
     /// The buffers of one task, by the task's digest.
     private var prepared: (task: String, work: ClientTraining)?
 
-    /// A trainer on the data of a data section. Throws ``ConfigurationError`` when the section is wrong; no
-    /// file is touched yet.
-    package init(data: JSONValue, folder: String, log: Logger? = nil) throws {
+    private let crowd: Crowd
+
+    /// A trainer on the data of a data section, whose rows hide in a crowd as `crowd` says and whose identifiers are hashed by
+    /// `identifierHash`. Throws ``ConfigurationError`` when the section is wrong; no file is touched yet.
+    package init(
+        data: JSONValue, folder: String, log: Logger? = nil, crowd: Crowd = Crowd(),
+        identifierHash: DataSource.IdentifierHash? = nil
+    ) throws {
         self.log = log
-        source = try DataSource(data, path: "data", folder: folder)
+        self.crowd = crowd
+        source = try DataSource(data, path: "data", folder: folder, identifierHash: identifierHash)
     }
 
     package func withUpdate<Result>(
@@ -86,7 +92,9 @@ package final class BuiltInTrainer: RoundTrainer {
         if let loaded, loaded.preprocessing == job.preprocessing { return (loaded.examples, loaded.indices) }
         loaded = nil
         guard let schema = job.preprocessing else { throw TaskWithoutSchema() }
-        let rows = try source.rows(using: schema, .init(requiresLabel: job.plan.training.needsTargets))
+        let rows = try source.rows(
+            using: schema, .init(requiresLabel: job.plan.training.needsTargets, keep: crowd.columns))
+        try crowd.require(rows.kept)
         let (examples, passedOver) = (rows.examples, rows.passedOver)
         if !passedOver.isEmpty, passedOver != saidPassedOver {
             saidPassedOver = passedOver

@@ -77,7 +77,8 @@ extension ColumnLayout {
     /// Names of columns that play no part, though nothing said so.
     func unmentioned(_ options: TableOptions) -> [String] {
         let stated = Set(
-            (options.ignored + [options.groupColumn].compactMap(\.self)).compactMap {
+            (options.ignored + options.identifiers.keys + [options.groupColumn].compactMap(\.self)).compactMap
+            {
                 try? $0.resolve(among: names, file: "")
             })
         return names.indices.filter { roles[$0] == .ignored && !stated.contains($0) }.map { names[$0] }

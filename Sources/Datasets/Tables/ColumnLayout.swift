@@ -19,6 +19,8 @@ struct ColumnLayout: Sendable {
     let missing: [MissingValues]
     /// Whether a number can mean a missing value, for each column.
     let hasMissingNumbers: [Bool]
+    /// Columns that name people.
+    let identifiers: IdentifierColumns
 
     var numericCount: Int { features.count { if case .numeric = $0.kind { true } else { false } } }
     var categoricalCount: Int { features.count - numericCount }
@@ -43,7 +45,10 @@ struct ColumnLayout: Sendable {
                 path: file,
                 problem: "column \"\(names[both])\" cannot be a feature: it is the label or the group")
         }
-        let isFeature = Set(chosen ?? Array(names.indices)).subtracting(ignored).subtracting(empty)
+        let identifiers = try IdentifierColumns(options, names: names, file: file).places
+        // One that is named as a feature is refused below, with the others' reasons.
+        let isFeature = Set(chosen ?? Array(Set(names.indices).subtracting(identifiers).union(categorical)))
+            .subtracting(ignored).subtracting(empty)
             .subtracting(
                 [label, group].compactMap(\.self))
         var roles = [Role](repeating: .ignored, count: names.count)
@@ -85,6 +90,9 @@ struct ColumnLayout: Sendable {
         self.missing = missing
         hasMissingNumbers = missing.map(\.includesNumbers)
         self.labelPlace = labelPlace
+        identifiers = try IdentifierColumns(options, names: names, file: file)
+        let kept = try options.kept.map { try $0.resolve(among: names, file: file) }
+        try identifiers.require(roles, kept: kept, names: names, file: file)
     }
 
     /// Throws ``ConfigurationError`` where two columns have one name; of `concerned` only where these are given.

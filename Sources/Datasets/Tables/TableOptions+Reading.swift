@@ -127,6 +127,12 @@ extension TableOptions {
                 )
             }
         }
+        identifiers = try Self.members(section, "identifiers") { value, path in
+            guard case .string(let word) = value, let rule = IdentifierRule(rawValue: word) else {
+                throw ConfigurationError(path: path, problem: "must be \"drop\" or \"keyed-hash\"")
+            }
+            return rule
+        }
         unknownCategory = try section.choice("unknown_category", of: UnknownCategory.self) ?? .zero
         if let value = section.value("group") {
             group =

@@ -46,6 +46,10 @@ struct TableOptions: Sendable {
     var columnNames: [String]?
     var features: [ColumnReference]?
     var ignored: [ColumnReference] = []
+    /// Columns that name people.
+    var identifiers: [ColumnReference: IdentifierRule] = [:]
+    /// What stands for their values where the rule is to hash them; nil: the reader has no key.
+    var identifierHash: DataSource.IdentifierHash?
     var categorical: [ColumnReference: Encoding] = [:]
     var missing = MissingValues(["", "?", "NA"])
     var missingInColumn: [ColumnReference: MissingValues] = [:]
@@ -65,6 +69,8 @@ struct TableOptions: Sendable {
     var normalizeColumn: [ColumnReference: NormalizationRule] = [:]
     var unknownCategory = UnknownCategory.zero
     var shape: [Int]?
+    /// Columns whose texts are kept, whatever part they play.
+    var kept: [ColumnReference] = []
 }
 
 /// Words and numbers that stand for a value that is not there.

@@ -33,6 +33,7 @@ struct TableReader {
 
     init(options: TableOptions, wishes: Wishes) {
         self.options = options
+        self.options.kept = wishes.keep
         self.wishes = wishes
         labels = LabelCollector(rule: options.labels, task: options.task)
         table.kept = Array(repeating: [], count: wishes.keep.count)
@@ -120,7 +121,7 @@ struct TableReader {
         {
             labels.adopt(declared: values)
         }
-        let kept = try wishes.keep.map { head.sources[try $0.resolve(among: head.names, file: file)] }
+        let kept = try keptColumns(head, layout, file: file)
         note(head, layout, scanner, file: file)
         try guardSkippedLines(
             scanner, count: passedOver, head: head, layout: layout, sources: sources, file: file)
@@ -142,13 +143,14 @@ struct TableReader {
                     problem: widthProblem(scanner, head: head))
                 continue
             }
-            switch row.parse(
+            switch try row.parse(
                 scanner, layout: layout, sources: sources, options: options, labels: &labels, table: &table)
             {
             case .complete:
                 append(fileGroup: fileGroup)
-                for (place, field) in kept.enumerated() {
-                    table.kept[place].append(field < 0 ? "" : scanner.text(scanner.fields[field]))
+                for (place, column) in kept.enumerated() {
+                    let text = column.field < 0 ? "" : scanner.text(scanner.fields[column.field])
+                    table.kept[place].append(column.isHashed ? try layout.identifiers.code(of: text) : text)
                 }
             case .incomplete: table.skippedRows += 1
             case .bad(let place, let problem):
@@ -157,6 +159,18 @@ struct TableReader {
         }
         guard bad.count == 0 || options.onBadRow == .skip else { throw bad.error(file: file) }
         table.skippedRows += bad.count
+    }
+
+    /// Fields of the columns whose texts are kept, and whether these are identifiers that are seen as codes only.
+    private func keptColumns(
+        _ head: TableHead, _ layout: ColumnLayout, file: String
+    ) throws -> [(field: Int, isHashed: Bool)] {
+        try wishes.keep.map { reference in
+            let place = try reference.resolve(among: head.names, file: file)
+            let isHashed =
+                layout.names.firstIndex(of: head.names[place]).map(layout.identifiers.isHashed) ?? false
+            return (head.sources[place], isHashed)
+        }
     }
 
     private mutating func append(fileGroup: Int32?) {
@@ -298,7 +312,7 @@ struct TableReader {
             guard lines.problem == nil, lines.fields.count == head.width else { continue }
             var scratch = RawTable()
             scratch.vocabularies = Array(repeating: .init(), count: layout.categoricalCount)
-            let outcome = probe.parse(
+            let outcome = try probe.parse(
                 lines, layout: layout, sources: sources, options: options, labels: &labels, table: &scratch)
             guard case .complete = outcome else { continue }
             throw ConfigurationError(

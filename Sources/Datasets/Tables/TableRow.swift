@@ -24,11 +24,11 @@ struct TableRow {
     }
 
     /// Reads the scanner's record. `sources` are the fields of the layout's columns; -1 for one that the file leaves
-    /// out.
+    /// out. Throws only what hashing an identifier throws.
     mutating func parse(
         _ scanner: RecordScanner, layout: ColumnLayout, sources: [Int], options: TableOptions,
         labels: inout LabelCollector, table: inout RawTable
-    ) -> Outcome {
+    ) throws -> Outcome {
         var incomplete = false
         hasLabel = false
         for place in layout.roles.indices where sources[place] >= 0 {
@@ -61,6 +61,12 @@ struct TableRow {
                 let problem = takeLabel(scanner, field, missing: layout.missing[place], options, &labels)
                 hasLabel = problem == nil
                 if let problem, !toleratesLabels { return .bad(place: place, problem: problem) }
+            case .group where layout.identifiers.isHashed(place):
+                let text = scanner.text(field)
+                guard !layout.missing[place].contains(text) else {
+                    return .bad(place: place, problem: "the group is missing")
+                }
+                group = table.groupNames.number(of: try layout.identifiers.code(of: text))
             case .group:
                 guard let text = scanner.validText(field).map(options.numbers.plain).map(LabelRule.canonical)
                 else { return .bad(place: place, problem: Self.notText(scanner.text(field))) }

@@ -27,6 +27,9 @@ package enum AgentProtocol {
     /// `GET`: a ``TaskList``, what this server runs and will run; 404 from servers of one run only.
     package static let tasksPath = "/v1/tasks"
 
+    /// `POST` without a body: the agent leaves, and its certificate is to be revoked; 204. 404 from servers that cannot.
+    package static let leavePath = "/v1/leave"
+
     /// The paths of one run.
     package static func paths(of run: String) -> RunPaths { RunPaths(base: "/v1/runs/\(run)") }
     /// The paths of the run that an agent was assigned last, as version 0.1.0 has them.

@@ -55,6 +55,8 @@ package final class Agent {
             ),
             trainer: trainer, link: link, stop: stop, log: log, frozenLimit: configuration.frozenLimit)
         renewal = CertificateRenewal(configuration, log: log)
+        // What moves is alive, however slow the line.
+        client.onProgress = { [pulse] in pulse.extend(within: Self.longestExchange) }
     }
 
     /// What a stop signal interrupts.
@@ -232,9 +234,11 @@ package final class Agent {
 enum AgentConnection {
     /// A client with the agent's certificate. Throws `TLSError` naming the file at fault.
     static func client(_ configuration: AgentConfiguration) throws -> HTTPClient {
-        try HTTPClient(
+        let client = try HTTPClient(
             HTTPClientConfiguration(
                 server: configuration.server, tls: context(configuration), proxy: configuration.proxy))
+        client.pace = configuration.bandwidth.pace
+        return client
     }
 
     /// Certificate, key and trust from the configured files. Throws `TLSError`.

@@ -18,13 +18,14 @@ final class AgentRouter: HTTPHandler {
     private let spool: Spool
     private let keeper: UpdateKeeper
     private let memory: UpdateMemory
+    let parts: PartialReports
     private let relay: AuthorityRelay?
     private let revocations: RevocationShelf
     private let log: Logger
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
-        memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?,
+        memory: UpdateMemory, parts: PartialReports, reader: MaskedReportReader, relay: AuthorityRelay?,
         revocations: RevocationShelf, setup: ServerSetup, log: Logger
     ) {
         self.mailbox = mailbox
@@ -32,6 +33,7 @@ final class AgentRouter: HTTPHandler {
         self.spool = spool
         self.keeper = keeper
         self.memory = memory
+        self.parts = parts
         self.reader = reader
         self.relay = relay
         self.revocations = revocations
@@ -69,6 +71,8 @@ final class AgentRouter: HTTPHandler {
             return only(.get, request) { modelState(round, request) }
         case (3, "models", let round?) where route[2] == "packed":
             return only(.get, request) { packedModel(round, request) }
+        case (3, "rounds", let round?) where route[2] == "update" && request.head.method == .get:
+            return parts.question(subject(agent, round), request, responder)
         case (3, "rounds", let round?) where route[2] == "update":
             return only(.put, request) { update(agent, round, request, responder) }
         case (4, "rounds", let round?) where route[2] == "secagg":
@@ -178,10 +182,11 @@ final class AgentRouter: HTTPHandler {
             return Self.turnAway(
                 request, .refusal(422, "wrong_step", "this task takes masked reports only, by secagg/masked"))
         }
-        let (key, admission) = board.read { board -> (RoundKey, RoundBoard.UpdateAdmission) in
-            let key = RoundKey(run: board.run, round: round)
-            return (key, board.rounds[key]?.admission(of: agent.name) ?? .turnedAway)
+        let subject = subject(agent, round)
+        if PartRequest.isOne(request) {
+            return parts.receive(subject, isMasked: false, request, responder)
         }
+        let (form, admission) = (subject.form, subject.admission)
         let path: String?
         switch admission {
         case .report: path = spool.incomingPath()
@@ -190,14 +195,6 @@ final class AgentRouter: HTTPHandler {
             return Self.turnAway(
                 request, .refusal(409, "round_closed", "round \(round) takes no report of this agent"))
         }
-        let privacy = plan.privacy
-        let form = UpdateForm(
-            key: key, count: plan.report.count, bits: plan.codec.bits,
-            isUniform: plan.weighsUniformly,
-            squaredNormBound: privacy?.configuration.mode == .central
-                ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil,
-            floatScale: plan.sendsFloats ? plan.codec.scale : nil,
-            compressor: plan.compression?.compressor)
         let length = if case .fixed(let count) = request.head.bodyLength { count } else { form.bytes }
         let sink = UpdateSink(
             form, length: min(length, form.bytes), path: path, memory: memory,

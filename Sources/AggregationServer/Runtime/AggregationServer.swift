@@ -32,6 +32,7 @@ package final class AggregationServer: Sendable {
     private let owner: WorkerThread
     private let keeper: UpdateKeeper
     private let reader: MaskedReportReader
+    private let shelf: PartShelf
     private let relay: AuthorityRelay?
     private let credentials: CredentialKeeper
     private let mailbox: OwnerMailbox
@@ -81,11 +82,14 @@ package final class AggregationServer: Sendable {
         self.outcome = outcome
         self.keeper = keeper
         self.reader = reader
+        let shelf = try PartShelf(Spool(state))
+        self.shelf = shelf
         self.relay = relay
         let agents = try HTTPServer(
             Self.agentListener(configuration), tls: agentTLS,
             handler: AgentRouter(
                 mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, memory: memory,
+                parts: PartialReports(shelf, keeper: keeper, reader: reader, mailbox: mailbox),
                 reader: reader, relay: relay,
                 revocations: RevocationShelf(configuration.tls.revocations), setup: setup, log: log)
         ) { metrics.observe($0, log) }
@@ -127,6 +131,7 @@ package final class AggregationServer: Sendable {
         events.close()
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)
+        shelf.close()
         keeper.close()
         reader.close()
         relay?.close()

@@ -90,7 +90,7 @@ package final class RoundRunner {
     package func sendLeftovers() throws {
         for entry in try outbox.entries() {
             log.info("sending the report that was finished before", Self.fields(entry.run, entry.round))
-            if try deliver(entry) == .delivered {
+            if try deliver(entry, mayBeThere: true) == .delivered {
                 log.info("round done", Self.fields(entry.run, entry.round))
             }
         }
@@ -331,8 +331,8 @@ package final class RoundRunner {
     }
 
     @discardableResult
-    private func deliver(_ entry: OutboxEntry) throws -> ClientEvent {
-        let outcome = try link.deliver(entry)
+    private func deliver(_ entry: OutboxEntry, mayBeThere: Bool = false) throws -> ClientEvent {
+        let outcome = try link.deliver(entry, mayBeThere: mayBeThere)
         try reached(.delivered)
         try memory.end(run: entry.run, round: entry.round, isAccepted: outcome == .accepted)
         try outbox.remove(run: entry.run, round: entry.round)

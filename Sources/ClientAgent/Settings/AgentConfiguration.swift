@@ -32,6 +32,7 @@ package struct AgentConfiguration: Sendable {
     /// Nil for the built-in trainer.
     package var trainer: TrainerCommand?
     package var conditions: WorkConditions
+    package var bandwidth: BandwidthLimits
     /// Added to the process's niceness, 0 to 19.
     package var nice: Int
     /// Bytes of address space of this process; nil leaves the system's limit.
@@ -82,6 +83,7 @@ package struct AgentConfiguration: Sendable {
         roster = try rules?.string("roster").map { try PinnedRoster(contentsOf: Self.path($0, folder)) }
         policy = try PolicySection.read(rules)
         conditions = try WorkConditions(root.section("conditions"))
+        bandwidth = try BandwidthLimits(root.section("bandwidth"))
         nice = try root.integer("nice", in: 0...19) ?? 0
         // Results may not depend on a number of threads, so products run on one; the key says so plainly.
         _ = try root.integer("threads", in: 1...1)

@@ -13,6 +13,18 @@ package struct WorkConditions: Equatable, Sendable {
             self.to = to
         }
 
+        /// Two times under a key; nil where absent. Throws ``ConfigurationError``.
+        init?(_ section: Section, _ key: String) throws {
+            guard let times = try section.list(key) else { return nil }
+            let minutes = times.compactMap { item -> Int? in
+                if case .string(let text) = item { WorkConditions.minute(text) } else { nil }
+            }
+            guard times.count == 2, minutes.count == 2, minutes[0] != minutes[1] else {
+                throw section.error(key, "must be two times such as [\"22:00\", \"06:30\"]")
+            }
+            self.init(from: minutes[0], to: minutes[1])
+        }
+
         /// Whether a minute of the day lies in the span.
         package func contains(_ minute: Int) -> Bool {
             from <= to ? (from..<to).contains(minute) : minute >= from || minute < to
@@ -49,15 +61,7 @@ package struct WorkConditions: Equatable, Sendable {
     init(_ section: Section?) throws {
         self.init()
         guard let section else { return }
-        if let times = try section.list("only_between") {
-            let minutes = times.compactMap { item -> Int? in
-                if case .string(let text) = item { Self.minute(text) } else { nil }
-            }
-            guard times.count == 2, minutes.count == 2, minutes[0] != minutes[1] else {
-                throw section.error("only_between", "must be two times such as [\"22:00\", \"06:30\"]")
-            }
-            hours = Hours(from: minutes[0], to: minutes[1])
-        }
+        hours = try Hours(section, "only_between")
         loadAverageBelow = try section.positive("load_average_below")
         needsMains = try section.bool("on_mains_power") ?? false
         try section.finish()
@@ -73,7 +77,7 @@ package struct WorkConditions: Equatable, Sendable {
         return nil
     }
 
-    private static func minute(_ text: String) -> Int? {
+    fileprivate static func minute(_ text: String) -> Int? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, parts.allSatisfy({ $0.count == 2 }), let hour = Int(parts[0]),
             let minute = Int(parts[1]), (0...23).contains(hour), (0...59).contains(minute)
@@ -83,15 +87,20 @@ package struct WorkConditions: Equatable, Sendable {
 }
 
 extension WorkConditions.Surroundings {
-    /// The host as it is now.
-    package static var now: WorkConditions.Surroundings {
+    /// Minutes after midnight of the local time now.
+    static var minuteNow: Int {
         var clock = time(nil)
         var parts = tm()
         localtime_r(&clock, &parts)
+        return Int(parts.tm_hour) * 60 + Int(parts.tm_min)
+    }
+
+    /// The host as it is now.
+    package static var now: WorkConditions.Surroundings {
         var loads = [0.0]
         let known = getloadavg(&loads, 1) == 1
         return WorkConditions.Surroundings(
-            minute: Int(parts.tm_hour) * 60 + Int(parts.tm_min), load: known ? loads[0] : nil,
+            minute: minuteNow, load: known ? loads[0] : nil,
             isOnMains: PowerSupply.isOnMains(in: "/sys/class/power_supply"))
     }
 }

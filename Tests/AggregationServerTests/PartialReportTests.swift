@@ -252,16 +252,20 @@ import Transport
     }
 
     @Test func strangersAndEndedRoundsKeepNothing() throws {
-        let round = try Round()
+        let round = try Round(["task.report_deadline=\"3s\""])
         #expect(try round.begin(0, breakingAfter: 60_000) > 0)
         let stranger = try TestAgent(3, round.fixture)
-        let question = try round.question(0)
-        #expect(try stranger.client.exchange(question).status == 409)
-        #expect(try round.fixture.client(nil).exchange(question).status == 403)
-        // Two suffice: the round ends without the first, and its part goes.
-        let orders = try round.fixture.admin(.post, "/api/stop", token: ServerFixture.operatorToken)
-        #expect(orders.status < 300)
+        #expect(try stranger.client.exchange(round.question(0)).status == 409)
+        #expect(throws: ClientError.self) {
+            try round.fixture.client(nil).exchange(round.question(0))
+        }
+        // Two suffice at the deadline: the round ends without the first, and its part goes.
+        for other in 1..<3 {
+            #expect(try round.agents[other].send(round.bodies[other], round: 1).status == 202)
+        }
         #expect(try round.fixture.eventually { try round.parts().isEmpty })
+        #expect(try round.fixture.eventually { try round.fixture.state.run()?.finished != nil })
+        #expect(try round.fixture.state.round(1)?.survivors.count == 2)
         #expect(try round.ask(0).status == 409)
         #expect(try round.rest(0, after: 0).status == 409)
         #expect(try round.parts().isEmpty)

@@ -81,35 +81,14 @@ import Transport
         #expect(federation.state.withLock { $0.updates.isEmpty })
     }
 
-    @Test(
-        "A report that was turned away, or whose run is over, is forgotten in one line and the agent goes on")
-    func ofAnotherTime() throws {
+    @Test("Of a large report whose run is over nothing is sent")
+    func largeAndOver() throws {
         defer { federation.shutdown() }
-        let task = try TestTask(privacy: TestTask.local, folder: authority.folder)
-        let plan = try task.message(round: 1)
-        federation.state.withLock { state in
-            state.models[0] = task.file
-            state.plans = [plan]
-            state.updateStatuses = [409]
-            state.questionStatus = 409
-        }
-        let agent = try TestAgent(federation)
-        let folder = authority.path("state/outbox")
-        do { _ = try agent.runner() }
-        let old = String(repeating: "0d", count: 16)
-        for (round, bytes) in [(3, 500), (4, ServerLink.longestWhole + 1)] {
-            try Outbox(folder: folder).put(
-                OutboxEntry(run: old, round: round, body: [UInt8](repeating: 7, count: bytes)))
-        }
-        let ending = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
-            .run(untilFinished: true)
-        #expect(ending == .done)
-        #expect(try Outbox(folder: folder).entries().isEmpty)
-        let lines = agent.log.text.split(separator: "\n").filter { $0.contains("turned the report away") }
-        #expect(lines.count == 2 && lines.allSatisfy { $0.contains(old) && $0.contains("409") })
-        let state = federation.state.withLock { $0 }
-        #expect(state.updates[3]?.count == 1 && state.updates[4] == nil, "nothing large went in vain")
-        #expect(state.updates[1]?.count == 1)
+        federation.state.withLock { $0.questionStatus = 409 }
+        let outcome = try TestAgent(federation).link()
+            .deliver(entry(bytes: ServerLink.longestWhole + 1), mayBeThere: true)
+        #expect(outcome == .turnedAway("409: no such round"))
+        #expect(federation.state.withLock { $0.updates.isEmpty })
     }
 }
 
@@ -124,15 +103,51 @@ import Transport
         _ = try TestTask(folder: authority.folder)
     }
 
+    private struct Death: Error {}
+
+    /// Serves a round up to the first byte of its report, and gives what is in the outbox.
+    private func leftover(
+        _ task: TestTask, _ agent: TestAgent, round: Int, run: String = TestFederation.run
+    ) throws -> OutboxEntry? {
+        federation.state.withLock { $0.models[0] = task.file }
+        do {
+            let runner = try agent.runner()
+            runner.reached = { if $0 == .stored { throw Death() } }
+            #expect(throws: Death.self) { try runner.serve(task.message(round: round, run: run)) }
+        }
+        return try Outbox(folder: authority.path("state/outbox")).entries().last
+    }
+
+    @Test("A report of a run that is over is forgotten in one line, and the new run is served")
+    func otherRun() throws {
+        defer { federation.shutdown() }
+        let task = try TestTask(privacy: TestTask.local, folder: authority.folder)
+        let agent = try TestAgent(federation)
+        let old = String(repeating: "0d", count: 16)
+        #expect(try leftover(task, agent, round: 3, run: old)?.run == old)
+        let plan = try task.message(round: 1)
+        federation.state.withLock { state in
+            state.plans = [plan]
+            state.updateStatuses = [409]
+        }
+        let ending = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
+            .run(untilFinished: true)
+        #expect(ending == .done)
+        #expect(try Outbox(folder: authority.path("state/outbox")).entries().isEmpty)
+        let lines = agent.log.text.split(separator: "\n").filter { $0.contains("turned the report away") }
+        #expect(lines.count == 1 && lines.allSatisfy { $0.contains(old) && $0.contains("409") })
+        let state = federation.state.withLock { $0 }
+        #expect(state.updates[3]?.count == 1 && state.updates[1]?.count == 1)
+        #expect(state.checkIns.first?.run == old && state.checkIns.first?.acceptsOtherRun == true)
+    }
+
     @Test("With a certificate that ended meanwhile it says so, how to come back, and keeps its outbox")
     func expiredAtTheStart() throws {
         defer { federation.shutdown() }
-        try authority.issue("agent", role: .agent, lifetimeDays: 20, now: Date() - 30 * Self.day)
         let agent = try TestAgent(federation)
-        do { _ = try agent.runner() }
         let folder = authority.path("state/outbox")
-        let entry = OutboxEntry(run: TestFederation.run, round: 2, body: [1, 2, 3])
-        try Outbox(folder: folder).put(entry)
+        let entry = try #require(try leftover(TestTask(folder: authority.folder), agent, round: 2))
+        try authority.issue("agent", role: .agent, lifetimeDays: 20, now: Date() - 30 * Self.day)
         do {
             let made = try Agent(agent.configuration, stop: agent.stop, log: agent.log.logger)
             let failure = #expect(throws: Failure.self) { try made.run(untilFinished: true) }

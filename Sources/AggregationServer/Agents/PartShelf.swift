@@ -42,6 +42,7 @@ final class PartShelf: Sendable {
     private let spool: Spool
     private let state: Mutex<State>
     private let queue: WorkQueue<Job>
+    private let recent = RecentlyWhole()
 
     /// Takes up the parts that are in the spool. Throws a storage `Failure` where its folder cannot be read.
     init(_ spool: Spool) throws {
@@ -50,10 +51,12 @@ final class PartShelf: Sendable {
         let parts = Dictionary(found.map { ($0.owner, $0) }) { $0.key.round > $1.key.round ? $0 : $1 }
         for part in found where parts[part.owner] != part { unlink(spool.path(of: part)) }
         state = Mutex(State(parts: parts))
-        queue = try WorkQueue(name: "parts", threads: 2, capacity: 1024) { [spool] job in
+        queue = try WorkQueue(name: "parts", threads: 2, capacity: 1024) { [spool, recent] job in
             switch job {
             case .question(let part, let responder): Self.answer(part, spool, responder)
-            case .whole(let part, let responder, let take): Self.verify(part, spool, responder, take)
+            case .whole(let part, let responder, let take):
+                // What is not handed on may come again at once.
+                if !Self.verify(part, spool, responder, take) { recent.forget(part) }
             }
         }
     }
@@ -64,7 +67,12 @@ final class PartShelf: Sendable {
     // MARK: Requests
 
     /// Answers how much of a report is there, durably. Whoever was adding to it, over a line that is forgotten, adds no more.
+    /// Of a report that has just become whole, later: it may be accepted already when it is asked for again.
     func ask(_ part: PartName, _ responder: Responder) {
+        guard !recent.has(part, at: .now) else {
+            responder.respond(.refusal(503, "busy", "the report is being taken", retryAfter: 2))
+            return
+        }
         state.withLock { $0.turnTo(part, spool) }
         if !queue.add(.question(part, responder)) { Self.busy(responder) }
     }
@@ -93,6 +101,7 @@ final class PartShelf: Sendable {
         let isCurrent = state.withLock { state in
             guard state.leases[lease.part.owner] === lease else { return false }
             state.leases[lease.part.owner] = nil
+            recent.note(lease.part, at: .now)
             return true
         }
         guard lease.end(), isCurrent else {
@@ -137,12 +146,13 @@ final class PartShelf: Sendable {
         responder.respond(.json(200, (try? ReceivedBytes(received: received).encoded()) ?? []))
     }
 
+    /// Returns whether the report was handed on.
     private static func verify(
         _ part: PartName, _ spool: Spool, _ responder: Responder, _ take: @Sendable (String) -> Void
-    ) {
+    ) -> Bool {
         guard let path = spool.takeWhole(part) else {
             responder.respond(.refusal(503, "busy", "the update is gone; send it again", retryAfter: 1))
-            return
+            return false
         }
         let digest = (try? SharedBuffer(mappingFileAt: path)).flatMap { file -> String? in
             file.count == part.bytes ? try? SHA256.text(of: file.bytes) : nil
@@ -151,14 +161,38 @@ final class PartShelf: Sendable {
             unlink(path)
             responder.respond(
                 .partRefusal(422, "digest", "what came has not the stated SHA-256; all of it is dropped", 0))
-            return
+            return false
         }
         take(path)
+        return true
     }
 
     private static func busy(_ responder: Responder) {
         responder.respond(.refusal(503, "busy", "too many reports wait for the disk", retryAfter: 5))
     }
+}
+
+/// Reports whose last byte came a moment ago, so that nobody who lost the answer begins them anew while they are taken.
+final class RecentlyWhole: Sendable {
+    /// How long one is remembered.
+    static let span = Duration.seconds(20)
+    private let times = Mutex<[PartName: ContinuousClock.Instant]>([:])
+
+    /// A report has become whole.
+    func note(_ part: PartName, at now: ContinuousClock.Instant) {
+        times.withLock { times in
+            times = times.filter { now - $0.value < Self.span }
+            times[part] = now
+        }
+    }
+
+    /// Whether a report became whole a moment ago.
+    func has(_ part: PartName, at now: ContinuousClock.Instant) -> Bool {
+        times.withLock { $0[part].map { now - $0 < Self.span } ?? false }
+    }
+
+    /// A report was none, or is gone.
+    func forget(_ part: PartName) { times.withLock { $0[part] = nil } }
 }
 
 extension PartShelf {

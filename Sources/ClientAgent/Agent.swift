@@ -43,6 +43,10 @@ package final class Agent {
                 log: log)
         }
         self.stations = stations
+        for station in stations {
+            // What moves is alive, however slow the line.
+            station.link.client.onProgress = { [pulse] in pulse.extend(within: Self.longestExchange) }
+        }
         let trainer =
             try trainer
             ?? Self.trainer(configuration, folder: state.file("trainer"), log: log) {
@@ -232,9 +236,11 @@ package final class Agent {
 enum AgentConnection {
     /// A client with the agent's certificate. Throws `TLSError` naming the file at fault.
     static func client(_ configuration: AgentConfiguration) throws -> HTTPClient {
-        try HTTPClient(
+        let client = try HTTPClient(
             HTTPClientConfiguration(
                 server: configuration.server, tls: context(configuration), proxy: configuration.proxy))
+        client.pace = configuration.bandwidth.pace
+        return client
     }
 
     /// Certificate, key and trust from the configured files. Throws `TLSError`.

@@ -49,7 +49,8 @@ extension DailyHours: CustomStringConvertible {
     /// As it is written: `22:00-06:30`.
     package var description: String { "\(Self.text(from))-\(Self.text(to))" }
 
-    private static func text(_ minute: Int) -> String {
+    /// A minute of the day as it is written, `22:00`.
+    package static func text(_ minute: Int) -> String {
         func digits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
         return "\(digits(minute / 60)):\(digits(minute % 60))"
     }

@@ -18,6 +18,11 @@ package final class Pulse: Sendable {
         due.store(Self.now &+ Self.nanoseconds(seconds), ordering: .relaxed)
     }
 
+    /// Promises the next turn within `seconds`, unless there is longer time already.
+    package func extend(within seconds: Double) {
+        due.max(Self.now &+ Self.nanoseconds(seconds), ordering: .relaxed)
+    }
+
     /// Whether the promise is kept so far.
     package var isAlive: Bool { Self.now <= due.load(ordering: .relaxed) }
 

@@ -29,6 +29,13 @@ final class TestFederation: HTTPHandler, Sendable {
         var frozenRequests = 0
         /// Bodies of updates by round, in the order received.
         var updates: [Int: [[UInt8]]] = [:]
+        /// How much of a report is here, told to whoever asks; nil: no parts are kept.
+        var received: Int?
+        /// Status of the answer to that question in place of 200.
+        var questionStatus: Int?
+        /// Digests and lengths that were asked about, and ranges that came.
+        var questions: [String] = []
+        var contentRanges: [String?] = []
         var failures: [FailureReport] = []
         /// Statuses to answer the next updates with, before accepting.
         var updateStatuses: [Int] = []
@@ -120,10 +127,14 @@ final class TestFederation: HTTPHandler, Sendable {
             if parts.last == "packed", parts.count == 4, let round = Int(parts[2]) {
                 return .respond(representation(state.withLock { $0.packedModels[round] }, range: range))
             }
+            if parts.last == "update" { return .respond(received(request.head.target)) }
             guard let round = Int(parts.last ?? "") else {
                 return .respond(.text(405, "not here"))
             }
             return .respond(representation(state.withLock { $0.models[round] }, range: range))
+        }
+        if path.hasSuffix("/update") {
+            state.withLock { $0.contentRanges.append(request.head.headers["content-range"]) }
         }
         return .receive(
             limit: 64 << 20, reserving: nil,
@@ -176,6 +187,19 @@ final class TestFederation: HTTPHandler, Sendable {
                 return HTTPResponse(204)
             }
             return try update(round, body)
+        }
+    }
+
+    private func received(_ target: RequestTarget) -> HTTPResponse {
+        state.withLock { state in
+            state.questions.append(
+                [target.parameter("sha256"), target.parameter("bytes"), target.parameter("run")]
+                    .map { $0 ?? "" }.joined(separator: " "))
+            if let status = state.questionStatus { return .text(status, "no such round") }
+            guard let count = state.received,
+                let body = try? ReceivedBytes(received: count).encoded()
+            else { return .text(405, "not here") }
+            return .json(200, body)
         }
     }
 

@@ -256,7 +256,7 @@ import Testing
         let keys = try known(
             KeyProbe.agent, at: "",
             inner: [
-                "tls": [], "policy": [], "conditions": [], "log": [],
+                "tls": [], "policy": [], "conditions": [], "log": [], "bandwidth": [],
                 "trainer": ["trainer={command: [\"true\"]}"],
             ])
         expect(try rows("Sources/ClientAgent/README.md", "The agent's file"), tell: keys, "the agent's file")
@@ -270,7 +270,7 @@ import Testing
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
             "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness", "download",
             "privacy_attack", "gradient_inversion", "membership_inference", "matrix",
-            "roster_budget",
+            "roster_budget", "bandwidth",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

@@ -17,10 +17,12 @@ final class RunRouter: Sendable {
     private let spool: Spool
     private let keeper: UpdateKeeper
     private let memory: UpdateMemory
+    let parts: PartialReports
 
     /// A router of the run whose owner reads `mailbox`.
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper, memory: UpdateMemory,
+        parts: PartialReports,
         reader: MaskedReportReader, setup: ServerSetup
     ) {
         self.mailbox = mailbox
@@ -28,6 +30,7 @@ final class RunRouter: Sendable {
         self.spool = spool
         self.keeper = keeper
         self.memory = memory
+        self.parts = parts
         self.reader = reader
         self.setup = setup
     }
@@ -44,6 +47,8 @@ final class RunRouter: Sendable {
             return request.only(.get) { modelState(round, request) }
         case (3, "models", let round?) where route[2] == "packed":
             return request.only(.get) { packedModel(round, request) }
+        case (3, "rounds", let round?) where route[2] == "update" && request.head.method == .get:
+            return parts.question(subject(agent, round), request, responder)
         case (3, "rounds", let round?) where route[2] == "update":
             return request.only(.put) { update(agent, round, request, responder) }
         case (4, "rounds", let round?) where route[2] == "secagg":
@@ -101,10 +106,11 @@ final class RunRouter: Sendable {
             return request.turnAway(
                 .refusal(422, "wrong_step", "this task takes masked reports only, by secagg/masked"))
         }
-        let (key, admission) = board.read { board -> (RoundKey, RoundBoard.UpdateAdmission) in
-            let key = RoundKey(run: board.run, round: round)
-            return (key, board.rounds[key]?.admission(of: agent.name) ?? .turnedAway)
+        let subject = subject(agent, round)
+        if PartRequest.isOne(request) {
+            return parts.receive(subject, isMasked: false, request, responder)
         }
+        let (form, admission) = (subject.form, subject.admission)
         let path: String?
         switch admission {
         case .report: path = spool.incomingPath()
@@ -113,14 +119,6 @@ final class RunRouter: Sendable {
             return request.turnAway(
                 .refusal(409, "round_closed", "round \(round) takes no report of this agent"))
         }
-        let privacy = plan.privacy
-        let form = UpdateForm(
-            key: key, count: plan.report.count, bits: plan.codec.bits,
-            isUniform: plan.weighsUniformly,
-            squaredNormBound: privacy?.configuration.mode == .central
-                ? privacy.map { $0.squaredNormBound + ($0.adaptiveClipping == nil ? 0 : 1) } : nil,
-            floatScale: plan.sendsFloats ? plan.codec.scale : nil,
-            compressor: plan.compression?.compressor)
         let length = if case .fixed(let count) = request.head.bodyLength { count } else { form.bytes }
         let sink = UpdateSink(
             form, length: min(length, form.bytes), path: path, memory: memory,

@@ -40,6 +40,30 @@ struct UpdateForm: Sendable {
         }
     }
 
+    /// Why a report with this header is none of the round; nil where it is one.
+    func refusal(of header: UpdateHeader) -> HTTPResponse? {
+        guard header.runText == key.run else {
+            return .refusal(409, "run_mismatch", "this server runs \(key.run)")
+        }
+        guard header.round == key.round else {
+            return .refusal(409, "wrong_round", "the update is of round \(header.round)")
+        }
+        guard header.count == count, header.bits == bits else {
+            return .refusal(
+                422, "shape",
+                "\(header.count) coordinates of \(header.bits) bits where \(count) of \(bits) are wanted"
+            )
+        }
+        guard wants(header.values) else {
+            return .refusal(422, "shape", "\(header.values) where the task wants its updates in another form")
+        }
+        guard isUniform ? header.weight == 1 : header.weight > 0 else {
+            return .refusal(
+                422, "weight", isUniform ? "the weight must be 1" : "the weight must be above 0")
+        }
+        return nil
+    }
+
     /// What is wrong with a vector behind its header, if anything. `consumed` is told which of its bytes are not
     /// needed any more.
     func problem(
@@ -170,25 +194,7 @@ final class UpdateSink: BodySink {
         } catch {
             return .refusal(422, "malformed", "\(error)")
         }
-        guard header.runText == form.key.run else {
-            return .refusal(409, "run_mismatch", "this server runs \(form.key.run)")
-        }
-        guard header.round == form.key.round else {
-            return .refusal(409, "wrong_round", "the update is of round \(header.round)")
-        }
-        guard header.count == form.count, header.bits == form.bits else {
-            return .refusal(
-                422, "shape",
-                "\(header.count) coordinates of \(header.bits) bits where \(form.count) of \(form.bits) are wanted"
-            )
-        }
-        guard form.wants(header.values) else {
-            return .refusal(422, "shape", "\(header.values) where the task wants its updates in another form")
-        }
-        guard form.isUniform ? header.weight == 1 : header.weight > 0 else {
-            return .refusal(
-                422, "weight", form.isUniform ? "the weight must be 1" : "the weight must be above 0")
-        }
+        if let refusal = form.refusal(of: header) { return refusal }
         self.header = header
         return nil
     }

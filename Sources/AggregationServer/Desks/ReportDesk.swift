@@ -84,14 +84,17 @@ final class ReportDesk {
             for client in file.reports.keys.compactMap({ Int($0) }) {
                 unlink(spool.reportPath(round: file.origin(of: client), client: client))
             }
-            return
+            let trains = Set(rounds.inFlight.map(\.round))
+            return try spool.removeParts { $0.run == books.run.run && trains.contains($0.round) }
         }
         try spool.removeReports(round: round)
+        try spool.removeParts { $0.run == books.run.run && $0.round > round }
     }
 
     /// After a restart: removes what is left of other rounds than `round`.
     func keepOnly(round: Int?) throws {
         try spool.keepOnly(round: round)
+        try spool.removeParts { $0.run == books.run.run && $0.round == round }
         journalled = try round.map { try journal.takeUp(run: books.run.run, round: $0) } ?? [:]
         if journalled.isEmpty { try journal.clear() }
     }
@@ -276,7 +279,8 @@ final class ReportDesk {
     private func turnAway(
         _ report: IncomingReport, _ status: Int, _ word: String, _ detail: String, retryAfter: Int? = nil
     ) {
-        discard(report)
+        // A report that came in parts may be taken later without coming again.
+        if status != 503 || report.path.map(spool.putBack) != true { discard(report) }
         context.metrics.reports.increment(labels: [word])
         context.log.info(
             "report turned away",

@@ -32,6 +32,8 @@ extension RunRouter {
         let key = RoundKey(run: run, round: round)
         switch request.head.method {
         case .get where step != .keys: return ask(agent, key, step, request, responder)
+        case .put where step == .masked && PartRequest.isOne(request):
+            return parts.receive(subject(agent, round), isMasked: true, request, responder)
         case .put where step == .masked: return report(agent, key, responder)
         case .put: return contribution(agent, key, step, names.count, responder)
         default:
@@ -75,9 +77,7 @@ extension RunRouter {
     private func report(
         _ agent: AgentIdentity, _ key: RoundKey, _ responder: Responder
     ) -> RequestDecision {
-        let form = UpdateForm(
-            key: key, count: plan.report.count, bits: plan.codec.bits, isUniform: true,
-            squaredNormBound: nil, floatScale: nil, compressor: nil)
+        let form = maskedForm(key)
         let sink = CollectingSink { [reader] bytes in
             reader.take(.init(form: form, body: bytes, agent: agent, responder: responder))
             return .later

@@ -28,6 +28,7 @@ final class RunService: Sendable {
     let pulse: Pulse
     private let keeper: UpdateKeeper
     private let reader: MaskedReportReader
+    private let shelf: PartShelf
     private let owner: WorkerThread
     private let outcome: Outcome
 
@@ -52,9 +53,12 @@ final class RunService: Sendable {
         let state = try StateDirectory(setup.configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox, memory: surroundings.memory)
         let reader = try MaskedReportReader(mailbox: mailbox)
+        let shelf = try PartShelf(Spool(state))
         router = RunRouter(
             mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper,
-            memory: surroundings.memory, reader: reader, setup: setup)
+            memory: surroundings.memory,
+            parts: PartialReports(shelf, keeper: keeper, reader: reader, mailbox: mailbox),
+            reader: reader, setup: setup)
         self.setup = setup
         self.state = state
         self.mailbox = mailbox
@@ -63,6 +67,7 @@ final class RunService: Sendable {
         self.pulse = pulse
         self.keeper = keeper
         self.reader = reader
+        self.shelf = shelf
         self.outcome = outcome
         owner = try WorkerThread(name: "round-owner") {
             guard let host = hand.take() else { return }
@@ -93,6 +98,7 @@ final class RunService: Sendable {
 
     /// Ends what serves event loops, once those ask nothing more.
     func close() {
+        shelf.close()
         keeper.close()
         reader.close()
     }

@@ -13,6 +13,9 @@ final class RoundBoard: Sendable {
         /// Names of the members, where the round is masked.
         var members: Set<String> = []
 
+        /// Digest of what this agent has reported; nil where it has not.
+        func digest(of agent: String) -> String? { invited[agent] ?? nil }
+
         /// What an update of this round, from this agent, can still be.
         func admission(of agent: String) -> UpdateAdmission {
             switch invited[agent] {

@@ -23,8 +23,9 @@ struct Spool: Sendable {
         "\(path)/\(StateDirectory.name(round))-\(client).update"
     }
 
-    /// Removes what was on its way when the process ended.
+    /// Removes what was on its way when the process ended, but for reports in parts.
     func removeIncoming() throws {
+        try putBackAll()
         for name in try names() where name.hasPrefix(".") { unlink("\(path)/\(name)") }
     }
 
@@ -95,7 +96,8 @@ struct Spool: Sendable {
         for client in try clients(round: round) { unlink(reportPath(round: round, client: client)) }
     }
 
-    private func names() throws -> [String] {
+    /// Names of all that is there.
+    func names() throws -> [String] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: path)
         } catch {

@@ -29,6 +29,22 @@ final class SpoolFile: Sendable {
         if file < 0 { return nil }
     }
 
+    /// Opens the file at `path` to add to it, or creates it; nil when it cannot.
+    init?(continuing path: String) {
+        self.path = path
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
+        if descriptor < 0 { return nil }
+    }
+
+    /// Bytes of the file; 0 where it cannot be asked.
+    var size: Int { max(0, Int(lseek(descriptor, 0, SEEK_END))) }
+
+    /// Whether what is added from now on follows the first `count` bytes, which are all that is left; false with the reason
+    /// in `errno`.
+    func begin(at count: Int) -> Bool {
+        end(at: count) && lseek(descriptor, off_t(count), SEEK_SET) == off_t(count)
+    }
+
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Adds to the end; false with the reason in `errno`.

@@ -33,7 +33,8 @@ final class CertificateRenewal {
         if let own, !own.level(at: now).counts {
             throw OwnCertificateTrouble(level: own.level(at: now), sentence: own.sentence(at: now))
         }
-        guard now >= nextLook else { return }
+        // A clock that was ahead when it was looked at last must not put the next look off.
+        guard now >= nextLook || nextLook.timeIntervalSince(now) > Self.interval else { return }
         nextLook = now.addingTimeInterval(Self.interval)
         do {
             // Another authority's certificates are renewed by its own means.

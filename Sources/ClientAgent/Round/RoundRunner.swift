@@ -84,7 +84,7 @@ package final class RoundRunner {
     package func sendLeftovers() throws {
         for entry in try outbox.entries() where try server.takesPaths(of: entry.run, in: state) {
             log.info("sending the report that was finished before", Self.fields(entry.run, entry.round))
-            if try deliver(entry) == .delivered {
+            if try deliver(entry, mayBeThere: true) == .delivered {
                 log.info("round done", Self.fields(entry.run, entry.round))
             }
         }
@@ -336,8 +336,8 @@ package final class RoundRunner {
     }
 
     @discardableResult
-    private func deliver(_ entry: OutboxEntry) throws -> ClientEvent {
-        let outcome = try link.deliver(entry)
+    private func deliver(_ entry: OutboxEntry, mayBeThere: Bool = false) throws -> ClientEvent {
+        let outcome = try link.deliver(entry, mayBeThere: mayBeThere)
         try reached(.delivered)
         try note(
             entry.run, entry.round, (entry.body.count, entry.digest()), isAccepted: outcome == .accepted)

@@ -10,10 +10,10 @@ extension ServerLink {
     /// downloaded whole. Throws ``ClientError``.
     package func packed(_ model: RoundOffer.ModelReference, on grid: ModelGrid?) throws -> SharedBuffer? {
         guard let grid, model.round > 0 else { return nil }
-        let response = try client.perform(
-            ClientRequest(.get, paths.packedModel(round: model.round)), limit: model.bytes)
-        guard response.status == 200,
-            let file = response.body.withUnsafeBytes({
+        let target = Transport.MemoryDownload(limit: model.bytes)
+        let outcome = try client.download(paths.packedModel(round: model.round), into: target)
+        guard outcome == .complete,
+            let file = target.bytes.withUnsafeBytes({
                 PackedModel.unpack($0, on: grid, fileBytes: model.bytes)
             }),
             try SHA256.text(of: file) == model.sha256

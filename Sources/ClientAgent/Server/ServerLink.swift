@@ -38,11 +38,13 @@ package final class ServerLink {
     /// The connection.
     package let client: HTTPClient
     private let stop: StopSignal
-    private let log: Logger
+    let log: Logger
     /// The paths of the run that is served now.
     package var paths = AgentProtocol.paths
     /// Whether a report is sent again and again until the server has answered; else the caller comes back to it.
     package var staysWithReports = true
+    /// Whether the line broke since the last upload began.
+    var isLineBroken = false
 
     /// Pause after the client's own retries have failed, in seconds.
     private static let recovery = 30.0
@@ -51,7 +53,9 @@ package final class ServerLink {
         self.client = client
         self.stop = stop
         self.log = log
-        client.onRetry = { error, delay in
+        client.onRetry = { [weak self] error, delay in
+            if case .network = error { self?.isLineBroken = true }
+            if case .timedOut = error { self?.isLineBroken = true }
             log.debug(
                 "trying again", ["error": .text(error.description), "milliseconds": .integer(Int(delay))])
         }
@@ -168,15 +172,15 @@ package final class ServerLink {
     }
 
     /// Sends a report until the server has taken or refused it, however long that lasts: the round may be
-    /// anyone's loss, the report is not. Throws ``ClientError`` when cancelled or when only a person can help.
-    package func deliver(_ entry: OutboxEntry) throws -> DeliveryOutcome {
-        let request = ClientRequest(
-            .put, paths.update(round: entry.round),
-            headers: ["Content-Type": "application/octet-stream"], body: .bytes(entry.body))
+    /// anyone's loss, the report is not. Of one that `mayBeThere` the server is asked how much it has. Throws ``ClientError``
+    /// when cancelled or when only a person can help.
+    package func deliver(_ entry: OutboxEntry, mayBeThere: Bool = false) throws -> DeliveryOutcome {
+        var asks = mayBeThere
         while true {
             do {
-                return try outcome(of: client.perform(request), entry)
+                return try outcome(of: put(entry, asks: asks), entry)
             } catch let error as ClientError where error.isTransient && staysWithReports {
+                asks = true
                 log.warning(
                     "the report is not delivered yet; the same bytes will be sent again",
                     ["round": .integer(entry.round), "error": .text(error.description)])
@@ -200,9 +204,12 @@ package final class ServerLink {
 
     /// Sends a message of one step of secure aggregation; the same bytes may go twice. Throws ``ClientError``.
     package func send(_ step: String, of plan: RoundOffer, _ body: [UInt8]) throws -> ClientResponse {
+        let path = paths.secureAggregation(round: plan.round, step: step)
+        if body.count > Self.longestWhole {
+            return try send(upload(body, to: path, run: plan.run, round: plan.round))
+        }
         let request = ClientRequest(
-            .put, paths.secureAggregation(round: plan.round, step: step),
-            query: [("run", plan.run)], headers: ["Content-Type": "application/octet-stream"],
+            .put, path, query: [("run", plan.run)], headers: ["Content-Type": "application/octet-stream"],
             body: .bytes(body))
         return try client.perform(request, limit: 64 << 10)
     }

@@ -42,6 +42,7 @@ package struct AgentConfiguration: Sendable {
     /// Nil for the built-in trainer.
     package var trainer: TrainerCommand?
     package var conditions: WorkConditions
+    package var bandwidth: BandwidthLimits
     /// Added to the process's niceness, 0 to 19.
     package var nice: Int
     /// Bytes of address space of this process; nil leaves the system's limit.
@@ -87,6 +88,7 @@ package struct AgentConfiguration: Sendable {
                 "are counted in data that the agent reads itself; an external trainer's it does not see")
         }
         conditions = try WorkConditions(root.section("conditions"))
+        bandwidth = try BandwidthLimits(root.section("bandwidth"))
         nice = try root.integer("nice", in: 0...19) ?? 0
         // Results may not depend on a number of threads, so products run on one; the key says so plainly.
         _ = try root.integer("threads", in: 1...1)

@@ -1,23 +1,10 @@
 internal import Configuration
 internal import Glibc
+package import Operations
 
 /// When the agent may work (`conditions` in the configuration).
 package struct WorkConditions: Equatable, Sendable {
-    /// A span of the day in minutes after midnight, local time; past midnight where it ends before it begins.
-    package struct Hours: Equatable, Sendable {
-        package var from: Int
-        package var to: Int
-
-        package init(from: Int, to: Int) {
-            self.from = from
-            self.to = to
-        }
-
-        /// Whether a minute of the day lies in the span.
-        package func contains(_ minute: Int) -> Bool {
-            from <= to ? (from..<to).contains(minute) : minute >= from || minute < to
-        }
-    }
+    package typealias Hours = DailyHours
 
     /// What the conditions look at.
     package struct Surroundings: Equatable, Sendable {
@@ -49,15 +36,7 @@ package struct WorkConditions: Equatable, Sendable {
     init(_ section: Section?) throws {
         self.init()
         guard let section else { return }
-        if let times = try section.list("only_between") {
-            let minutes = times.compactMap { item -> Int? in
-                if case .string(let text) = item { Self.minute(text) } else { nil }
-            }
-            guard times.count == 2, minutes.count == 2, minutes[0] != minutes[1] else {
-                throw section.error("only_between", "must be two times such as [\"22:00\", \"06:30\"]")
-            }
-            hours = Hours(from: minutes[0], to: minutes[1])
-        }
+        hours = try Hours(section, "only_between")
         loadAverageBelow = try section.positive("load_average_below")
         needsMains = try section.bool("on_mains_power") ?? false
         try section.finish()
@@ -75,36 +54,22 @@ package struct WorkConditions: Equatable, Sendable {
 
     /// What is asked of time and host, in one clause; nil where nothing is.
     package var summary: String? {
-        func clock(_ minute: Int) -> String {
-            "\(minute / 60 < 10 ? "0" : "")\(minute / 60):\(minute % 60 < 10 ? "0" : "")\(minute % 60)"
-        }
         let parts = [
-            hours.map { "from \(clock($0.from)) to \(clock($0.to)) local time" },
+            hours.map { "from \(DailyHours.text($0.from)) to \(DailyHours.text($0.to)) local time" },
             loadAverageBelow.map { "while the load average is below \($0)" },
             needsMains ? "on mains power" : nil,
         ].compactMap(\.self)
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
-    }
-
-    private static func minute(_ text: String) -> Int? {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ $0.count == 2 }), let hour = Int(parts[0]),
-            let minute = Int(parts[1]), (0...23).contains(hour), (0...59).contains(minute)
-        else { return nil }
-        return hour * 60 + minute
     }
 }
 
 extension WorkConditions.Surroundings {
     /// The host as it is now.
     package static var now: WorkConditions.Surroundings {
-        var clock = time(nil)
-        var parts = tm()
-        localtime_r(&clock, &parts)
         var loads = [0.0]
         let known = getloadavg(&loads, 1) == 1
         return WorkConditions.Surroundings(
-            minute: Int(parts.tm_hour) * 60 + Int(parts.tm_min), load: known ? loads[0] : nil,
+            minute: DailyHours.minuteNow, load: known ? loads[0] : nil,
             isOnMains: PowerSupply.isOnMains(in: "/sys/class/power_supply"))
     }
 }

@@ -7,6 +7,8 @@ package enum AgentProtocol {
     /// Header of every answer to a check-in: `active`, `stalled`, `paused` or `finished`. Of words that it does not know an
     /// agent makes nothing.
     package static let runStateHeader = "Sordino-Run-State"
+    /// Header of the refusal of a part: bytes of the report that are there.
+    package static let uploadOffsetHeader = "Upload-Offset"
     /// Bytes of a run's identity; written as twice as many lower-case hexadecimal digits.
     package static let runBytes = 16
 
@@ -53,7 +55,11 @@ package enum AgentProtocol {
         /// `GET`: the file of the parameters that nobody trains, the same in every round; `ETag` is its SHA-256 in quotes.
         /// 404 where the task's model has none.
         package var frozenModel: String { "\(base)/models/frozen" }
-        /// `PUT`: an ``UpdateHeader`` followed by the packed vector.
+        /// `PUT`: an ``UpdateHeader`` followed by the packed vector. A report may come in parts: `GET`, with `run`, `sha256`
+        /// and `bytes` of the whole body in the query, tells the ``ReceivedBytes`` of it, 404 or 405 from servers that keep
+        /// no parts; `PUT` with `run` and `sha256` in the query and `Content-Range: bytes N-LAST/COUNT` adds all that is
+        /// missing. A refusal with ``AgentProtocol/uploadOffsetHeader`` says how much is there instead. Parts of masked
+        /// reports go to the step `masked` in the same way, and are asked for here.
         package func update(round: Int) -> String { "\(base)/rounds/\(round)/update" }
         /// `PUT`: a member's message of a step of secure aggregation, `keys`, `shares`, `masked` (an ``UpdateHeader`` and
         /// the packed vector), `consistency` or `unmask`; `GET`: what the server has for the step, all but the first. The

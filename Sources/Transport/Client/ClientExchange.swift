@@ -9,6 +9,9 @@ final class ClientExchange {
 
     private let request: ClientRequest
     private let configuration: HTTPClientConfiguration
+    private let pace: TransferPace?
+    private let cancellation: CancellationSignal
+    private let moved: () -> Void
     private var parser: HTTPResponseParser
     private var wasSent = true
 
@@ -17,10 +20,16 @@ final class ClientExchange {
     /// Whether the connection can carry another request.
     private(set) var keepsAlive = false
 
-    /// An exchange that was not begun.
-    init(_ request: ClientRequest, _ configuration: HTTPClientConfiguration) {
+    /// An exchange that was not begun. `moved` is called whenever bytes of a body have moved.
+    init(
+        _ request: ClientRequest, _ configuration: HTTPClientConfiguration, pace: TransferPace?,
+        _ cancellation: CancellationSignal, _ moved: @escaping () -> Void
+    ) {
         self.request = request
         self.configuration = configuration
+        self.pace = pace
+        self.cancellation = cancellation
+        self.moved = moved
         let answering: HTTPResponseParser.Answering = request.method == .head ? .head : .other
         parser = HTTPResponseParser(limits: configuration.limits, answering: answering)
     }
@@ -70,9 +79,9 @@ final class ClientExchange {
         }
         switch request.body {
         case .empty: break
-        case .bytes(let bytes): wasSent = try send(bytes, on: connection)
-        case .shared(let buffer):
-            wasSent = try connection.send(buffer.bytes, stall: configuration.stallTimeout)
+        case .bytes(let bytes): wasSent = try sendPaced(bytes[...], on: connection)
+        case .slice(let bytes): wasSent = try sendPaced(bytes, on: connection)
+        case .shared(let buffer): wasSent = try sendPaced(buffer.bytes, on: connection)
         }
         return nil
     }
@@ -81,6 +90,41 @@ final class ClientExchange {
         try bytes.withUnsafeBufferPointer { (buffer) throws(ClientError) in
             try connection.send(UnsafeRawBufferPointer(buffer), stall: configuration.stallTimeout)
         }
+    }
+
+    private func sendPaced(
+        _ bytes: ArraySlice<UInt8>, on connection: ClientConnection
+    ) throws(ClientError) -> Bool {
+        try bytes.withUnsafeBufferPointer { (buffer) throws(ClientError) in
+            try sendPaced(UnsafeRawBufferPointer(buffer), on: connection)
+        }
+    }
+
+    /// Bytes of a body between two signs of life.
+    private static let piece = 1 << 20
+
+    /// Sends a body, no faster than it may go. Returns whether all was sent: the server may answer before the end.
+    private func sendPaced(
+        _ bytes: UnsafeRawBufferPointer, on connection: ClientConnection
+    ) throws(ClientError) -> Bool {
+        var rest = bytes
+        while !rest.isEmpty {
+            let allowed: Int
+            switch pace?.up.allowance(of: rest.count) {
+            case nil: allowed = Self.piece
+            case .bytes(let count): allowed = min(count, Self.piece)
+            case .after(let milliseconds):
+                let pause = MonotonicClock.milliseconds() + milliseconds
+                if try connection.waitForInput(until: pause) { return false }
+                continue
+            }
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(allowed))
+            guard try connection.send(part, stall: configuration.stallTimeout) else { return false }
+            pace?.up.spend(part.count)
+            moved()
+            rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
+        }
+        return true
     }
 
     /// Waits for the next head: a final one or, if asked, `100 Continue`.
@@ -122,6 +166,7 @@ final class ClientExchange {
         try sink.begin(head)
         var isComplete = false
         while true {
+            var count = 0
             try connection.withInput { (input) throws(ClientError) in
                 var position = 0
                 while true {
@@ -129,6 +174,7 @@ final class ClientExchange {
                     case .needsInput: return position
                     case .head: throw .protocolViolation(.pipelined)
                     case .body(let range):
+                        count += range.count
                         try sink.receive(UnsafeRawBufferPointer(rebasing: input[range]))
                     case .end:
                         isComplete = true
@@ -136,6 +182,8 @@ final class ClientExchange {
                     }
                 }
             }
+            if count > 0 { moved() }
+            try pace?.down.pause(after: count, cancellation)
             if isComplete { break }
             let deadline = MonotonicClock.milliseconds() + configuration.stallTimeout
             guard try connection.waitForInput(until: deadline) else { throw .timedOut("reading the answer") }

@@ -6,6 +6,8 @@ package enum ClientBody: Sendable {
     case empty
     /// Bytes in memory.
     case bytes([UInt8])
+    /// Some of the bytes in memory, which are not copied.
+    case slice(ArraySlice<UInt8>)
     /// A shared buffer, for instance a mapped file (`SharedBuffer(mappingFileAt:)`).
     case shared(SharedBuffer)
 
@@ -14,6 +16,7 @@ package enum ClientBody: Sendable {
         switch self {
         case .empty: 0
         case .bytes(let bytes): bytes.count
+        case .slice(let bytes): bytes.count
         case .shared(let buffer): buffer.count
         }
     }

@@ -39,6 +39,11 @@ package final class HTTPClient {
     /// Told of each failed attempt and the milliseconds until the next.
     package var onRetry: (ClientError, UInt64) -> Void = { _, _ in }
 
+    /// Bounds how fast bodies move; nil: as fast as they can.
+    package var pace: TransferPace?
+    /// Told whenever bytes of a body have moved.
+    package var onProgress: () -> Void = {}
+
     /// Connections made so far, and how many of them resumed a session.
     package private(set) var connectionsMade = (all: 0, resumed: 0)
 
@@ -102,7 +107,7 @@ package final class HTTPClient {
     ) throws(ClientError) -> HTTPResponseHead {
         if let connection, !connection.isReusable() { self.connection = nil }
         let isReused = connection != nil
-        let exchange = ClientExchange(request, configuration)
+        let exchange = self.exchange(of: request)
         do throws(ClientError) {
             return try run(exchange, sink)
         } catch {
@@ -114,11 +119,15 @@ package final class HTTPClient {
             }
         }
         do throws(ClientError) {
-            return try run(ClientExchange(request, configuration), sink)
+            return try run(self.exchange(of: request), sink)
         } catch {
             connection = nil
             throw error
         }
+    }
+
+    private func exchange(of request: ClientRequest) -> ClientExchange {
+        ClientExchange(request, configuration, pace: pace, cancellation, onProgress)
     }
 
     private func run(
@@ -166,7 +175,7 @@ package final class HTTPClient {
     }
 
     /// Turns a status that is no answer into an error.
-    private func accept(_ response: ClientResponse) throws(ClientError) {
+    func accept(_ response: ClientResponse) throws(ClientError) {
         if response.status == 401 || response.status == 403 {
             throw .authentication(status: response.status, reason: response.reason)
         }

@@ -41,18 +41,22 @@ struct LargeModel {
     private let count: Int
     private let server: String
     private let killsServer: Bool
+    private let isLineBroken: Bool
 
-    /// `PORT AUTHORITY FOLDER COUNT PID [kill]`: as ``Load``; with `kill` the server is killed by SIGKILL as soon as it
-    /// has taken the last report.
+    /// `PORT AUTHORITY FOLDER COUNT PID [kill|broken]`: as ``Load``; with `kill` the server is killed by SIGKILL as soon as
+    /// it has taken the last report, and with `broken` reports go in parts where the line breaks.
     init(_ arguments: [String]) throws {
         guard (5...6).contains(arguments.count), let port = UInt16(arguments[0]),
-            let count = Int(arguments[3]), count > 0, arguments.count == 5 || arguments[5] == "kill"
+            let count = Int(arguments[3]), count > 0,
+            arguments.count == 5 || ["kill", "broken"].contains(arguments[5])
         else {
-            throw Failure(.usage, "usage: sordino-measure large PORT AUTHORITY FOLDER COUNT PID [kill]")
+            throw Failure(
+                .usage, "usage: sordino-measure large PORT AUTHORITY FOLDER COUNT PID [kill|broken]")
         }
         agents = try TestAgents(port: port, authority: arguments[1], folder: arguments[2])
         (folder, self.count, server) = (arguments[2], count, arguments[4])
-        killsServer = arguments.count == 6
+        killsServer = arguments.last == "kill"
+        isLineBroken = arguments.last == "broken"
     }
 
     /// Plays one round: all agents load the model, then all upload. Prints bytes and seconds.
@@ -78,17 +82,37 @@ struct LargeModel {
         print("\(count) agents loaded \(plans[0].model.bytes) bytes each in \(Self.text(loading)) s")
         let bodies = try (0..<2).map { try body($0, plans[0], expectation) }
         let taken = Atomic<Int>(0)
-        let uploading = try all(clients) { [count, server, killsServer] index, client in
+        let uploading = try all(clients) { [count, server, killsServer, isLineBroken] index, client in
             let path = AgentProtocol.paths.update(round: plans[index].round)
             var request = ClientRequest(.put, path, body: .shared(bodies[index % 2]))
             request.answerTimeout = 600_000
-            let answer = try client.exchange(request)
+            let answer =
+                isLineBroken
+                ? try Self.upload(bodies[index % 2], plans[index], client) : try client.exchange(request)
             guard answer.status == 202 else { throw Failure(.network, "\(answer.status): \(answer.reason)") }
             let isLast = taken.add(1, ordering: .sequentiallyConsistent).newValue == count
             if isLast, killsServer, let process = pid_t(server) { kill(process, SIGKILL) }
         }
         print("\(count) agents uploaded \(bodies[0].count) bytes each in \(Self.text(uploading)) s")
         for index in bodies.indices { unlink("\(folder)/body-\(index)") }
+    }
+
+    /// Sends a report as agents do over a line that breaks, and tells how often it broke.
+    private static func upload(
+        _ body: SharedBuffer, _ plan: RoundOffer, _ client: HTTPClient
+    ) throws -> ClientResponse {
+        let path = AgentProtocol.paths.update(round: plan.round)
+        let query = [("run", plan.run), ("sha256", try SHA256.text(of: body.bytes))]
+        let question = ClientRequest(.get, path, query: query + [("bytes", String(body.count))])
+        let breaks = Atomic<Int>(0)
+        client.onRetry = { _, _ in breaks.add(1, ordering: .relaxed) }
+        let answer = try client.upload(
+            ResumableUpload(
+                path: path, query: query, body: Array(body.bytes), question: question,
+                offsetField: AgentProtocol.uploadOffsetHeader
+            ) { try? ReceivedBytes(decoding: $0).received }, asks: false)
+        print("the line broke \(breaks.load(ordering: .relaxed)) times under an upload")
+        return answer
     }
 
     /// Carries out `work` for every client on a thread of its own; returns how long all took.

@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Federation
 internal import Foundation
 internal import Operations
 internal import Synchronization
@@ -16,17 +17,23 @@ final class ExpiryWatch: Sendable {
     private let tokens: AdminTokens
     private let board: RoundBoard
     private let log: Logger
+    private let notices: NoticeSender?
+    private let task: String
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
 
     init(
-        _ configuration: ServerConfiguration, tokens: AdminTokens, board: RoundBoard, log: Logger,
+        _ configuration: ServerConfiguration, tokens: AdminTokens, board: RoundBoard,
+        notices: NoticeSender? = nil,
+        log: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         tls = configuration.tls
         self.tokens = tokens
         self.board = board
         self.log = log
+        self.notices = notices
+        task = configuration.task.name
         self.now = now
     }
 
@@ -56,6 +63,7 @@ final class ExpiryWatch: Sendable {
                 "what": .text(expiry.what), "level": .text(level.rawValue),
                 "seconds_left": .integer(expiry.secondsLeft(at: now)),
             ]
+            call(expiry, level, at: now)
             switch level {
             case .fine: break
             case .notice, .warning, .critical: log.warning(expiry.sentence(at: now), fields)
@@ -63,6 +71,18 @@ final class ExpiryWatch: Sendable {
             case .expired, .notYetValid: log.error(expiry.sentence(at: now), fields)
             }
         }
+    }
+
+    /// Calls those who want to know. A list lasts for thirty days and is signed anew before, so that its first level is no
+    /// news.
+    private func call(_ expiry: Expiry, _ level: ExpiryLevel, at now: Date) {
+        guard level != .fine, level != .notice || expiry.kind != .revocationList else { return }
+        let end = Int(expiry.notAfter.timeIntervalSince1970)
+        notices?.send(
+            Notice(
+                .expiry, occasion: "\(expiry.what) \(end) \(level.rawValue)", run: nil, task: task,
+                time: now.timeIntervalSince1970, text: expiry.sentence(at: now),
+                numbers: ["seconds_left": Double(expiry.secondsLeft(at: now))]))
     }
 }
 

@@ -16,6 +16,8 @@ final class RunHost: DeskObserver {
     private let desks: RunDesks
     private let mailbox: OwnerMailbox
     private let pulse: Pulse
+    /// Nil where nobody wants to be told of agents that are gone.
+    private let absences: AbsenceWatch?
     /// When to try a failed step again, seconds since 1970.
     private var retryAt = 0.0
     private var isShuttingDown = false
@@ -27,7 +29,7 @@ final class RunHost: DeskObserver {
     /// Takes the run of the setup's state directory up. Throws a `Failure` where that cannot be.
     init(
         setup: ServerSetup, mailbox: OwnerMailbox, board: RoundBoard, metrics: ServerMetrics,
-        events: EventHub, pulse: Pulse, memory: UpdateMemory, log: Logger
+        events: EventHub, pulse: Pulse, memory: UpdateMemory, notices: NoticeSender? = nil, log: Logger
     ) throws {
         self.mailbox = mailbox
         self.pulse = pulse
@@ -35,6 +37,11 @@ final class RunHost: DeskObserver {
         context = DeskContext(setup, board: board, metrics: metrics, log: log) { clock.now }
         desks = try RunDesks(context, mailbox: mailbox, events: events, memory: memory)
         context.observer = self
+        context.notices = notices
+        absences = try notices.map { _ in
+            try AbsenceWatch(
+                path: desks.state.path + "/seen.json", days: setup.configuration.notices.agentGoneDays)
+        }
         try takeUp()
         board.change { $0.isReady = true }
     }
@@ -49,6 +56,7 @@ final class RunHost: DeskObserver {
         if let last = books.lastPublished { context.metrics.show(last) }
         if books.lacksEvaluation { considerEvaluation() }
         boardChanged()
+        context.notifyOfEnd(books)
     }
 
     /// Where the run stands.
@@ -79,6 +87,7 @@ final class RunHost: DeskObserver {
             considerOpening()
             // Whoever reported has left a place to another.
             if rounds.isBuffered { desks.presence.inviteHeld() }
+            lookForAbsences()
             context.metrics.agentsKnown.set(Double(desks.roster.count))
             context.metrics.openReports.set(Double(rounds.file?.reports.count ?? 0))
             if books.isFinished, context.setup.configuration.exitWhenFinished, desks.presence.hasToldAll() {
@@ -91,6 +100,15 @@ final class RunHost: DeskObserver {
         desks.presence.close()
         desks.masked.end()
         desks.unmasking?.close()
+    }
+
+    private func lookForAbsences() {
+        guard let absences, !books.isFinished else { return }
+        do {
+            context.notifyOfAbsence(try absences.look(at: context.now) { desks.roster.sightings })
+        } catch {
+            context.storageFailed("keep when agents came", error)
+        }
     }
 
     private func handle(_ item: OwnerMail) {
@@ -186,6 +204,7 @@ final class RunHost: DeskObserver {
                 "epsilon": .number(file.epsilon ?? .infinity),
             ])
         context.metrics.published(file)
+        context.notifyOfBudget(spent: file.epsilon)
         conclude(file)
         considerEvaluation()
     }
@@ -233,6 +252,7 @@ final class RunHost: DeskObserver {
             let trouble = desks.stalls.trouble(books.history)
             log.error("the run published nothing", ["why": .text(trouble ?? reason.rawValue)])
         }
+        context.notifyOfEnd(books)
         boardChanged()
         statusChanged()
     }

@@ -38,6 +38,7 @@ package final class AggregationServer: Sendable {
     private let events: EventHub
     private let outcome: RunOutcome
     private let lock: StateLock
+    private let notices: NoticeSender?
 
     /// Where the run stood when its host ended; nil before.
     private final class RunOutcome: Sendable {
@@ -63,10 +64,13 @@ package final class AggregationServer: Sendable {
         let (mailbox, board, metrics) = (OwnerMailbox(), RoundBoard(), ServerMetrics())
         let (outcome, pulse) = (RunOutcome(), Pulse())
         let memory = UpdateMemory(limit: configuration.limits.uploadMemory)
+        let notices = try NoticeSender(
+            configuration.notices, stateDirectory: configuration.stateDirectory, metrics: metrics, log: log)
+        self.notices = notices
         let hand = try Handover(
             RunHost(
                 setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
-                memory: memory, log: log))
+                memory: memory, notices: notices, log: log))
         self.pulse = pulse
         let state = try StateDirectory(configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox, memory: memory)
@@ -75,7 +79,8 @@ package final class AggregationServer: Sendable {
             try AuthorityRelay($0, authority: configuration.tls.authority, log: log)
         }
         credentials = try CredentialKeeper(
-            ExpiryWatch(configuration, tokens: tokens, board: board, log: log), fetch: fetch)
+            ExpiryWatch(configuration, tokens: tokens, board: board, notices: notices, log: log), fetch: fetch
+        )
         self.mailbox = mailbox
         self.events = events
         self.outcome = outcome
@@ -124,6 +129,7 @@ package final class AggregationServer: Sendable {
         mailbox.post(.shutDown)
         credentials.close()
         owner.join()
+        notices?.close()
         events.close()
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)

@@ -66,6 +66,8 @@ package struct ServerConfiguration: Sendable {
     package var limits: Limits
     /// Whom to call, and for what.
     var notices: NoticeSettings
+    /// Whether the server starts a program of the user's.
+    package var startsPrograms: Bool { notices.command != nil }
     /// Event loops of the agent listener; 0: one a core.
     package var loops: Int
     /// End the process when the run has finished, rather than go on serving its results.

@@ -36,12 +36,10 @@ final class RunHost: DeskObserver {
         let clock = ServerClock()
         context = DeskContext(setup, board: board, metrics: metrics, log: log) { clock.now }
         desks = try RunDesks(context, mailbox: mailbox, events: events, memory: memory)
+        let (folder, days) = (desks.state.path, setup.configuration.notices.agentGoneDays)
+        absences = try notices.map { _ in try AbsenceWatch(path: folder + "/seen.json", days: days) }
         context.observer = self
         context.notices = notices
-        absences = try notices.map { _ in
-            try AbsenceWatch(
-                path: desks.state.path + "/seen.json", days: setup.configuration.notices.agentGoneDays)
-        }
         try takeUp()
         board.change { $0.isReady = true }
     }

@@ -53,6 +53,7 @@ enum UnitServerCommand: Subcommand {
             description: "Sordino aggregation server",
             command: [try ServicePath.ownProgram(), "serve", path], user: options.string("user") ?? "sordino",
             writablePaths: [try ServicePath.absolute(state)], memoryMax: options.string("memory-max") ?? "1G")
+        unit.startsPrograms = configuration.startsPrograms
         // The revocation list is fetched into its own folder.
         if configuration.authorityService != nil, let list = files.revocations {
             let folder = try ServicePath.nearestFolder(to: list)

@@ -245,11 +245,19 @@ import Testing
         let keys = try known(
             KeyProbe.server, at: "server",
             inner: [
-                "tls": [], "limits": [], "retention": [],
+                "tls": [], "limits": [], "retention": [], "notices": [],
                 "roster_budget": ["server.roster_budget={folder:\"x\",epsilon:1}"],
             ],
             ["server.data=null", "server.input_shape=[64]"])
         expect(try rows("Sources/AggregationServer/README.md", "`server`"), tell: keys, "server")
+    }
+
+    @Test func webhooks() throws {
+        let keys = try KeyProbe.known(
+            KeyProbe.server, at: "server.notices.webhooks.0",
+            ["server.notices={webhooks:[{url:\"https://x/\",secret_file:\"x\"}]}"])
+        let rows = try rows("Sources/AggregationServer/README.md", "Being called", "key of a webhook")
+        expect(rows, tell: keys, "server.notices.webhooks")
     }
 
     @Test func agentsFile() throws {
@@ -270,7 +278,7 @@ import Testing
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
             "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness", "download",
             "privacy_attack", "gradient_inversion", "membership_inference", "matrix",
-            "roster_budget", "bandwidth",
+            "roster_budget", "bandwidth", "notices",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

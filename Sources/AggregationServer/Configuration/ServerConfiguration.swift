@@ -34,6 +34,11 @@ package struct ServerConfiguration: Sendable {
         set { settings[keyPath: path] = newValue }
     }
 
+    /// The same of what only follows from those.
+    package subscript<Value>(dynamicMember path: KeyPath<ServerSettings, Value>) -> Value {
+        settings[keyPath: path]
+    }
+
     /// Reads a server's file; a `simulation` section beside it is left alone. Throws ``ConfigurationError``.
     package init(_ document: ConfigurationDocument) throws {
         let document = try document.withSchemaRead()

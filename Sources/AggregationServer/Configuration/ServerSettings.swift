@@ -51,6 +51,10 @@ package struct ServerSettings: Sendable {
     /// Rounds that have a file each; those before them stand together, many in a file.
     package var roundsKept: Int
     package var limits: Limits
+    /// Whom to call, and for what.
+    var notices: NoticeSettings
+    /// Whether the server starts a program of the user's.
+    package var startsPrograms: Bool { notices.command != nil }
     /// Event loops of the agent listener; 0: one a core.
     package var loops: Int
     /// End the process when the run has finished, rather than go on serving its results.
@@ -79,6 +83,8 @@ package struct ServerSettings: Sendable {
         roundsKept = try retention?.integer("rounds", in: 10...1_000_000) ?? 1000
         try retention?.finish()
         limits = try Limits(server.section("limits"))
+        notices =
+            try server.section("notices").map { try NoticeSettings($0, folder: folder) } ?? NoticeSettings()
         loops = try server.integer("loops", in: 0...256) ?? 0
         exitWhenFinished = try server.bool("exit_when_finished") ?? false
         lingerSeconds = try server.seconds("linger") ?? 30

@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Federation
 internal import Foundation
 internal import Operations
 internal import Synchronization
@@ -16,17 +17,22 @@ final class ExpiryWatch: Sendable {
     private let tokens: AdminTokens
     private let condition: ServerCondition
     private let log: Logger
+    private let notices: NoticeSender?
+    private let task: String
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
 
     init(
-        _ settings: ServerSettings, tokens: AdminTokens, condition: ServerCondition, log: Logger,
+        _ settings: ServerSettings, task: String = "", tokens: AdminTokens, condition: ServerCondition,
+        notices: NoticeSender? = nil, log: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         tls = settings.tls
         self.tokens = tokens
         self.condition = condition
         self.log = log
+        self.notices = notices
+        self.task = task
         self.now = now
     }
 
@@ -56,6 +62,7 @@ final class ExpiryWatch: Sendable {
                 "what": .text(expiry.what), "level": .text(level.rawValue),
                 "seconds_left": .integer(expiry.secondsLeft(at: now)),
             ]
+            call(expiry, level, at: now)
             switch level {
             case .fine: break
             case .notice, .warning, .critical: log.warning(expiry.sentence(at: now), fields)
@@ -63,6 +70,18 @@ final class ExpiryWatch: Sendable {
             case .expired, .notYetValid: log.error(expiry.sentence(at: now), fields)
             }
         }
+    }
+
+    /// Calls those who want to know. A list lasts for thirty days and is signed anew before, so that its first level is no
+    /// news.
+    private func call(_ expiry: Expiry, _ level: ExpiryLevel, at now: Date) {
+        guard level != .fine, level != .notice || expiry.kind != .revocationList else { return }
+        let end = Int(expiry.notAfter.timeIntervalSince1970)
+        notices?.send(
+            Notice(
+                .expiry, occasion: "\(expiry.what) \(end) \(level.rawValue)", run: nil, task: task,
+                time: now.timeIntervalSince1970, text: expiry.sentence(at: now),
+                numbers: ["seconds_left": Double(expiry.secondsLeft(at: now))]))
     }
 }
 

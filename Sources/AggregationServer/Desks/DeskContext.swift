@@ -29,6 +29,8 @@ final class DeskContext {
     let agents: SharedAgents
     /// What concerns the whole server.
     let condition: ServerCondition
+    /// Tells those who want to be called; nil where nobody does.
+    var notices: NoticeSender?
     /// Nil until the host is there to be told.
     weak var observer: (any DeskObserver)?
     private let clock: () -> Double
@@ -86,6 +88,7 @@ final class DeskContext {
         if now - (complaints[what] ?? -.infinity) >= Self.complaintSeconds {
             complaints[what] = now
             log.error("cannot \(what); will try again", ["error": .text("\(error)")])
+            notifyOfStorage(what, error)
         }
         metrics.storageFailures.increment()
         board.change { $0.isHealthy = false }

@@ -104,6 +104,10 @@ final class PresenceDesk {
             responder.respond(.refusal(409, "run_mismatch", "this server runs \(books.run.run)"))
             return nil
         }
+        if context.plan.masksReports, AgentSoftware(request.software).isOfFirstVersion {
+            responder.respond(Self.otherMasks)
+            return nil
+        }
         guard let client = place(agent, request, responder) else { return nil }
         context.metrics.checkIns.increment()
         return client
@@ -178,6 +182,13 @@ final class PresenceDesk {
         return nil
     }
 
+    private static var otherMasks: HTTPResponse {
+        .refusal(
+            409, "agent_too_old",
+            "this task masks updates in a way that agents of version 0.1 do not know; install a later sordino-agent on this host"
+        )
+    }
+
     private static var revoked: HTTPResponse {
         .refusal(403, "revoked", "an operator has shut this agent out")
     }
@@ -249,7 +260,7 @@ final class PresenceDesk {
             rounds.awaits(client) || begins(client)
         else { return nil }
         let (run, setup, plan, start) = (books.run, context.setup, context.plan, start())
-        return RoundOffer(
+        let offer = RoundOffer(
             run: run.run, round: file.round, client: client, seed: run.seed, population: run.population,
             task: setup.taskText, taskSHA256: setup.taskDigest, schemaSHA256: setup.schemaDigest,
             model: .init(round: run.modelRound, sha256: run.modelSHA256, bytes: start.bytes),
@@ -259,6 +270,7 @@ final class PresenceDesk {
             ledger: run.ledger.map { .init(lines: $0.lines, head: $0.head) },
             hasRunPaths: context.agents.areShared ? true : nil,
             deadlineSeconds: max(0, (rounds.deadline(of: client) ?? file.deadline) - context.now))
+        return roster.isOfFirstVersion(client) ? offer.inFirstVersion : offer
     }
 
     /// Whether an agent that asks may begin at once, because nobody waits for a cohort.

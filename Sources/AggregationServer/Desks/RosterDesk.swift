@@ -1,3 +1,5 @@
+internal import Messages
+
 /// Who the agents are: their places in the roster, durably, and what is known of each since the process started.
 final class RosterDesk {
     /// What became of an agent that came.
@@ -37,6 +39,11 @@ final class RosterDesk {
 
     /// Whether the place has an agent that was shut out.
     func isRevoked(_ client: Int) -> Bool { isKnown(client) && registry.records[client].isRevoked }
+
+    /// Whether the agent at a place said, when it came last, that its program is of version 0.1.
+    func isOfFirstVersion(_ client: Int) -> Bool {
+        isKnown(client) && AgentSoftware(registry.records[client].software ?? "").isOfFirstVersion
+    }
 
     /// Names of those that were shut out.
     var revokedNames: Set<String> { Set(registry.records.filter(\.isRevoked).map(\.name)) }
@@ -93,6 +100,13 @@ final class RosterDesk {
             if let last = activity.lastSeen, last >= since { seen.insert(client) }
         }
         return seen
+    }
+
+    /// When each agent that was not shut out came first, and last in this process.
+    var sightings: [AbsenceWatch.Sighting] {
+        zip(registry.records, registry.activity).filter { !$0.0.isRevoked && $0.0.fingerprint != nil }.map {
+            .init(name: $0.name, registered: $0.registered, lastSeen: $1.lastSeen)
+        }
     }
 
     // MARK: For administrators

@@ -75,6 +75,8 @@ final class StallDesk {
         let why = Logger.Value.text(trouble(history) ?? "")
         if stall == nil {
             context.log.error("the run is stalled; it tries again after growing pauses", ["why": why])
+            context.notifyOfStall(
+                round: file.round, abandoned: history.reversed().prefix { $0.state == .abandoned }.count)
         } else {
             context.log.warning(
                 "the run is still stalled", ["why": why, "seconds_to_next_attempt": .number(pause)])

@@ -16,6 +16,8 @@ final class RunHost: DeskObserver {
     private let desks: RunDesks
     private let mailbox: OwnerMailbox
     private let pulse: Pulse
+    /// Nil where nobody wants to be told of agents that are gone.
+    private let absences: AbsenceWatch?
     /// When to try a failed step again, seconds since 1970.
     private var retryAt = 0.0
     private var isShuttingDown = false
@@ -38,7 +40,12 @@ final class RunHost: DeskObserver {
         ) { clock.now }
         desks = try RunDesks(
             context, mailbox: mailbox, events: events, memory: surroundings.memory)
+        let (folder, days) = (desks.state.path, setup.configuration.notices.agentGoneDays)
+        absences = try surroundings.notices.map { _ in
+            try AbsenceWatch(path: folder + "/seen.json", days: days)
+        }
         context.observer = self
+        context.notices = surroundings.notices
         try takeUp()
         board.change { $0.isReady = true }
     }
@@ -53,6 +60,7 @@ final class RunHost: DeskObserver {
         if let last = books.lastPublished { context.metrics.show(last) }
         if books.lacksEvaluation { considerEvaluation() }
         boardChanged()
+        context.notifyOfEnd(books)
     }
 
     /// Where the run stands.
@@ -83,6 +91,7 @@ final class RunHost: DeskObserver {
             considerOpening()
             // Whoever reported has left a place to another.
             if rounds.isBuffered { desks.presence.inviteHeld() }
+            lookForAbsences()
             context.metrics.agentsKnown.set(Double(desks.roster.count))
             context.metrics.openReports.set(Double(rounds.file?.reports.count ?? 0))
             if books.isFinished, context.setup.configuration.exitWhenFinished, desks.presence.hasToldAll() {
@@ -95,6 +104,15 @@ final class RunHost: DeskObserver {
         desks.presence.close()
         desks.masked.end()
         desks.unmasking?.close()
+    }
+
+    private func lookForAbsences() {
+        guard let absences, !books.isFinished else { return }
+        do {
+            context.notifyOfAbsence(try absences.look(at: context.now) { desks.roster.sightings })
+        } catch {
+            context.storageFailed("keep when agents came", error)
+        }
     }
 
     private func handle(_ item: OwnerMail) {
@@ -192,6 +210,7 @@ final class RunHost: DeskObserver {
                 "epsilon": .number(file.epsilon ?? .infinity),
             ])
         context.metrics.published(file)
+        context.notifyOfBudget(spent: file.epsilon)
         conclude(file)
         considerEvaluation()
     }
@@ -239,6 +258,7 @@ final class RunHost: DeskObserver {
             let trouble = desks.stalls.trouble(books.history)
             log.error("the run published nothing", ["why": .text(trouble ?? reason.rawValue)])
         }
+        context.notifyOfEnd(books)
         boardChanged()
         statusChanged()
     }

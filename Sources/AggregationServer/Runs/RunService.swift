@@ -12,6 +12,8 @@ final class RunService: Sendable {
         let metrics: ServerMetrics
         /// Memory for updates on their way to the disk, of all runs together.
         let memory: UpdateMemory
+        /// Calls whoever wants to be called; nil where nobody does.
+        var notices: NoticeSender?
         let log: Logger
     }
 

@@ -32,10 +32,13 @@ package final class AggregationServer: Sendable {
     private let events: EventHub
     private let audit: AuditLog
     private let lock: StateLock
+    private let notices: NoticeSender?
 
     /// Takes the run of one task up and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
     package convenience init(_ setup: ServerSetup, log: Logger) throws {
-        try self.init(setup.configuration.settings, log: log, areShared: false) { foundation, log in
+        try self.init(
+            setup.configuration.settings, task: setup.configuration.task.name, log: log, areShared: false
+        ) { foundation, log in
             if setup.plan.masksReports { try MemberTrust.require(setup.configuration.tls) }
             let service = try RunService(setup, events: foundation.events, foundation.surroundings)
             foundation.runs.add(service)
@@ -46,7 +49,7 @@ package final class AggregationServer: Sendable {
 
     /// Takes up the runs of a service that takes tasks in, and serves at once. Throws `Failure`, `TLSError` or `SocketError`.
     package convenience init(_ service: ServiceConfiguration, log: Logger) throws {
-        try self.init(service.settings, log: log, areShared: true) { foundation, log in
+        try self.init(service.settings, task: "", log: log, areShared: true) { foundation, log in
             try RunQueue(service, runs: foundation.runs, foundation.surroundings)
         }
     }
@@ -59,7 +62,7 @@ package final class AggregationServer: Sendable {
     }
 
     private init(
-        _ settings: ServerSettings, log: Logger, areShared: Bool,
+        _ settings: ServerSettings, task: String, log: Logger, areShared: Bool,
         begin: (Foundation, Logger) throws -> RunQueue?
     ) throws {
         let (events, condition, metrics) = (EventHub(), ServerCondition(), ServerMetrics())
@@ -73,19 +76,25 @@ package final class AggregationServer: Sendable {
         let agentTLS = try Self.tls(settings, isForAgents: true)
         let adminTLS = try Self.tls(settings, isForAgents: false)
         let runs = RunSet(areShared: areShared)
+        let notices = try NoticeSender(
+            settings.notices, stateDirectory: settings.stateDirectory, metrics: metrics, log: log)
         let queue = try begin(
             Foundation(
                 runs: runs, events: events,
                 surroundings: RunService.Surroundings(
                     agents: runs.agents, condition: condition, metrics: metrics,
-                    memory: UpdateMemory(limit: settings.limits.uploadMemory), log: log)), log)
+                    memory: UpdateMemory(limit: settings.limits.uploadMemory), notices: notices,
+                    log: log)), log)
         let relay = try settings.authorityService.map {
             try AuthorityRelay($0, authority: settings.tls.authority, log: log)
         }
         credentials = try CredentialKeeper(
-            ExpiryWatch(settings, tokens: tokens, condition: condition, log: log), fetch: fetch)
+            ExpiryWatch(
+                settings, task: task, tokens: tokens, condition: condition, notices: notices, log: log),
+            fetch: fetch)
         self.events = events
         self.audit = audit
+        self.notices = notices
         self.relay = relay
         self.runs = runs
         self.queue = queue
@@ -136,6 +145,7 @@ package final class AggregationServer: Sendable {
         let services = runs.services
         for service in services { service.mailbox.post(.shutDown) }
         let ends = services.map { $0.stop() }
+        notices?.close()
         events.close()
         agents.shutdown(withinMilliseconds: milliseconds)
         admin.shutdown(withinMilliseconds: milliseconds)

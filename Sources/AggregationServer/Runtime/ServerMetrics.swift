@@ -16,6 +16,10 @@ struct ServerMetrics: Sendable {
     let roundSeconds: Metrics.Histogram
     let bytesUp: Metrics.Counter
     let storageFailures: Metrics.Counter
+    /// Notices by what became of an attempt to tell them.
+    let notices: Metrics.Counter
+    /// Notices that receivers have not got yet.
+    let noticesWaiting: Metrics.Gauge
     private let epsilon: Metrics.Gauge
     private let accuracy: Metrics.Gauge
     private let loss: Metrics.Gauge
@@ -55,6 +59,11 @@ struct ServerMetrics: Sendable {
         bytesUp = registry.counter("sordino_report_bytes_total", help: "Bytes of accepted reports.")
         bytesDown = registry.counter("sordino_response_bytes_total", help: "Body bytes of answers.")
         storageFailures = registry.counter("sordino_storage_failures_total", help: "Writes that failed.")
+        notices = registry.counter(
+            "sordino_notices_total", help: "Attempts to tell somebody of an event, by outcome.",
+            labels: ["outcome"])
+        noticesWaiting = registry.gauge(
+            "sordino_notices_waiting", help: "Notices that receivers have not got yet.")
         epsilon = registry.gauge("sordino_epsilon_spent", help: "Epsilon spent against released models.")
         accuracy = registry.gauge("sordino_accuracy", help: "Accuracy on the hold-out.")
         loss = registry.gauge("sordino_loss", help: "Loss on the hold-out.")

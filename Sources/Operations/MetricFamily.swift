@@ -47,6 +47,8 @@ extension Metrics {
             }
         }
 
+        func remove(_ values: [String]) { series.withLock { $0[values] = nil } }
+
         /// The metric's lines.
         func text() -> String {
             let snapshot = series.withLock { $0 }.sorted { $0.key.lexicographicallyPrecedes($1.key) }

@@ -65,6 +65,9 @@ package final class Metrics: Sendable {
             family.update(labels) { $0.sum = value }
         }
 
+        /// Ends the series with these label values.
+        package func remove(labels: [String]) { family.remove(labels) }
+
         /// Makes these the only series, each with its label values.
         package func replace(_ series: [(labels: [String], value: Double)]) {
             family.replace(series)

@@ -184,7 +184,7 @@ final class RunQueue: Sendable {
             let events = EventHub()
             let own = RunService.Surroundings(
                 agents: surroundings.agents, condition: surroundings.condition,
-                metrics: surroundings.metrics, memory: surroundings.memory,
+                metrics: surroundings.metrics.of(run: record.run), memory: surroundings.memory,
                 notices: surroundings.notices, log: surroundings.log.overheard { events.recent.note($0) })
             surroundings.agents.shares.join(record.run, priority: request.priority)
             runs.add(try RunService(setup, events: events, own))
@@ -229,6 +229,7 @@ final class RunQueue: Sendable {
         surroundings.agents.reservations.release(run: service.run, round: .max)
         _ = service.stop()
         service.close()
+        surroundings.metrics.forget(run: service.run)
         publishList()
         log.info("run ended", ["run": .text(service.run), "reason": .text(finished ?? "")])
     }

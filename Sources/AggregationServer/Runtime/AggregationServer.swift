@@ -65,7 +65,8 @@ package final class AggregationServer: Sendable {
         _ settings: ServerSettings, task: String, log: Logger, areShared: Bool,
         begin: (Foundation, Logger) throws -> RunQueue?
     ) throws {
-        let (events, condition, metrics) = (EventHub(), ServerCondition(), ServerMetrics())
+        let (events, condition) = (EventHub(), ServerCondition())
+        let metrics = ServerMetrics(labelsRuns: areShared)
         let log = log.overheard { events.recent.note($0) }
         lock = try StateLock(settings.stateDirectory)
         let audit = try AuditLog(settings, log: log)

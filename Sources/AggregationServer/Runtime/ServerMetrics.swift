@@ -8,7 +8,7 @@ internal import Transport
 struct ServerMetrics: Sendable {
     let registry = Metrics()
     let checkIns: Metrics.Counter
-    let heldCheckIns: Metrics.Gauge
+    private(set) var heldCheckIns: RunGauge
     let assignments: Metrics.Counter
     let reports: Metrics.Counter
     let failures: Metrics.Counter
@@ -20,10 +20,10 @@ struct ServerMetrics: Sendable {
     let notices: Metrics.Counter
     /// Notices that receivers have not got yet.
     let noticesWaiting: Metrics.Gauge
-    private let epsilon: Metrics.Gauge
-    private let accuracy: Metrics.Gauge
-    private let loss: Metrics.Gauge
-    private let currentRound: Metrics.Gauge
+    private var epsilon: RunGauge
+    private var accuracy: RunGauge
+    private var loss: RunGauge
+    private var currentRound: RunGauge
     private let connections: Metrics.Gauge
     private let handshakes: Metrics.Counter
     private let handshakeSeconds: Metrics.Histogram
@@ -31,12 +31,12 @@ struct ServerMetrics: Sendable {
     private let requestSeconds: Metrics.Histogram
     private let bytesDown: Metrics.Counter
     private let refusals: Metrics.Counter
-    let agentsKnown: Metrics.Gauge
-    let agentsPresent: Metrics.Gauge
-    let openReports: Metrics.Gauge
-    let stalled: Metrics.Gauge
-    private let serverEpsilon: Metrics.Gauge
-    private let membersEpsilon: Metrics.Gauge
+    private(set) var agentsKnown: RunGauge
+    private(set) var agentsPresent: RunGauge
+    private(set) var openReports: RunGauge
+    private(set) var stalled: RunGauge
+    private var serverEpsilon: RunGauge
+    private var membersEpsilon: RunGauge
     private let bytesIn: Metrics.Counter
     private let keeperQueue: Metrics.Gauge
     private let resident: Metrics.Gauge
@@ -44,10 +44,15 @@ struct ServerMetrics: Sendable {
     private let queue: Metrics.Gauge
     private let expirySeconds: Metrics.Gauge
 
-    init() {
+    /// Measurements of a server; with `labelsRuns` those of its runs say whose they are.
+    init(labelsRuns: Bool = false) {
+        let registry = registry
+        func gauge(_ name: String, help: String) -> RunGauge {
+            RunGauge(gauge: registry.gauge(name, help: help, labels: labelsRuns ? ["run"] : []))
+        }
         let seconds = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300]
         checkIns = registry.counter("sordino_check_ins_total", help: "Check-ins of agents.")
-        heldCheckIns = registry.gauge("sordino_check_ins_held", help: "Check-ins that wait for work.")
+        heldCheckIns = gauge("sordino_check_ins_held", help: "Check-ins that wait for work.")
         assignments = registry.counter("sordino_assignments_total", help: "Assignments given out.")
         reports = registry.counter(
             "sordino_reports_total", help: "Reports by outcome.", labels: ["outcome"])
@@ -64,10 +69,10 @@ struct ServerMetrics: Sendable {
             labels: ["outcome"])
         noticesWaiting = registry.gauge(
             "sordino_notices_waiting", help: "Notices that receivers have not got yet.")
-        epsilon = registry.gauge("sordino_epsilon_spent", help: "Epsilon spent against released models.")
-        accuracy = registry.gauge("sordino_accuracy", help: "Accuracy on the hold-out.")
-        loss = registry.gauge("sordino_loss", help: "Loss on the hold-out.")
-        currentRound = registry.gauge("sordino_round", help: "Number of the last concluded round.")
+        epsilon = gauge("sordino_epsilon_spent", help: "Epsilon spent against released models.")
+        accuracy = gauge("sordino_accuracy", help: "Accuracy on the hold-out.")
+        loss = gauge("sordino_loss", help: "Loss on the hold-out.")
+        currentRound = gauge("sordino_round", help: "Number of the last concluded round.")
         connections = registry.gauge("sordino_connections", help: "Open connections of agents.")
         handshakes = registry.counter(
             "sordino_handshakes_total", help: "TLS handshakes by outcome.", labels: ["outcome"])
@@ -80,14 +85,14 @@ struct ServerMetrics: Sendable {
             bounds: seconds)
         refusals = registry.counter(
             "sordino_connections_refused_total", help: "What was turned away, by cause.", labels: ["cause"])
-        agentsKnown = registry.gauge("sordino_agents_known", help: "Agents that ever checked in.")
-        agentsPresent = registry.gauge("sordino_agents_present", help: "Agents that could serve a round.")
-        stalled = registry.gauge(
+        agentsKnown = gauge("sordino_agents_known", help: "Agents that ever checked in.")
+        agentsPresent = gauge("sordino_agents_present", help: "Agents that could serve a round.")
+        stalled = gauge(
             "sordino_run_stalled", help: "1 while too many rounds in a row were abandoned, else 0.")
-        openReports = registry.gauge("sordino_open_reports", help: "Reports taken in the open round.")
-        serverEpsilon = registry.gauge(
+        openReports = gauge("sordino_open_reports", help: "Reports taken in the open round.")
+        serverEpsilon = gauge(
             "sordino_epsilon_server_spent", help: "Epsilon spent against the server; +Inf where unbounded.")
-        membersEpsilon = registry.gauge(
+        membersEpsilon = gauge(
             "sordino_epsilon_members_spent",
             help: "Epsilon spent against other members of the cohorts; +Inf where unbounded.")
         bytesIn = registry.counter("sordino_request_bytes_total", help: "Body bytes of requests.")
@@ -101,6 +106,47 @@ struct ServerMetrics: Sendable {
                 "Seconds until certificates, revocation lists and admin tokens cease to count; negative after.",
             labels: ["what"])
     }
+
+    // MARK: Runs
+
+    /// A gauge that each run of the server has.
+    struct RunGauge: Sendable {
+        fileprivate let gauge: Metrics.Gauge
+        fileprivate var labels: [String] = []
+
+        /// Sets the run's series.
+        func set(_ value: Double) { gauge.set(value, labels: labels) }
+    }
+
+    private static var runGauges: [WritableKeyPath<ServerMetrics, RunGauge>] {
+        [
+            \.heldCheckIns,
+            \.epsilon,
+            \.accuracy,
+            \.loss,
+            \.currentRound,
+            \.agentsKnown,
+            \.agentsPresent,
+            \.openReports,
+            \.stalled,
+            \.serverEpsilon,
+            \.membersEpsilon,
+        ]
+    }
+
+    /// The same as one run of several has them.
+    func of(run: String) -> ServerMetrics {
+        var own = self
+        for gauge in Self.runGauges { own[keyPath: gauge].labels = [run] }
+        return own
+    }
+
+    /// A run of several has ended: what it alone had is told no more.
+    func forget(run: String) {
+        for path in Self.runGauges { self[keyPath: path].gauge.remove(labels: [run]) }
+    }
+
+    // MARK: Rounds
 
     /// A round was published.
     func published(_ file: RoundFile) {

@@ -56,7 +56,7 @@ import Transport
         func admit(_ software: String) throws -> (client: Int?, request: OpenRequest) {
             let open = try OpenRequest()
             let request = CheckInRequest(software: software, waitSeconds: 0)
-            return (desk.admit(DeskRun.agent(1), request, open.responder), open)
+            return (desk.admit(DeskRun.agent(1), request, CheckInTicket(open.responder)), open)
         }
         let old = try admit(Self.software)
         #expect(old.client == nil && old.request.status == 409 && old.request.word == "agent_too_old")

@@ -8,7 +8,7 @@ enum CheckCommand: Subcommand {
     static let grammar = OptionGrammar(
         command: "sordino check",
         summary: "Validate a configuration without running it; print the plan and its epsilon.",
-        positionals: [.init("CONFIG", "The scenario or server's file (JSON5).")],
+        positionals: [.init("CONFIG", "The scenario, the server's file, or a task to be submitted (JSON5).")],
         options: [
             .value("set", "PATH=VALUE", "Override one key; may be repeated.", repeatable: true)
         ])
@@ -16,7 +16,12 @@ enum CheckCommand: Subcommand {
     static func run(_ options: Options) throws -> ExitCode {
         var document = try ConfigurationDocument(contentsOf: options.operands[0])
         for assignment in options.all("set") { try document.set(assignment) }
-        if ServerCheck.concerns(document) {
+        if ServiceConfiguration.concerns(document) || ServiceCheck.isSubmission(document) {
+            let check =
+                ServiceCheck.isSubmission(document)
+                ? try ServiceCheck(submission: document) : try ServiceCheck(document)
+            write(check.json, check.lines, check.warnings, options)
+        } else if ServerCheck.concerns(document) {
             let check = try ServerCheck(document)
             write(check.json, check.lines, check.warnings, options)
         } else {

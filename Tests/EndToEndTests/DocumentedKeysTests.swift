@@ -245,11 +245,22 @@ import Testing
         let keys = try known(
             KeyProbe.server, at: "server",
             inner: [
-                "tls": [], "limits": [], "retention": [], "notices": [],
+                "tls": [], "limits": [], "retention": [], "notices": [], "audit": [],
                 "roster_budget": ["server.roster_budget={folder:\"x\",epsilon:1}"],
             ],
             ["server.data=null", "server.input_shape=[64]"])
         expect(try rows("Sources/AggregationServer/README.md", "`server`"), tell: keys, "server")
+    }
+
+    @Test func runsOfAService() throws {
+        let page = "Sources/AggregationServer/README.md"
+        var rules = try KeyProbe.known(KeyProbe.service, at: "server.runs")
+        #expect(rules.remove("data") != nil)
+        rules.insert("data.NAME")
+        expect(try rows(page, "Many runs", "key of `server.runs`"), tell: rules, "server.runs")
+        let run = try known(
+            KeyProbe.submission, at: "run", inner: ["from": ["run.from={file: \"x\"}"]])
+        expect(try rows(page, "Many runs", "key of `run`"), tell: run, "run")
     }
 
     @Test func webhooks() throws {
@@ -278,12 +289,12 @@ import Testing
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
             "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness", "download",
             "privacy_attack", "gradient_inversion", "membership_inference", "matrix",
-            "roster_budget", "bandwidth", "notices",
+            "roster_budget", "bandwidth", "notices", "audit", "runs", "run", "from",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [
             "label_map", "skip_lines", "columns", "target", "begun", "ledgers", "recent_minutes", "frozen",
-            "server_ledgers",
+            "server_ledgers", "data",
         ]
         var read: Set<String> = []
         let folder = Manual.root.appendingPathComponent("Sources")

@@ -3,6 +3,8 @@ import Testing
 /// Asks the programs which keys and names they read: they refuse a strange one by naming those that they know.
 enum KeyProbe {
     static let server = Scenarios.folder + "/deployment/server.json5"
+    static let service = Scenarios.folder + "/deployment/service.json5"
+    static let submission = Scenarios.folder + "/deployment/submission.json5"
     static let agent = Scenarios.folder + "/deployment/agent.json5"
     /// A key that no reader knows and that is near to none.
     private static let stranger = String(repeating: "z", count: 24)

@@ -35,7 +35,7 @@ package struct ServerCheck {
             _ = try AggregationServer.tls(files.settings, isForAgents: isForAgents)
         }
         let tokens = try AdminTokens(path: configuration.adminTokens)
-        let expiries = try Self.expiries(files, now: now)
+        let expiries = try Self.expiries(files.settings, now: now)
         if setup.plan.masksReports { try MemberTrust.require(files.tls) }
         var description = try setup.plan.description()
         description["listen"] = .string("\(configuration.listen)")
@@ -70,11 +70,9 @@ package struct ServerCheck {
 
     /// What expires, where the server could start with it. Throws what a start would throw, but for a stale revocation
     /// list that a start would fetch anew.
-    private static func expiries(
-        _ configuration: ServerConfiguration, now: Date
-    ) throws -> [Expiry] {
-        let expiries = try ServerExpiries.files(configuration.tls)
-        let isFetched = configuration.authorityService != nil
+    static func expiries(_ settings: ServerSettings, now: Date) throws -> [Expiry] {
+        let expiries = try ServerExpiries.files(settings.tls)
+        let isFetched = settings.authorityService != nil
         try ServerExpiries.require(
             expiries.filter { !isFetched || $0.kind != .revocationList }, at: now)
         return expiries
@@ -83,7 +81,7 @@ package struct ServerCheck {
 
 extension Expiry {
     /// How `sordino check` lists it.
-    fileprivate var lineOfCheck: String {
+    var lineOfCheck: String {
         what + String(repeating: " ", count: max(1, 36 - what.count))
             + "until \(Self.text(notAfter)): \(path) (\(subject))"
     }

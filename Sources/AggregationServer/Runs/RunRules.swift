@@ -49,6 +49,9 @@ package struct RunRules: Sendable {
         try section.finish()
     }
 
+    /// The names of data sections that runs may name.
+    var dataNames: [String] { data.keys.sorted() }
+
     /// A data section that runs may name. Throws ``ConfigurationError``.
     func data(_ name: String) throws -> JSONValue {
         if let section = data[name] { return section }

@@ -245,7 +245,7 @@ import Testing
         let keys = try known(
             KeyProbe.server, at: "server",
             inner: [
-                "tls": [], "limits": [], "retention": [],
+                "tls": [], "limits": [], "retention": [], "audit": ["server.audit={syslog:false}"],
                 "roster_budget": ["server.roster_budget={folder:\"x\",epsilon:1}"],
             ],
             ["server.data=null", "server.input_shape=[64]"])
@@ -270,7 +270,7 @@ import Testing
             "tokenizer", "adapters", "server", "tls", "limits", "retention", "policy", "conditions",
             "trainer", "log", "robust", "attack", "compression", "asynchronous", "staleness", "download",
             "privacy_attack", "gradient_inversion", "membership_inference", "matrix",
-            "roster_budget",
+            "roster_budget", "audit",
         ]
         // One map by the reader's own names, one of two numbers, and what programs wrote themselves.
         let others: Set = [

@@ -13,13 +13,15 @@ final class AdminRouter: HTTPHandler {
     private let people: AdminRecogniser
     private let audit: AuditLog
     private let peopleRoutes: PeopleRoutes
+    private let registryRoutes: RegistryRoutes
     private let events: EventHub
     private let state: StateDirectory
     private let measure: @Sendable () -> String
 
     init(
-        mailbox: OwnerMailbox, board: RoundBoard, tokens: AdminTokens, audit: AuditLog, events: EventHub,
-        state: StateDirectory,
+        mailbox: OwnerMailbox, board: RoundBoard, tokens: AdminTokens, audit: AuditLog,
+        registry: ModelRegistry,
+        events: EventHub, state: StateDirectory,
         measure: @escaping @Sendable () -> String
     ) {
         self.mailbox = mailbox
@@ -27,6 +29,7 @@ final class AdminRouter: HTTPHandler {
         people = AdminRecogniser(tokens: tokens, sessions: AdminSessions())
         self.audit = audit
         peopleRoutes = PeopleRoutes(tokens: tokens, audit: audit)
+        registryRoutes = RegistryRoutes(registry: registry)
         self.events = events
         self.state = state
         self.measure = measure
@@ -64,6 +67,10 @@ final class AdminRouter: HTTPHandler {
             return authorised(
                 request, responder, for: peopleRoutes.right(method, route), acting: method == .post
             ) { _ in peopleRoutes.answer(request, route) }
+        case (_, "api", _) where registryRoutes.right(method, route) != nil:
+            return authorised(
+                request, responder, for: registryRoutes.right(method, route), acting: method == .post
+            ) { registryRoutes.answer(request, route, $0.administrator) }
         case (.get, "api", _):
             return authorised(
                 request, responder, for: route.dropFirst().first == "models" ? .seeModels : .see

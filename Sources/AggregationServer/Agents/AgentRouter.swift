@@ -20,12 +20,13 @@ final class AgentRouter: HTTPHandler {
     private let memory: UpdateMemory
     private let relay: AuthorityRelay?
     private let revocations: RevocationShelf
+    private let labels: LabelRoutes
     private let log: Logger
 
     init(
         mailbox: OwnerMailbox, board: RoundBoard, spool: Spool, keeper: UpdateKeeper,
         memory: UpdateMemory, reader: MaskedReportReader, relay: AuthorityRelay?,
-        revocations: RevocationShelf, setup: ServerSetup, log: Logger
+        revocations: RevocationShelf, labels: LabelRoutes, setup: ServerSetup, log: Logger
     ) {
         self.mailbox = mailbox
         self.board = board
@@ -35,6 +36,7 @@ final class AgentRouter: HTTPHandler {
         self.reader = reader
         self.relay = relay
         self.revocations = revocations
+        self.labels = labels
         self.setup = setup
         self.log = log
     }
@@ -62,6 +64,10 @@ final class AgentRouter: HTTPHandler {
         case (1, "check-in", _): return only(.post, request) { checkIn(agent, responder) }
         case (1, "task", _): return only(.get, request) { task() }
         case (1, "crl", _): return only(.get, request) { .respond(revocations.answer(request.head.headers)) }
+        case (_, "labels", _):
+            return only(.get, request) {
+                .respond(labels.answer(request, route) ?? .refusal(404, "not_found", "no such path"))
+            }
         case (1, "renew", _): return only(.post, request) { renew(agent, responder) }
         case (2, "models", nil) where route[1] == "frozen": return only(.get, request) { frozen(request) }
         case (2, "models", let round?): return only(.get, request) { model(round, request) }

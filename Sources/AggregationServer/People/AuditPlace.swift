@@ -35,14 +35,3 @@ extension StateDirectory {
             name: "audit", path: file ?? "\(path)/audit.jsonl", head: "\(path)/audit.head")
     }
 }
-
-extension AuditLog {
-    /// The log of a server, opened. Throws a storage `Failure`.
-    convenience init(_ configuration: ServerConfiguration, _ state: StateDirectory, log: Logger) throws {
-        let settings = configuration.audit
-        let place = state.auditPlace(settings.file)
-        let key = try state.signingKey.key(
-            of: [place.path], wayOn: "restore both from one backup")
-        try self.init(place, key: key, log: log, mirror: settings.syslog ? SystemLog.send : nil)
-    }
-}

@@ -55,7 +55,9 @@ package final class AggregationServer: Sendable {
         let events = EventHub()
         let log = log.overheard { events.recent.note($0) }
         lock = try StateLock(configuration.stateDirectory)
-        let audit = try AuditLog(configuration, StateDirectory(configuration.stateDirectory), log: log)
+        let state = try StateDirectory(configuration.stateDirectory)
+        let books = try SignedBooks(configuration, state, log: log)
+        let (audit, registry) = (books.audit, books.registry)
         let tokens = try AdminTokens(
             path: configuration.adminTokens, changed: { try? audit.notice("tokens", $0) })
         let fetch = try RevocationFetch(configuration, log: log)
@@ -71,7 +73,6 @@ package final class AggregationServer: Sendable {
                 setup: setup, mailbox: mailbox, board: board, metrics: metrics, events: events, pulse: pulse,
                 memory: memory, log: log))
         self.pulse = pulse
-        let state = try StateDirectory(configuration.stateDirectory)
         let keeper = try UpdateKeeper(mailbox: mailbox, memory: memory)
         let reader = try MaskedReportReader(mailbox: mailbox)
         let relay = try configuration.authorityService.map {
@@ -91,13 +92,15 @@ package final class AggregationServer: Sendable {
             handler: AgentRouter(
                 mailbox: mailbox, board: board, spool: Spool(state), keeper: keeper, memory: memory,
                 reader: reader, relay: relay,
-                revocations: RevocationShelf(configuration.tls.revocations), setup: setup, log: log)
+                revocations: RevocationShelf(configuration.tls.revocations),
+                labels: LabelRoutes(registry: registry), setup: setup, log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(
             Self.adminListener(configuration), tls: adminTLS,
             handler: AdminRouter(
-                mailbox: mailbox, board: board, tokens: tokens, audit: audit, events: events, state: state
+                mailbox: mailbox, board: board, tokens: tokens, audit: audit, registry: registry,
+                events: events, state: state
             ) {
                 metrics.text(
                     connections: agents.connectionCount, queue: mailbox.depth, spool: keeper.depth,

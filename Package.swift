@@ -86,12 +86,12 @@ let package = Package(
         // The authority is a process of its own and links nothing of the server that it does not trust.
         library(
             "CertificateService",
-            ["Notation", "Cryptography", "Transport", "HTTPWire", "Messages", "Operations", "Configuration"]),
+            ["Cryptography", "Transport", "HTTPWire", "Messages", "Operations"]),
 
         command(
             "sordino",
             [
-                "Custody",
+                "Custody", "Notation",
                 "CertificateService", "AggregationServer", "Simulation", "Federation", "Transport",
                 "HTTPWire", "Messages", "Operations", "Configuration", "Learning", "Datasets", "Compute",
                 "Privacy", "Ledger", "Cryptography",

@@ -15,13 +15,7 @@ package struct LineChain: Sendable {
 
     /// What is wrong with a line that follows `last`, in words that name the place; none where it is sound.
     package func reasons<Entry>(against line: SignedLine<Entry>, after last: SignedLine<Entry>?) -> [String] {
-        var reasons: [String] = []
-        let digest = line.contentDigest(hash)
-        if line.hash != Hexadecimal.text(of: digest) {
-            reasons.append("edited: the content does not have the hash that the line states")
-        } else if !verifier.isValid(signature: line.signature, of: digest, publicKey: line.publicKey) {
-            reasons.append("edited: the signature is not that of the key \(line.publicKey.prefix(16))…")
-        }
+        var reasons = contentReasons(against: line)
         if let key = trustedKey ?? last?.publicKey, line.publicKey != key {
             reasons.append(
                 "inserted or edited: signed by the key \(line.publicKey.prefix(16))…, not \(key.prefix(16))…")
@@ -40,5 +34,21 @@ package struct LineChain: Sendable {
             reasons.append("the line before it was replaced: it has another hash than this one names")
         }
         return reasons
+    }
+
+    /// Whether the line says what its key signed, which is the trusted one; of its place nothing is known.
+    package func isGenuine<Entry>(_ line: SignedLine<Entry>) -> Bool {
+        line.publicKey == trustedKey && contentReasons(against: line).isEmpty
+    }
+
+    private func contentReasons<Entry>(against line: SignedLine<Entry>) -> [String] {
+        let digest = line.contentDigest(hash)
+        if line.hash != Hexadecimal.text(of: digest) {
+            return ["edited: the content does not have the hash that the line states"]
+        }
+        if !verifier.isValid(signature: line.signature, of: digest, publicKey: line.publicKey) {
+            return ["edited: the signature is not that of the key \(line.publicKey.prefix(16))…"]
+        }
+        return []
     }
 }

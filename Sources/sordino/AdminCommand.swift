@@ -88,6 +88,14 @@ enum AdminRequest {
         return Failure(code, "the server answers \(response.status): \(why ?? response.reason)")
     }
 
+    /// Fetches a path into `sink`, whatever the status.
+    static func stream(
+        _ path: String, into sink: any ResponseSink, _ options: Options
+    ) throws -> HTTPResponseHead {
+        try client(options).exchange(
+            ClientRequest(.get, path, headers: ["Authorization": "Bearer \(token(options))"]), into: sink)
+    }
+
     static func client(_ options: Options) throws -> HTTPClient {
         let text = try options.required("server")
         let address = text.hasPrefix("https://") ? String(text.dropFirst(8)) : text

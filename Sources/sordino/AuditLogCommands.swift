@@ -37,8 +37,8 @@ enum AuditLogShowCommand: Subcommand {
         notes: "With --format json the lines are printed as they are, one a line.\n")
 
     static func run(_ options: Options) throws -> ExitCode {
-        let log = try AuditReading(options.operands[0], file: options.string("file"))
         let numbers = try AuditLogArgument.numbers(options)
+        let log = try AuditReading(options.operands[0], file: options.string("file"))
         switch options.format {
         case .json: StandardOutput.write(log.text(numbers))
         case .text: StandardOutput.write(log.table(numbers, width: Terminal.width()))

@@ -14,11 +14,13 @@ final class AdminRouter: HTTPHandler {
     private let people: AdminRecogniser
     private let audit: AuditLog
     private let peopleRoutes: PeopleRoutes
+    private let registryRoutes: RegistryRoutes
     private let condition: ServerCondition
     private let measure: @Sendable () -> String
 
     init(
-        runs: RunSet, queue: RunQueue?, tokens: AdminTokens, audit: AuditLog, condition: ServerCondition,
+        runs: RunSet, queue: RunQueue?, tokens: AdminTokens, audit: AuditLog, registry: ModelRegistry,
+        condition: ServerCondition,
         measure: @escaping @Sendable () -> String
     ) {
         self.runs = runs
@@ -26,6 +28,7 @@ final class AdminRouter: HTTPHandler {
         people = AdminRecogniser(tokens: tokens, sessions: AdminSessions())
         self.audit = audit
         peopleRoutes = PeopleRoutes(tokens: tokens, audit: audit)
+        registryRoutes = RegistryRoutes(registry: registry)
         self.condition = condition
         self.measure = measure
     }
@@ -64,6 +67,10 @@ final class AdminRouter: HTTPHandler {
             return authorised(
                 request, responder, for: peopleRoutes.right(method, route), acting: method == .post
             ) { _ in peopleRoutes.answer(request, route) }
+        case (_, "api", _) where registryRoutes.right(method, route) != nil:
+            return authorised(
+                request, responder, for: registryRoutes.right(method, route), acting: method == .post
+            ) { registryRoutes.answer(request, route, $0.administrator) }
         case (.get, "api", _):
             return authorised(request, responder, for: Self.isOfModels(route) ? .seeModels : .see) {
                 show(Array(route.dropFirst()), $0, request, responder)

@@ -6,7 +6,7 @@ internal import Operations
 /// The answer is another process's, of another version perhaps: what is missing or of another kind is not shown.
 package enum AdminText {
     /// The text of an answer to `GET /api/rounds`, `GET /api/agents`, `GET /api/tokens`,
-    /// `GET /api/runs`, one of its runs, or, in every other case, of a status. `now` is in
+    /// `GET /api/registry`, `GET /api/runs`, one of its runs, or, in every other case, of a status. `now` is in
     /// seconds since 1970; `width`: characters of a line (``Terminal/width(of:columns:)``), nil: as many as there are.
     package static func text(
         of question: String, _ answer: JSONValue, now: Double, width: Int? = nil
@@ -16,6 +16,7 @@ package enum AdminText {
         case "agents": agents(answer, now: now, width: width)
         case "runs": RunsText.list(answer, now: now, width: width)
         case "run": RunsText.one(answer, now: now, width: width)
+        case "registry": RegistryText.text(answer, width: width)
         case "tokens": PeopleText.tokens(answer, now: now, width: width)
         default: StatusText(AdminAnswer(answer), now: now).text(width: width)
         }

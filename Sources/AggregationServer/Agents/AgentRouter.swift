@@ -9,13 +9,17 @@ final class AgentRouter: HTTPHandler {
     private let runs: RunSet
     private let relay: AuthorityRelay?
     private let revocations: RevocationShelf
+    private let labels: LabelRoutes
     private let log: Logger
 
     /// A router to `runs`; `relay` leads to the authority, nil where neither enrolment nor renewal is offered.
-    init(runs: RunSet, relay: AuthorityRelay?, revocations: RevocationShelf, log: Logger) {
+    init(
+        runs: RunSet, relay: AuthorityRelay?, revocations: RevocationShelf, labels: LabelRoutes, log: Logger
+    ) {
         self.runs = runs
         self.relay = relay
         self.revocations = revocations
+        self.labels = labels
         self.log = log
     }
 
@@ -43,6 +47,10 @@ final class AgentRouter: HTTPHandler {
         case (1, "crl"): return request.only(.get) { .respond(revocations.answer(request.head.headers)) }
         case (1, "renew"): return request.only(.post) { renew(agent, responder) }
         case (1, "leave"): return request.only(.post) { leave(agent, responder) }
+        case (_, "labels"):
+            return request.only(.get) {
+                .respond(labels.answer(request, route) ?? .refusal(404, "not_found", "no such path"))
+            }
         case (1, "tasks"): return request.only(.get) { tasks() }
         case (2..., "runs"):
             guard let run = runs.service(route[1]) else {

@@ -35,13 +35,3 @@ extension StateDirectory {
             name: "audit", path: file ?? "\(path)/audit.jsonl", head: "\(path)/audit.head")
     }
 }
-
-extension AuditLog {
-    /// The log of a server, opened. Throws a storage `Failure`.
-    convenience init(_ settings: ServerSettings, log: Logger) throws {
-        let place = StateDirectory.auditPlace(in: settings.stateDirectory, settings.audit.file)
-        let key = try StateDirectory.signingKey(in: settings.stateDirectory).key(
-            of: [place.path], wayOn: "restore both from one backup")
-        try self.init(place, key: key, log: log, mirror: settings.audit.syslog ? SystemLog.send : nil)
-    }
-}

@@ -21,6 +21,9 @@ final class RunHost: DeskObserver {
     /// When to try a failed step again, seconds since 1970.
     private var retryAt = 0.0
     private var isShuttingDown = false
+    /// Where the run's last model is written down; nil: nowhere.
+    private let registry: ModelRegistry?
+    private let submitter: String?
 
     private var log: Logger { context.log }
     private var rounds: RoundDesk { desks.rounds }
@@ -33,6 +36,7 @@ final class RunHost: DeskObserver {
     ) throws {
         self.mailbox = mailbox
         self.pulse = pulse
+        (registry, submitter) = (surroundings.registry, surroundings.submitter)
         let clock = ServerClock()
         context = DeskContext(
             setup, board: board, metrics: surroundings.metrics, log: surroundings.log,
@@ -248,6 +252,7 @@ final class RunHost: DeskObserver {
     }
 
     private func finish(_ reason: FinishReason) throws {
+        try registerModel()
         try books.change { run in
             run.finished = reason.rawValue
             run.isStopping = false
@@ -261,6 +266,25 @@ final class RunHost: DeskObserver {
         context.notifyOfEnd(books)
         boardChanged()
         statusChanged()
+    }
+
+    /// Writes down the model that the run ends with as its task's next version; the same one again is no other.
+    private func registerModel() throws {
+        guard let registry, let last = books.lastPublished, last.round == books.run.modelRound,
+            context.plan.configuration.statistics == nil
+        else { return }
+        let figures: [(String, Double?)] = [
+            ("accuracy", last.accuracy), ("loss", last.loss), ("mae", last.mae), ("rmse", last.rmse),
+            ("r2", last.r2), ("epsilon_server", last.epsilonServer), ("epsilon_example", last.epsilonExample),
+        ]
+        try registry.note(
+            ModelRegistry.Publication(
+                task: context.setup.configuration.task.name, run: books.run.run, round: last.round,
+                submitter: submitter, modelDigest: books.run.modelSHA256, epsilon: last.epsilon,
+                delta: context.plan.privacy?.configuration.targetDelta,
+                ledger: desks.ledger.head().map { LedgerHead(sequence: $0.sequence, hash: $0.hash) },
+                figures: Dictionary(
+                    uniqueKeysWithValues: figures.compactMap { name, value in value.map { (name, $0) } })))
     }
 
     // MARK: Evaluation

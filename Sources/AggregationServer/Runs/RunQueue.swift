@@ -185,7 +185,9 @@ final class RunQueue: Sendable {
             let own = RunService.Surroundings(
                 agents: surroundings.agents, condition: surroundings.condition,
                 metrics: surroundings.metrics.of(run: record.run), memory: surroundings.memory,
-                notices: surroundings.notices, log: surroundings.log.overheard { events.recent.note($0) })
+                notices: surroundings.notices,
+                registry: surroundings.registry, submitter: record.submittedBy,
+                log: surroundings.log.overheard { events.recent.note($0) })
             surroundings.agents.shares.join(record.run, priority: request.priority)
             runs.add(try RunService(setup, events: events, own))
             log.info("run begun", ["run": .text(record.run), "task": .text(record.name)])

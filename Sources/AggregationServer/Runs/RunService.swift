@@ -14,6 +14,10 @@ final class RunService: Sendable {
         let memory: UpdateMemory
         /// Calls whoever wants to be called; nil where nobody does.
         var notices: NoticeSender?
+        /// Where the models of runs that have ended are written down; nil: nowhere.
+        var registry: ModelRegistry?
+        /// Who submitted the run; nil: it is the server's own.
+        var submitter: String?
         let log: Logger
     }
 

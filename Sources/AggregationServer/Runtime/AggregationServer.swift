@@ -69,7 +69,8 @@ package final class AggregationServer: Sendable {
         let metrics = ServerMetrics(labelsRuns: areShared)
         let log = log.overheard { events.recent.note($0) }
         lock = try StateLock(settings.stateDirectory)
-        let audit = try AuditLog(settings, log: log)
+        let books = try SignedBooks(settings, runsHaveFolders: areShared, log: log)
+        let (audit, registry) = (books.audit, books.registry)
         let tokens = try AdminTokens(
             path: settings.adminTokens, changed: { try? audit.notice("tokens", $0) })
         let fetch = try RevocationFetch(settings, log: log)
@@ -85,7 +86,7 @@ package final class AggregationServer: Sendable {
                 surroundings: RunService.Surroundings(
                     agents: runs.agents, condition: condition, metrics: metrics,
                     memory: UpdateMemory(limit: settings.limits.uploadMemory), notices: notices,
-                    log: log)), log)
+                    registry: registry, log: log)), log)
         let relay = try settings.authorityService.map {
             try AuthorityRelay($0, authority: settings.tls.authority, log: log)
         }
@@ -102,13 +103,15 @@ package final class AggregationServer: Sendable {
         let agents = try HTTPServer(
             Self.agentListener(settings), tls: agentTLS,
             handler: AgentRouter(
-                runs: runs, relay: relay, revocations: RevocationShelf(settings.tls.revocations), log: log)
+                runs: runs, relay: relay, revocations: RevocationShelf(settings.tls.revocations),
+                labels: LabelRoutes(registry: registry), log: log)
         ) { metrics.observe($0, log) }
         self.agents = agents
         admin = try HTTPServer(
             Self.adminListener(settings), tls: adminTLS,
             handler: AdminRouter(
-                runs: runs, queue: queue, tokens: tokens, audit: audit, condition: condition
+                runs: runs, queue: queue, tokens: tokens, audit: audit, registry: registry,
+                condition: condition
             ) {
                 metrics.text(
                     connections: agents.connectionCount,

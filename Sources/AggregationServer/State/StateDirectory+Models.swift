@@ -11,7 +11,11 @@ extension StateDirectory {
     /// Parameters that are in memory at once.
     private static let windowCount = 1 << 18
 
-    func modelPath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).safetensors" }
+    func modelPath(_ round: Int) -> String { Self.modelPath(round, in: path) }
+    /// The same in the state directory at `path`.
+    static func modelPath(_ round: Int, in path: String) -> String {
+        "\(path)/models/\(name(round)).safetensors"
+    }
     /// The optimiser state and the clipping norm after a round.
     func optimizerStatePath(_ round: Int) -> String { "\(path)/models/\(Self.name(round)).memory" }
 

@@ -86,7 +86,8 @@ package struct SignedLog<Entry: SignedEntry>: Sendable {
         let head = LedgerHead(sequence: line.sequence, hash: line.hash)
         self.head = head
         // One that is behind costs nothing but the lines since then.
-        try? AtomicFile.write(Array(Self.text(of: head).utf8), to: place.head, mode: 0o600, syncsFolder: false)
+        try? AtomicFile.write(
+            Array(Self.text(of: head).utf8), to: place.head, mode: 0o600, syncsFolder: false)
         return line
     }
 
@@ -128,9 +129,8 @@ package struct SignedLog<Entry: SignedEntry>: Sendable {
     }
 
     private static func failure(_ place: Place, _ problem: String) -> Failure {
-        Failure(
-            .storage,
-            "\(place.path): \(problem); restore it and \(place.head) from one backup, or, to begin a new log, move both away and keep them"
-        )
+        let wayOn =
+            "restore it and \(place.head) from one backup, or, to begin a new log, move both away and keep them"
+        return Failure(.storage, "\(place.path): \(problem); \(wayOn)")
     }
 }

@@ -11,6 +11,8 @@ package final class Agent {
     private let runner: RoundRunner
     private let stop: StopSignal
     private let log: Logger
+    private let page: StatusPage?
+    private let pageEnd: StopSignal
     /// Whether the end of the runs ends the agent.
     private var endsWithRun = false
 
@@ -52,6 +54,8 @@ package final class Agent {
             ?? Self.trainer(configuration, folder: state.file("trainer"), log: log) {
                 stop.isRequested
             }
+        pageEnd = try StopSignal()
+        page = try configuration.statusPort.map { try StatusPage(configuration, port: $0) }
         let first = stations[0].server
         runner = try RoundRunner(
             state: state, gate: gate, masking: first.masking, trainer: trainer, link: first.link, stop: stop,
@@ -77,6 +81,11 @@ package final class Agent {
         // What the start needed is not needed again.
         IdleMemory.giveBack()
         endsWithRun = untilFinished
+        let pageThread = try servePage()
+        defer {
+            pageEnd.request()
+            pageThread?.join()
+        }
         var obstacle: String?
         while !stop.isRequested {
             pulse.promise(within: Self.longestExchange)
@@ -107,6 +116,13 @@ package final class Agent {
         }
         log.info("agent stopped; its state is saved")
         return .interrupted
+    }
+
+    /// Shows the status to browsers on a thread of its own; nil where that is not wanted.
+    private func servePage() throws -> WorkerThread? {
+        guard let page else { return nil }
+        log.info("status page", ["address": .text("http://127.0.0.1:\(page.port)/")])
+        return try WorkerThread(name: "status-page") { [pageEnd] in page.serve(until: pageEnd) }
     }
 
     /// Whether the owner has had the agent rest or leave.

@@ -32,6 +32,7 @@ package struct AgentStatus: Sendable {
     package let pauseReason: String?
     /// Whether it is leaving, or has left.
     package let isLeaving: Bool
+    package let hasLeft: Bool
     /// When work is allowed at all, in words; nil: always. And why not now; nil: now it is.
     package let conditions: String?
     package let obstacle: String?
@@ -54,7 +55,8 @@ package struct AgentStatus: Sendable {
         isRunning = StateDirectory.isInUse(folder)
         isPaused = PauseFile.isThere(in: folder)
         (pausedSince, pauseReason) = isPaused ? PauseFile.contents(in: folder) : (nil, nil)
-        isLeaving = Departure.isBegun(in: folder)
+        hasLeft = Departure.isDone(in: folder)
+        isLeaving = Departure.isBegun(in: folder) && !hasLeft
         conditions = configuration.conditions.summary
         obstacle = configuration.conditions.obstacle(in: .now)
         var status = stat()
@@ -99,6 +101,7 @@ package struct AgentStatus: Sendable {
             "paused_since": pausedSince.map { .integer($0) } ?? .null,
             "pause_reason": pauseReason.map { .string($0) } ?? .null,
             "leaving": .bool(isLeaving),
+            "left": .bool(hasLeft),
             "conditions": conditions.map { .string($0) } ?? .null,
             "not_now": obstacle.map { .string($0) } ?? .null,
             "policy": .object([
@@ -186,6 +189,7 @@ package struct AgentStatus: Sendable {
     private func state(_ now: Double) -> String {
         let process = isRunning ? "a process works" : "no process works"
         if isLeaving { return "agent         leaving; \(process)" }
+        if hasLeft { return "agent         has left its federation; \(process)" }
         guard isPaused else { return "agent         \(process)" }
         let since = pausedSince.map { " since \(SpokenTime.both(Double($0), now: now))" } ?? ""
         return "agent         paused\(since)\(pauseReason.map { " (\($0))" } ?? ""); \(process)"

@@ -55,6 +55,11 @@ package struct Departure {
         return lstat("\(folder)/\(fileName)", &status) == 0
     }
 
+    /// Whether a departure is done.
+    static func isDone(in folder: String) -> Bool {
+        isBegun(in: folder) && ((try? progress(folder).isDone) ?? false)
+    }
+
     /// Throws a ``Failure`` with status 4 where the site has left; an agent that was enrolled anew begins again.
     static func requireNone(in configuration: AgentConfiguration) throws {
         let folder = configuration.stateDirectory

@@ -52,6 +52,8 @@ package struct AgentConfiguration: Sendable {
     /// Seconds that a check-in may wait at the server.
     package var pollSeconds: Int
     package var log: Log
+    /// Port of 127.0.0.1 on which the agent shows its status to browsers of its host; nil: it does not.
+    package var statusPort: UInt16?
     /// The folder that relative paths start from.
     package let folder: String
 
@@ -96,6 +98,14 @@ package struct AgentConfiguration: Sendable {
         frozenLimit = try root.integer("frozen_limit_bytes", in: 0...Int.max) ?? FrozenRules.defaultLimit
         pollSeconds = try root.integer("poll_seconds", in: 1...60) ?? 50
         log = try Self.log(root.section("log"))
+        statusPort = try root.string("status_page").map { text in
+            guard let endpoint = SocketEndpoint(text), ["127.0.0.1", "localhost"].contains(endpoint.host)
+            else {
+                throw root.error(
+                    "status_page", "must be \"127.0.0.1:PORT\": it is for browsers of this host alone")
+            }
+            return endpoint.port
+        }
         try root.finish()
     }
 

@@ -36,7 +36,7 @@ extension AgentLedgers {
     /// What a run has cost, or all of them, at the policy's δ. Throws where no accountant knows an event.
     package func account(of run: String? = nil, under policy: AgentPolicy) throws -> Account {
         let runs = run.map { [$0] } ?? runs
-        let members = runs.map { memberEvents[$0] ?? nil }
+        let members = runs.map { statedMembers($0) }
         return Account(
             rounds: runs.reduce(0) { $0 + (bindings[$1]?.rounds ?? 0) },
             server: try Self.epsilon(of: runs.flatMap { events[$0] ?? [] }, delta: policy.maximalDelta),
@@ -45,6 +45,13 @@ extension AgentLedgers {
                 : try Self.epsilon(of: members.flatMap { $0 ?? [] }, delta: policy.maximalDelta),
             record: try Self.epsilon(
                 of: runs.flatMap { recordEvents[$0] ?? [] }, delta: policy.maximalDeltaExample))
+    }
+
+    /// What a run's rounds have cost against other members; nil where nothing bounds it: the ledger does not say, or the rounds
+    /// had no noise.
+    private func statedMembers(_ run: String) -> [PrivacyEvent]? {
+        guard let stated = memberEvents[run] ?? nil else { return nil }
+        return stated.isEmpty && bindings[run]?.rounds ?? 0 > 0 ? nil : stated
     }
 
     /// What all runs will have cost once `rounds` more rounds of a task are charged. Throws where no accountant knows an
@@ -57,8 +64,8 @@ extension AgentLedgers {
         let server = privacy?.serverEvent.map { $0.repeated(rounds) }
         // One charge stands for a whole tree of noise, in which this agent is once.
         let others = privacy?.membersEvents(charge: 1).map { $0.repeated(rounds) }
-        let members = memberEvents.values.compactMap(\.self)
-        let isStated = members.count == memberEvents.count
+        let members = runs.compactMap { statedMembers($0) }
+        let isStated = members.count == runs.count
         let record = task.example.map { [$0.event(rounds: rounds)] } ?? []
         return Account(
             rounds: rounds + bindings.values.reduce(0) { $0 + $1.rounds },

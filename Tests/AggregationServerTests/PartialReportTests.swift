@@ -334,6 +334,50 @@ import Transport
         try again.expectEnd()
     }
 
+    /// In an asynchronous task a report may be on its way over several steps.
+    @Test func aPartOutlivesTheStepsThatItsAgentTrainsIn() throws {
+        let fixture = try ServerFixture([
+            "task.rounds=2", "task.cohort_size=null", "task.min_reports=null",
+            "task.asynchronous={buffer:2,concurrency:4}", "task.model={layers:[{dense:3000}]}",
+        ])
+        var agents = try (0..<3).map { try TestAgent($0, fixture) }
+        let plans = try agents.map { try $0.plan() }
+        let body = try agents[0].body(plans[0])
+        let digest = try SHA256.text(of: body)
+        let spool = Spool(try fixture.state)
+        func part(_ agent: String, round: Int) throws -> PartName {
+            try PartName(
+                RoundKey(run: plans[0].run, round: round), agent: agent, sha256: digest, bytes: body.count)
+        }
+        let (mine, foreign) = (try part("agent-0", round: 1), try part("agent-3", round: 9))
+        for name in [mine, foreign] {
+            try AtomicFile.write(Array(body[..<1000]), to: spool.path(of: name), mode: 0o600)
+        }
+        for index in 1...2 {
+            #expect(try agents[index].send(agents[index].body(plans[index]), round: 1).status == 202)
+        }
+        #expect(try fixture.eventually { try fixture.state.run()?.round ?? 0 >= 1 })
+        #expect(try fixture.eventually { try spool.parts() == [mine] })
+        fixture.stop()
+        try fixture.start()
+        agents = try (0..<3).map { try TestAgent($0, fixture) }
+        let query = [("run", plans[0].run), ("sha256", digest)]
+        let path = AgentProtocol.paths.update(round: 1)
+        let answer = try agents[0].client.exchange(
+            ClientRequest(.get, path, query: query + [("bytes", String(body.count))]))
+        #expect(try ReceivedBytes(decoding: answer.body).received == 1000)
+        for (count, status) in [(1000, 202), (body.count - 1, 200)] {
+            let rest = try agents[0].client.exchange(
+                ClientRequest(
+                    .put, path, query: query,
+                    headers: ["Content-Range": "bytes \(count)-\(body.count - 1)/\(body.count)"],
+                    body: .bytes(Array(body[count...]))))
+            #expect(rest.status == status, "\(rest.reason)")
+        }
+        #expect(try spool.parts().isEmpty)
+        #expect(try spool.all().map(\.client) == [plans[0].client])
+    }
+
     @Test func whoLostTheAnswerIsToldToWaitForIt() throws {
         let recent = RecentlyWhole()
         let key = RoundKey(run: String(repeating: "5e", count: 16), round: 1)

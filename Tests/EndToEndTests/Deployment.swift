@@ -55,12 +55,12 @@ final class Deployment {
         #expect(eventually { port(of: "agents") != nil }, "\(server.errorsSoFar)")
     }
 
-    /// Starts an agent on its share.
-    func startAgent(_ number: Int, _ keys: String = "") throws -> RunningCommand {
+    /// Starts an agent on its share; `line` is the port at which it finds the server, nil: the server's own.
+    func startAgent(_ number: Int, _ keys: String = "", line: Int? = nil) throws -> RunningCommand {
         let path = try workspace.write(
             "agent-\(number)/agent.json5",
             """
-            { server: "https://127.0.0.1:\(port(of: "agents") ?? 0)",
+            { server: "https://127.0.0.1:\(line ?? port(of: "agents") ?? 0)",
               tls: { certificate: "agent.crt", key: "agent.key", ca: "ca.crt" }, state_directory: "state",
               data: { path: "../\(Self.shard(number))", \(Self.schema) },
               policy: { modes: ["none", "central"], trust_server: true, minimal_cohort: 1,

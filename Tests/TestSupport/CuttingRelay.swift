@@ -14,11 +14,12 @@ package final class CuttingRelay: Sendable {
     private let state = Mutex((cuts: 0, passed: 0))
     private let isStopped = Atomic(false)
 
-    /// Relays to a port of 127.0.0.1. Throws where it cannot listen.
+    /// Relays to a port of 127.0.0.1.
     /// - Parameters:
     ///   - target: the port.
     ///   - span: bytes after which a connection is reset.
     ///   - times: how often at most.
+    /// - Throws: where it cannot listen.
     package init(to target: UInt16, cuttingEvery span: Int, times: Int = .max) throws {
         (self.target, self.span, self.times) = (target, span, times)
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -38,5 +39,45 @@ import Testing
                 == workspace.data("\(simulated)/model.safetensors"))
         let left = try FileManager.default.contentsOfDirectory(atPath: workspace.file("state/spool"))
         #expect(left.allSatisfy { !$0.hasPrefix("part-") && !$0.hasPrefix("whole-") }, "\(left)")
+    }
+
+    /// Killed under a report the server goes on with what it has of it.
+    @Test func aKilledServerGoesOnWithWhatItHas() throws {
+        let federation = try DeployedFederation(
+            task: """
+                { name: "killed", model: { preset: "mlp", hidden: [50000], classes: 3 },
+                  training: { learning_rate: 0.1, batch_size: 20 }, rounds: 1, cohort_size: 2, min_reports: 2,
+                  report_deadline: "5m", privacy: { mode: "none" }, evaluation: { holdout: "none" } }
+                """, agents: 2)
+        try federation.startServer()
+        let port = try #require(UInt16(exactly: federation.port))
+        let line = try CuttingRelay(to: port, cuttingEvery: 400_000)
+        defer { line.stop() }
+        let policy = "modes: [\"none\"], trust_server: true, minimal_cohort: 1"
+        for agent in 0..<2 {
+            try federation.startAgent(
+                agent, policy: policy, keys: "bandwidth: { up: \"500 kB/s\" },", line: line.port)
+        }
+        let spool = federation.workspace.file("server/state/spool")
+        func parts() throws -> [Int] {
+            try FileManager.default.contentsOfDirectory(atPath: spool).filter { $0.hasPrefix("part-") }
+                .compactMap {
+                    try? FileManager.default.attributesOfItem(atPath: "\(spool)/\($0)")[.size] as? Int
+                }
+        }
+        #expect(try eventually(within: 60) { try parts().contains { $0 > 100_000 } })
+        federation.server?.send(SIGKILL)
+        _ = try federation.server?.wait()
+        let kept = try parts()
+        #expect(kept.contains { $0 > 100_000 }, "\(kept)")
+        try federation.startServer()
+        let (server, agents) = try federation.finish(agents: 0..<2)
+        #expect(server.status == 0 || server.status == 7, "\(server.errors)")
+        for agent in agents {
+            #expect(agent.status == 0, "\(agent.errors)")
+            #expect(agent.errors.contains("sending what is missing of a report"))
+        }
+        #expect(try federation.round(1)["reports"]?.members?.count == 2)
+        #expect(try parts().isEmpty)
     }
 }

@@ -84,13 +84,14 @@ final class DeployedFederation {
         port = line["agents"]?.integer ?? 0
     }
 
-    /// Starts an agent; `policy` are the keys of its policy.
-    func startAgent(_ agent: Int, policy: String) throws {
+    /// Starts an agent; `policy` are the keys of its policy, `keys` further ones of its file, and `line` is the port at which it
+    /// finds the server, nil: the server's own.
+    func startAgent(_ agent: Int, policy: String, keys: String = "", line: UInt16? = nil) throws {
         let name = Self.name(agent)
         let file = try workspace.write(
             "\(name)/agent.json5",
             """
-            { server: "https://127.0.0.1:\(port)",
+            { server: "https://127.0.0.1:\(line.map { Int($0) } ?? port)", \(keys)
               tls: { certificate: "agent.crt", key: "agent.key", ca: "ca.crt" },
               state_directory: "state", poll_seconds: 20,
               data: { path: "../shard-\(agent).csv", \(Self.schema) },

@@ -71,6 +71,14 @@ import Testing
         }
     }
 
+    @Test func countsOfReceivedBytesAreWholeAndNotNegative() throws {
+        #expect(try text(ReceivedBytes(received: 5_000_000_000)) == "{\"received\":5000000000}")
+        #expect(try read(ReceivedBytes.self, " { \"received\" : 0 } ").received == 0)
+        for other in ["-1", "1.5", "\"1\"", "null", "9223372036854775808", "1,\"sha256\":\"\""] {
+            #expect(throws: MessageError.self) { try read(ReceivedBytes.self, "{\"received\":\(other)}") }
+        }
+    }
+
     /// Words of 0.1.0 are read still.
     @Test(arguments: [
         "policy", "budget", "conditions", "schema", "data", "training", "storage", "busy", "other",

@@ -169,7 +169,9 @@ final class AdminRouter: HTTPHandler {
         let headers: HTTPHeaders = ["Content-Type": "text/event-stream", "Cache-Control": "no-store"]
         guard let stream = responder.stream(HTTPResponse(200, headers: headers)) else { return .later }
         let hash = caller.tokenHash
-        let isWelcome: @Sendable () -> Bool = { [people] in people.isGood(hash, for: .see) }
+        let isWelcome: @Sendable () -> Bool = { [people] in
+            people.holder(of: hash)?.maySee(runSubmittedBy: nil) == true
+        }
         if !events.add(stream, while: isWelcome) { stream.finish() }
         return .later
     }
@@ -220,6 +222,10 @@ final class AdminRouter: HTTPHandler {
                     request, responder, administrator, 403, "csrf", "the session's token is missing")
             }
         }
+        guard audit.admits(administrator) else {
+            return refused(
+                request, responder, administrator, 429, "pace", "these are more actions than a person's")
+        }
         let words = AuditWords(request.head.target)
         do {
             try audit.begin(
@@ -263,6 +269,10 @@ final class AdminRouter: HTTPHandler {
             let why: String
             switch people.tokens.verdict(token) {
             case .good(let administrator, _):
+                guard audit.admits(administrator) else {
+                    return .respond(
+                        .refusal(429, "pace", "these are more logins than a person's", retryAfter: 10))
+                }
                 do {
                     try audit.record(
                         administrator, action: "login", from: request.address, outcome: .done(200),

@@ -20,6 +20,7 @@ final class AuditLog: Sendable {
         /// Where the lines 1, 1 + stride, … begin.
         var places: [Int]
         var refusals = RefusalCounter()
+        var pace = ActionPace()
         /// Actions that are under way.
         var open: [RequestID: AuditEntry] = [:]
         /// Whether the last line could not be written.
@@ -66,6 +67,12 @@ final class AuditLog: Sendable {
             if state.open.count >= Self.mostOpen { state.open.removeAll() }
             state.open[request] = entry
         }
+    }
+
+    /// Whether a person may act once more now; those who act as fast as programs may are told to wait.
+    func admits(_ caller: Administrator) -> Bool {
+        let now = Date().timeIntervalSince1970
+        return state.withLock { $0.pace.admits(caller.name, at: now) }
     }
 
     /// Writes how an action ended that ``begin`` told of; any other request is none.

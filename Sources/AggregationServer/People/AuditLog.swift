@@ -94,7 +94,9 @@ final class AuditLog: Sendable {
 
     /// Writes a line of the server itself, such as that it starts.
     func notice(_ action: String, _ object: String? = nil) throws {
-        try write(AuditEntry(name: "server", action: action, object: object, from: nil, outcome: .done(200)))
+        try write(
+            AuditEntry(
+                name: TokenRecord.reserved, action: action, object: object, from: nil, outcome: .done(200)))
     }
 
     /// Writes what was counted, where its time is over; to be called every few seconds.

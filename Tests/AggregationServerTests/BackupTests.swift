@@ -1,5 +1,6 @@
 import Custody
 import Foundation
+import HTTPWire
 import Messages
 import Operations
 import Ledger
@@ -80,6 +81,32 @@ import Transport
         #expect(ahead.believed(beyond: 3, witnesses: 2) == nil, "a jump is bounded")
     }
 
+    /// What people did, and where labels are, is in a copy that is made while the server serves.
+    @Test func booksAreCopied() throws {
+        let fixture = try ServerFixture(Self.changes)
+        try StateDamageTests.serve(fixture, round: 1)
+        fixture.stop()
+        let state = try fixture.state
+        let key = try #require(try state.signingKey.read())
+        let digest = try #require(try state.run()).modelSHA256
+        let registry = try ModelRegistry(state, key: key) { _, round in state.modelPath(round) }
+        try registry.note(
+            ModelRegistry.Publication(task: "test", run: "r", round: 1, modelDigest: try #require(digest)))
+        _ = try registry.promote(1, of: "test", to: "production", actor: "otto")
+        try fixture.start()
+        #expect(try fixture.admin(.post, "/api/pause", token: ServerFixture.operatorToken).status == 200)
+        let copy = "\(fixture.folder)/copy.tar"
+        _ = try Backup.make(of: state.path, to: copy)
+        fixture.stop()
+        try FileManager.default.removeItem(atPath: state.path)
+        _ = try Backup.restore(copy, to: state.path)
+        #expect(try AuditReading(state.path).text(1...Int.max).contains("\"pause\""))
+        try fixture.start()
+        #expect(try AuditReading(state.path).verdict.isSound)
+        let label = try fixture.client(0).exchange(ClientRequest(.get, "/v1/labels/test/production/model"))
+        #expect(label.status == 200)
+    }
+
     /// Whatever byte of a copy is changed, it is refused or the same, and leaves nothing behind.
     @Test func damagedCopies() throws {
         let fixture = try ServerFixture(Self.changes)
@@ -101,7 +128,7 @@ import Transport
         #expect(try FileManager.default.contentsOfDirectory(atPath: target).isEmpty)
         for name in [
             "../x", "/x", "run.json/x", "rounds/../x", "models/1.memory", "spool/000001-0.update",
-            "rounds/-00001.json",
+            "rounds/-00001.json", "registry/x.safetensors", "registry/../signing.key", "audit.jsonl.lock",
         ] {
             #expect(!Backup.isAllowed(name))
         }

@@ -49,11 +49,12 @@ import Transport
 
         func open() throws -> Answer {
             do {
+                let setup = try fixture.setup
+                let log = Logger(level: .error, console: Console(isTerminal: false) { _ in })
+                _ = try SignedBooks(setup.configuration.settings, runsHaveFolders: false, log: log)
                 let host = try RunHost(
-                    setup: fixture.setup, mailbox: OwnerMailbox(), board: RoundBoard(),
-                    events: EventHub(), pulse: Pulse(),
-                    surroundings: .alone(
-                        Logger(level: .error, console: Console(isTerminal: false) { _ in })))
+                    setup: setup, mailbox: OwnerMailbox(), board: RoundBoard(), events: EventHub(),
+                    pulse: Pulse(), surroundings: .alone(log))
                 return .goesOn(charged: host.chargedRounds ?? -1, round: host.run.round)
             } catch let failure as Failure {
                 return .refused(failure.exitCode, failure.message)
@@ -133,7 +134,9 @@ import Transport
     private static func keepsAll(_ name: String, _ damage: FolderDamage) -> Bool {
         switch damage {
         // The last line of the registry that is cut in the middle is the newest record of an agent.
-        case .lines, .bytes, .earlier: name == "agents.jsonl"
+        case .lines, .bytes: name == "agents.jsonl"
+        // An earlier end of the audit log is one that its lines have, too.
+        case .earlier: name == "agents.jsonl" || name == "audit.head"
         case .numbers: name == "agents.jsonl"
         default: false
         }

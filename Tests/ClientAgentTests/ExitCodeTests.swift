@@ -91,6 +91,8 @@ import Testing
         "DamagedImage": "FolderImages names the file",
         "DamagedStream": "Gzip, which refuses the file",
         "Repetition": "the readers of vocabularies name the file and the line",
+        "RegistryViolation": "ModelRegistry names the file and the line",
+        "Obstacle": "RegistryRoutes answers the administrator",
         "Problem": "ARFFFile names the line, and who reads a KeptMemory the file",
         "VectorLevelError": "OpenBLASKernel says it before the program begins and ends with 2",
         "PartitionProblem": "PartitionerCatalog names the section",

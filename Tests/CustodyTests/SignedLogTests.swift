@@ -100,6 +100,15 @@ private struct Word: SignedEntry {
         #expect(try refusal().contains("missing"))
     }
 
+    @Test func aHeadThatIsMissingIsTold() throws {
+        try write("a")
+        try FileManager.default.removeItem(atPath: place.head)
+        try write("b")
+        #expect(try opened().words == ["a", "b"])
+        try FileManager.default.removeItem(atPath: place.head)
+        #expect(try refusal().contains("words.head is missing"))
+    }
+
     @Test func everyChangedByteIsFound() throws {
         try write("a", "b", "c")
         let whole = try text()

@@ -113,10 +113,12 @@ final class AdminRouter: HTTPHandler {
         _ route: [String], _ caller: AdminCaller, _ request: HTTPRequest, _ responder: Responder
     ) -> RequestDecision {
         let hash = caller.tokenHash
-        let isWelcome: @Sendable () -> Bool = { [people] in people.isGood(hash, for: .see) }
+        let mayListen: @Sendable (String?) -> Bool = { [people] submitter in
+            people.holder(of: hash)?.maySee(runSubmittedBy: submitter) == true
+        }
         if route.first == "runs" {
             return RunsAdmin(runs, queue).show(
-                Array(route.dropFirst()), caller.administrator, request, responder, while: isWelcome)
+                Array(route.dropFirst()), caller.administrator, request, responder, while: mayListen)
         }
         // Whoever names no run means the one of a server of one task, or the oldest at work.
         let service = runs.services.first
@@ -126,7 +128,8 @@ final class AdminRouter: HTTPHandler {
                 "a researcher sees runs of the same name's")
         }
         guard let service else { return .respond(RunsAdmin.noRun) }
-        return RunAdmin(service).show(route, request, responder, while: isWelcome)
+        let submitter = submitter(service)
+        return RunAdmin(service).show(route, request, responder) { mayListen(submitter) }
     }
 
     /// Who submitted a run; nil: it is the server's own.
@@ -189,6 +192,10 @@ final class AdminRouter: HTTPHandler {
                     request, responder, administrator, 403, "csrf", "the session's token is missing")
             }
         }
+        guard audit.admits(administrator) else {
+            return refused(
+                request, responder, administrator, 429, "pace", "these are more actions than a person's")
+        }
         let words = AuditWords(request.head.target)
         do {
             try audit.begin(
@@ -232,6 +239,10 @@ final class AdminRouter: HTTPHandler {
             let why: String
             switch people.tokens.verdict(token) {
             case .good(let administrator, _):
+                guard audit.admits(administrator) else {
+                    return .respond(
+                        .refusal(429, "pace", "these are more logins than a person's", retryAfter: 10))
+                }
                 do {
                     try audit.record(
                         administrator, action: "login", from: request.address, outcome: .done(200),

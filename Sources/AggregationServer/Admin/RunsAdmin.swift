@@ -25,7 +25,7 @@ struct RunsAdmin {
     /// Answers a question of `caller`; `route` is what follows `/api/runs`.
     func show(
         _ route: [String], _ caller: Administrator, _ request: HTTPRequest, _ responder: Responder,
-        while isWelcome: @escaping @Sendable () -> Bool
+        while mayListen: @escaping @Sendable (String?) -> Bool
     ) -> RequestDecision {
         guard let run = route.first else { return .respond(list(caller, request)) }
         let record = queue?.record(run)
@@ -35,7 +35,7 @@ struct RunsAdmin {
         let rest = Array(route.dropFirst())
         guard !rest.isEmpty else { return .respond(one(run)) }
         if let service = runs.service(run) {
-            return RunAdmin(service).show(rest, request, responder, while: isWelcome)
+            return RunAdmin(service).show(rest, request, responder) { mayListen(record?.submittedBy) }
         }
         guard let queue, queue.record(run) != nil else { return .respond(Self.unknown) }
         return .respond(ended(run, rest, queue, request))

@@ -50,10 +50,10 @@ struct AdminRecogniser: Sendable {
         return .refused(Self.unknown)
     }
 
-    /// Whether the token of this hash is good still, and good for this.
-    func isGood(_ hash: [UInt8], for right: AdminRight) -> Bool {
-        guard case .good(let administrator, _) = tokens.verdict(hash: hash) else { return false }
-        return administrator.may(right)
+    /// Whose the token of this hash is, as it is now; nil: it is good no more.
+    func holder(of hash: [UInt8]) -> Administrator? {
+        guard case .good(let administrator, _) = tokens.verdict(hash: hash) else { return nil }
+        return administrator
     }
 
     /// Why a token that was once good is refused.

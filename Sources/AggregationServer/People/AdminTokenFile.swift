@@ -61,6 +61,9 @@ package struct AdminTokenFile: Sendable {
         } catch {
             throw Failure(.invalidInput, "\"\(name)\": \(error)")
         }
+        guard name != TokenRecord.reserved else {
+            throw Failure(.invalidInput, "\"\(name)\" is the server itself; choose another name")
+        }
         let moment = Int(now.timeIntervalSince1970)
         let made = try TokenRecord.make(
             name: name, role: role, scopes: scopes, expires: Int(expires.timeIntervalSince1970),

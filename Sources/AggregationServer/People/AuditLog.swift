@@ -20,6 +20,7 @@ final class AuditLog: Sendable {
         /// Where the lines 1, 1 + stride, … begin.
         var places: [Int]
         var refusals = RefusalCounter()
+        var pace = ActionPace()
         /// Actions that are under way.
         var open: [RequestID: AuditEntry] = [:]
         /// Whether the last line could not be written.
@@ -68,6 +69,12 @@ final class AuditLog: Sendable {
         }
     }
 
+    /// Whether a person may act once more now; those who act as fast as programs may are told to wait.
+    func admits(_ caller: Administrator) -> Bool {
+        let now = Date().timeIntervalSince1970
+        return state.withLock { $0.pace.admits(caller.name, at: now) }
+    }
+
     /// Writes how an action ended that ``begin`` told of; any other request is none.
     func ended(_ request: RequestID, status: Int) {
         guard var entry = state.withLock({ $0.open.removeValue(forKey: request) }) else { return }
@@ -87,7 +94,9 @@ final class AuditLog: Sendable {
 
     /// Writes a line of the server itself, such as that it starts.
     func notice(_ action: String, _ object: String? = nil) throws {
-        try write(AuditEntry(name: "server", action: action, object: object, from: nil, outcome: .done(200)))
+        try write(
+            AuditEntry(
+                name: TokenRecord.reserved, action: action, object: object, from: nil, outcome: .done(200)))
     }
 
     /// Writes what was counted, where its time is over; to be called every few seconds.

@@ -16,6 +16,9 @@ package struct TokenRecord: Equatable, Sendable {
     /// Seconds since 1970; nil where nobody wrote it down.
     package var created: Int?
 
+    /// The name of the server's own lines in logs and ledgers, which no person has.
+    static let reserved = "server"
+
     /// Whether its time is over at `now`, in seconds since 1970.
     package func hasExpired(at now: Int) -> Bool { expires.map { $0 <= now } ?? false }
 
@@ -71,6 +74,7 @@ extension TokenRecord {
         guard let name = try section.string("name"), !name.isEmpty else {
             throw section.error("name", "is missing")
         }
+        guard name != Self.reserved else { throw section.error("name", "\"\(name)\" is the server itself") }
         guard let role = try section.choice("role", of: AdminRole.self) else {
             throw section.error("role", "is missing: \(AdminRole.words)")
         }

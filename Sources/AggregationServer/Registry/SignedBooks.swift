@@ -1,4 +1,6 @@
 internal import Custody
+internal import Foundation
+internal import Notation
 internal import Operations
 
 /// What a server keeps for all its runs in signed lines, under one key: the audit log, and the registry of models.
@@ -19,5 +21,29 @@ struct SignedBooks: Sendable {
             let state = runsHaveFolders ? "\(folder)/runs/\(run)" : folder
             return StateDirectory.modelPath(round, in: state)
         }
+    }
+}
+
+extension SignedBooks {
+    /// What a backup has of these, and in which order it is opened: what names a last line before the lines.
+    private static let names = [
+        "signing.key", "audit.head", "registry.head", "audit.jsonl", "registry.jsonl",
+    ]
+    private static let suffix = ".safetensors"
+
+    /// The files of a state directory that a backup has of these, by their names in it. Throws a storage `Failure`.
+    static func files(in directory: String) throws -> [String] {
+        var files = try names.filter { try StoredFile.size(at: "\(directory)/\($0)") != nil }
+        // A log that lies elsewhere is not the backup's, and without it nor is its end.
+        if !files.contains("audit.jsonl") { files.removeAll { $0 == "audit.head" } }
+        let labelled = (try? FileManager.default.contentsOfDirectory(atPath: "\(directory)/registry")) ?? []
+        return files + labelled.sorted().map { "registry/\($0)" }.filter(isFile)
+    }
+
+    /// Whether a backup may have a file of this name for these.
+    static func isFile(_ name: String) -> Bool {
+        if names.contains(name) { return true }
+        guard name.hasPrefix("registry/"), name.hasSuffix(suffix) else { return false }
+        return Hexadecimal.isText(name.dropFirst(9).dropLast(suffix.count), ofBytes: 32)
     }
 }

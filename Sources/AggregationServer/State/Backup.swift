@@ -93,6 +93,7 @@ package enum Backup {
     /// Names that a backup may hold: nothing leads out of the folder.
     static func isAllowed(_ name: String) -> Bool {
         if ["run.json", "ledger.jsonl", "ledger.jsonl.key", "agents.jsonl"].contains(name) { return true }
+        if SignedBooks.isFile(name) { return true }
         if name.hasPrefix("rounds/"), RoundArchive.segmentBounds(name.dropFirst(7)) != nil { return true }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let dot = parts[1].firstIndex(of: "."), let number = Int(parts[1][..<dot]),
@@ -204,10 +205,16 @@ private struct BackupSource {
         guard let model = try OpenFile(state.modelPath(run.modelRound)),
             let memory = try OpenFile(state.optimizerStatePath(run.modelRound))
         else { return nil }
-        large = [
+        var large = [
             ("models/\(StateDirectory.name(run.modelRound)).safetensors", model),
             ("models/\(StateDirectory.name(run.modelRound)).memory", memory),
         ]
+        // They only grow, and what says where they end is opened before them.
+        for name in try SignedBooks.files(in: state.path) {
+            guard let file = try OpenFile("\(state.path)/\(name)") else { return nil }
+            large.append((name, file))
+        }
+        self.large = large
         guard let seed = try StoredFile.bytes(at: "\(state.ledger).key"),
             let key = try state.ledgerKey.read()
         else { throw StateDirectory.missing("\(state.ledger).key") }

@@ -13,7 +13,7 @@ struct StateDirectory: Sendable {
     /// Creates the folders where missing. Throws a storage `Failure`.
     init(_ path: String) throws {
         self.path = try OutputDirectory(path, mode: 0o700).path
-        for folder in ["rounds", "models", "spool"] {
+        for folder in ["rounds", "models", "spool", "registry"] {
             _ = try OutputDirectory("\(path)/\(folder)", mode: 0o700)
         }
     }

@@ -58,6 +58,10 @@ package struct SignedLog<Entry: SignedEntry>: Sendable {
         let verdict = SignedLogReading<Entry>(log: place.name, key: key.publicKey, anchor: anchor)
             .read(bytes ?? [], visit: visit)
         if let finding = verdict.findings.first { throw Self.failure(place, "\(finding)") }
+        // A crash can come between the first line and its head, but no later one.
+        guard anchor != nil || verdict.lineCount <= 1 else {
+            throw Self.failure(place, "has \(verdict.lineCount) lines, though \(place.head) is missing")
+        }
         let file = try AppendOnlyFile(path: place.path)
         let size = (bytes?.count ?? 0) - verdict.tornBytes
         if verdict.tornBytes > 0 { try file.truncate(to: size) }
@@ -85,9 +89,9 @@ package struct SignedLog<Entry: SignedEntry>: Sendable {
         size += bytes.count
         let head = LedgerHead(sequence: line.sequence, hash: line.hash)
         self.head = head
-        // One that is behind costs nothing but the lines since then.
+        // One that is behind costs nothing but the lines since then; the first must not be lost.
         try? AtomicFile.write(
-            Array(Self.text(of: head).utf8), to: place.head, mode: 0o600, syncsFolder: false)
+            Array(Self.text(of: head).utf8), to: place.head, mode: 0o600, syncsFolder: head.sequence <= 2)
         return line
     }
 

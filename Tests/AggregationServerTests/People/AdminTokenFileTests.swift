@@ -62,7 +62,8 @@ import Testing
         ("scopes: ['runs:reed']", "runs:read"), ("scopes: ['runs:operate']", "viewer"),
         ("scopes: []", "scopes"),
         ("scopes: 'runs:read'", "scopes"), ("scopes: [1]", "scopes"), ("role: 'viewr'", "viewer"),
-        ("sha256: 'ab'", "sha256"), ("name: ''", "name"), ("nmae: 'x'", "nmae"),
+        ("sha256: 'ab'", "sha256"), ("name: ''", "name"), ("name: 'server'", "server itself"),
+        ("nmae: 'x'", "nmae"),
         ("expires: 'soon'", "expires"),
     ]
 
@@ -78,7 +79,7 @@ import Testing
         #expect(throws: ConfigurationError.self) { try AdminTokens(path: file.path) }
     }
 
-    @Test(arguments: ["", "a b", "a/b", "../a", "ä", "-a", String(repeating: "a", count: 65)])
+    @Test(arguments: ["", "a b", "a/b", "../a", "ä", "-a", "server", String(repeating: "a", count: 65)])
     func namesAreThoseOfPaths(_ name: String) {
         #expect(throws: Failure.self) { try file.add(name: name, role: .viewer, expires: later(60)) }
     }

@@ -127,6 +127,33 @@ import Transport
         #expect(text.contains("rita") && !text.contains("vera") && !text.contains("sha256"))
     }
 
+    /// A dashboard that is open hears nothing more once its token is gone.
+    @Test func aRevokedTokensStreamEnds() throws {
+        let fixture = try ServerFixture()
+        let request = ClientRequest(
+            .get, "/api/events", headers: ["Authorization": "Bearer \(ServerFixture.viewerToken)"])
+        let held = try HeldRequest(
+            fixture.client(nil, port: fixture.server?.adminPort), request, first: .max)
+        #expect(stays(for: 0.5) { true })
+        fixture.server?.keepAlive()
+        let revoked = try fixture.admin(
+            .post, "/api/tokens/vera/revoke", token: ServerFixture.operatorToken)
+        #expect(revoked.status == 200)
+        fixture.server?.keepAlive()
+        #expect(try held.finish()?.status == 200, "the answer ends, or this waits in vain")
+    }
+
+    @Test func whoActsTooOftenIsToldToWait() throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.client(nil, port: fixture.server?.adminPort)
+        let login = ClientRequest(.post, "/login", body: .bytes(Array(ServerFixture.viewerToken.utf8)))
+        var statuses: [Int] = []
+        for _ in 0..<1200 where statuses.last != 429 { statuses.append(try client.exchange(login).status) }
+        #expect(statuses.last == 429 && statuses.count > Int(ActionPace.burst))
+        #expect(try fixture.admin(.post, "/api/pause", token: ServerFixture.operatorToken).status == 200)
+        #expect(try fixture.admin(.get, "/api/status", token: ServerFixture.viewerToken).status == 200)
+    }
+
     /// The new token is told once, in an answer that nobody keeps; the old one, and a replay by it, do nothing.
     @Test func aTokenIsRotatedFromAfar() throws {
         let fixture = try ServerFixture()

@@ -53,3 +53,29 @@ import Testing
         #expect(counter.due(at: 5).map(\.count) == [1])
     }
 }
+
+@Suite struct ActionPaceTests {
+    /// How many of so many actions at once are admitted.
+    private func admitted(
+        _ pace: inout ActionPace, _ name: String = "otto", at now: Double, of tries: Int = 1
+    ) -> Int {
+        var count = 0
+        for _ in 0..<tries where pace.admits(name, at: now) { count += 1 }
+        return count
+    }
+
+    @Test func aPersonActsAsOftenAsPeopleDo() {
+        var pace = ActionPace()
+        let burst = Int(ActionPace.burst)
+        let steps: [(name: String, at: Double, of: Int, admitted: Int)] = [
+            ("otto", 100, burst + 50, burst), ("otto", 100.4, 1, 0), ("vera", 100.4, 3, 3),
+            ("otto", 100.9, 3, 1), ("otto", 100.95, 1, 0),
+            // A clock that goes back gives nothing, and a day gives no more than a burst.
+            ("otto", 0, 1, 0), ("otto", 86_400, burst + 50, burst),
+        ]
+        for step in steps {
+            let count = admitted(&pace, step.name, at: step.at, of: step.of)
+            #expect(count == step.admitted, "\(step)")
+        }
+    }
+}

@@ -241,6 +241,7 @@ import Transport
             "{ servers: [{ server: 'https://h:1', tls: TLS, prxy: 'p:1' }] }",
         ])
     func configurations(text: String) throws {
+        defer { federation.shutdown() }
         let tls = "{ certificate: 'a', key: 'b', ca: 'c' }"
         let written =
             text.replacingOccurrences(of: "TLS", with: tls).dropLast()

@@ -64,6 +64,7 @@ import Transport
 
     @Test("The journal keeps the newest, each round once, and says where it is damaged") func journal() throws
     {
+        defer { federation.shutdown() }
         let folder = authority.folder
         let journal = SentJournal(folder, most: 4)
         func report(_ round: Int) -> SentReport {

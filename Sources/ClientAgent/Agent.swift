@@ -93,8 +93,10 @@ package final class Agent {
             let before = obstacle
             obstacle = self.obstacle
             if let obstacle {
-                if before == nil { log.info("not working now", ["why": .text(obstacle)]) }
-                runner.rest()
+                if before == nil {
+                    log.info("not working now", ["why": .text(obstacle)])
+                    runner.rest()
+                }
                 stop.wait(seconds: Self.look)
                 continue
             }

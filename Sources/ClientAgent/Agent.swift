@@ -97,8 +97,10 @@ package final class Agent {
             let before = obstacle
             obstacle = self.obstacle
             if let obstacle {
-                if before == nil { log.info("not working now", ["why": .text(obstacle)]) }
-                runner.rest()
+                if before == nil {
+                    log.info("not working now", ["why": .text(obstacle)])
+                    runner.rest()
+                }
                 stop.wait(seconds: Self.look)
                 continue
             }
@@ -190,7 +192,10 @@ package final class Agent {
             // What is not ready long after the deadline never will be.
             pulse.promise(within: plan.deadlineSeconds + Self.longestExchange)
             switch try runner.serve(plan) {
-            case .delivered: return station.pacing.delivered()
+            case .delivered:
+                station.pacing.delivered()
+                // The next round may follow at once, after those of other servers that wait.
+                return station.rest(0)
             case .forbidden: station.survey.decline(plan.run, "its owner has not approved it")
             case .notDelivered: break
             case .unsuitable where listed != nil:

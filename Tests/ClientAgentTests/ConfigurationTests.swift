@@ -60,6 +60,10 @@ import Transport
             ("threads=4", "threads"), ("tls.ca=null", "tls.ca"), ("trainer.command=[]", "trainer.command"),
             ("data.format=\"cvs\"", "data.format"), ("log.level=\"loud\"", "log.level"), ("nice=20", "nice"),
             ("state_directory=null", "state_directory"), ("policy.maximal_delta=1", "policy.maximal_delta"),
+            ("policy.approval=\"automatic\"", "policy.approval"), ("policy.k=1", "policy.k"),
+            ("policy.approvals_from=[{name:\"x\",key:\"00\"}]", "policy.approvals_from[0].key"),
+            ("policy.approvals_from=[{key:\"00\"}]", "policy.approvals_from[0].name"),
+            ("status_page=\"0.0.0.0:80\"", "status_page"), ("servers=[]", "server"),
         ])
     func mistakes(set: String, path: String) {
         let error = #expect(throws: ConfigurationError.self) { try read([set]) }
@@ -75,6 +79,12 @@ import Transport
         ])
     func addresses(text: String, endpoint: String?) {
         #expect(ServerURL.parse(text)?.description == endpoint)
+    }
+
+    @Test("What conditions ask is said in words") func summary() {
+        #expect(WorkConditions().summary == nil)
+        let conditions = WorkConditions(hours: .init(from: 22 * 60, to: 6 * 60 + 5), needsMains: true)
+        #expect(conditions.summary == "from 22:00 to 06:05 local time, on mains power")
     }
 
     @Test(

@@ -64,6 +64,7 @@ import Transport
 
     @Test("The journal keeps the newest, each round once, and says where it is damaged") func journal() throws
     {
+        defer { federation.shutdown() }
         let folder = authority.folder
         let journal = SentJournal(folder, most: 4)
         func report(_ round: Int) -> SentReport {
@@ -111,6 +112,31 @@ import Transport
         }.start()
         #expect(try running.run() == .interrupted)
         #expect(federation.updatePaths.count == 1)
+    }
+
+    @Test("A pause that comes while the server is asked counts for the round that it answers with")
+    func pauseWhileAsking() throws {
+        defer { federation.shutdown() }
+        let task = try task()
+        try federation.list([(run, task)], key: key)
+        let agent = try TestAgent(federation)
+        let folder = agent.configuration.stateDirectory
+        let plan = try task.message(round: 1, run: run, hasRunPaths: true)
+        federation.state.withLock { state in
+            state.plans = [plan]
+            state.onCheckIn = { try? PauseFile.put(in: folder, reason: nil, now: 1) }
+        }
+        let trainer = CountingTrainer(agent.configuration)
+        let running = try Agent(
+            agent.configuration, stop: agent.stop, log: agent.log.logger, trainer: trainer)
+        Thread { [stop = agent.stop, log = agent.log] in
+            _ = eventually(within: 30) { log.text.contains("has paused it") }
+            stop.request()
+        }.start()
+        #expect(try running.run() == .interrupted)
+        #expect(federation.state.withLock { $0.failures.map(\.reason) } == [.busy])
+        #expect(federation.updatePaths.isEmpty && trainer.calls.withLock { $0.trained.isEmpty })
+        #expect(federation.state.withLock { $0.runPaths.last } == "/v1/runs/\(run)/rounds/1/failure")
     }
 
     // MARK: Leaving

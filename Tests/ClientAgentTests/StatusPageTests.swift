@@ -95,6 +95,7 @@ import Testing
     }
 
     @Test func textIsNoMarkup() {
+        defer { federation.shutdown() }
         #expect(StatusPage.escaped("<b a=\"1\" c='2'>&") == "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;")
     }
 }

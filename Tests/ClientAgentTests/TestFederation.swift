@@ -53,6 +53,8 @@ final class TestFederation: HTTPHandler, Sendable {
         var runOffers: [String: TaskOffer] = [:]
         /// Paths of runs that were asked for or sent to, in their order.
         var runPaths: [String] = []
+        /// Called with each check-in, before it is answered.
+        var onCheckIn: @Sendable () -> Void = {}
         /// How often the agent asked to be revoked, and what it is answered.
         var leaves = 0
         var leaveStatus = 204
@@ -204,6 +206,7 @@ final class TestFederation: HTTPHandler, Sendable {
     }
 
     private func checkIn(_ request: CheckInRequest) throws -> HTTPResponse {
+        state.withLock { $0.onCheckIn }()
         let plan = state.withLock { state in
             state.checkIns.append(request)
             let declines = request.declines ?? []

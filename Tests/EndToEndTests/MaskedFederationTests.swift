@@ -60,6 +60,12 @@ import Testing
         try federation.startAgents(policy: policy)
         let results = try federation.finish(agents: 0..<4)
         #expect(results.server.status == 0, "\(results.server.errors.suffix(2000))")
+        // Each owner has it written down: of a masked report what has left is the masked vector.
+        let sent = try (0..<4).map {
+            try federation.workspace.jsonLines("\(DeployedFederation.name($0))/state/sent.jsonl")
+        }
+        #expect(sent.allSatisfy { $0.map { $0["round"]?.integer } == [1, 2, 3] })
+        #expect(Set(sent.flatMap { $0.compactMap { $0["sha256"]?.string } }).count == 12)
         let scenario = try federation.configuration(
             simulation: """
                 simulation: {

@@ -173,6 +173,9 @@ package struct Departure {
             return try link.leave()
                 ? "has revoked the certificate"
                 : "does not revoke at an agent's word: ask its operator to (sordino certs revoke)"
+        } catch ClientError.tls(let fault) where fault.cause == .ownRevoked {
+            // Killed between its answer and the note of it.
+            return "has revoked the certificate"
         } catch ClientError.authentication(_, let reason) {
             return "lets this agent in no more: \(reason)"
         } catch {

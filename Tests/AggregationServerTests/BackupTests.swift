@@ -89,9 +89,9 @@ import Transport
         let state = try fixture.state
         let key = try #require(try state.signingKey.read())
         let digest = try #require(try state.run()).modelSHA256
-        let registry = try ModelRegistry(state, key: key) { _, round in state.modelPath(round) }
+        let registry = try ModelRegistry(state.path, key: key) { _, round in state.modelPath(round) }
         try registry.note(
-            ModelRegistry.Publication(task: "test", run: "r", round: 1, modelDigest: try #require(digest)))
+            ModelRegistry.Publication(task: "test", run: "r", round: 1, modelDigest: digest))
         _ = try registry.promote(1, of: "test", to: "production", actor: "otto")
         try fixture.start()
         #expect(try fixture.admin(.post, "/api/pause", token: ServerFixture.operatorToken).status == 200)

@@ -50,7 +50,8 @@ import Testing
         #expect(Set(panels.compactMap { $0["id"] as? Int }).count == panels.count)
         for panel in panels {
             let targets = try #require(panel["targets"] as? [[String: Any]])
-            #expect(targets.allSatisfy { ($0["expr"] as? String)?.contains("instance=~\"$instance\"") == true })
+            #expect(
+                targets.allSatisfy { ($0["expr"] as? String)?.contains("instance=~\"$instance\"") == true })
         }
     }
 }

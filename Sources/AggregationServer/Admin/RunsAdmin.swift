@@ -96,6 +96,7 @@ struct RunsAdmin {
         _ route: [String], _ caller: Administrator, _ request: HTTPRequest, _ responder: Responder
     ) -> RequestDecision {
         guard let queue else {
+            guard caller.mayChange(runSubmittedBy: nil) else { return .respond(Self.notYours) }
             guard let service = route.first.flatMap({ runs.service($0) }) else {
                 return .respond(Self.unknown)
             }
@@ -114,6 +115,9 @@ struct RunsAdmin {
         case "extend" where route.count == 2: return extend(record, caller, request, queue, responder)
         case "archive" where route.count == 2: return .respond(archive(record, true, queue))
         case "unarchive" where route.count == 2: return .respond(archive(record, false, queue))
+        case "agents" where !caller.may(.operate):
+            // It takes the agent out of everybody's runs.
+            return .respond(.refusal(403, "role", "an operator shuts agents out"))
         default:
             guard let service = runs.service(run) else {
                 return .respond(.refusal(409, "not_at_work", "the run is not at work"))
@@ -130,7 +134,7 @@ struct RunsAdmin {
             return .respond(.refusal(400, "identity", "a run's identity is 32 lower-case hexadecimal digits"))
         }
         let sink = CollectingSink { body in
-            RunAdmission(queue).submit(body, run: run, by: caller.name, responder)
+            RunAdmission(queue).submit(body, run: run, by: caller, responder)
             return .later
         }
         return .receive(limit: RunAdmission.byteLimit, reserving: nil, sink: sink)
@@ -159,7 +163,8 @@ struct RunsAdmin {
         _ responder: Responder
     ) -> RequestDecision {
         let target = request.head.target
-        guard let rounds = target.parameter("rounds").flatMap({ Int($0) }), rounds > 0,
+        guard let rounds = target.parameter("rounds").flatMap({ Int($0) }),
+            (1...Int(Int32.max)).contains(rounds),
             let run = target.parameter("run"), RunRecord.isIdentity(run)
         else {
             return .respond(
@@ -167,7 +172,7 @@ struct RunsAdmin {
                     400, "parameters", "rounds must be above 0, run an identity of 32 hexadecimal digits"))
         }
         let sink = CollectingSink { _ in
-            RunAdmission(queue).extend(record, rounds: rounds, run: run, by: caller.name, responder)
+            RunAdmission(queue).extend(record, rounds: rounds, run: run, by: caller, responder)
             return .later
         }
         return .receive(limit: 1024, reserving: nil, sink: sink)

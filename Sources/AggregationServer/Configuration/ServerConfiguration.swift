@@ -130,7 +130,22 @@ package struct ServerConfiguration: Sendable {
                     throw server.error("input_shape", "must be a list of sizes such as [784]")
                 }
                 return size
-            }
+            }.bounded(server)
         }
+    }
+}
+
+extension [Int] {
+    /// A shape whose number of values no arithmetic of models overflows. Throws ``ConfigurationError``.
+    fileprivate func bounded(_ server: Section) throws -> [Int] {
+        var product = 1
+        for size in self {
+            let (next, overflows) = product.multipliedReportingOverflow(by: size)
+            guard !overflows, next <= 1 << 36, count <= 8 else {
+                throw server.error("input_shape", "holds more values than any example has")
+            }
+            product = next
+        }
+        return self
     }
 }

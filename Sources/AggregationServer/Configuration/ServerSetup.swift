@@ -4,7 +4,7 @@ internal import Cryptography
 internal import Datasets
 package import Federation
 internal import Glibc
-internal import Learning
+package import Learning
 internal import Messages
 internal import Operations
 
@@ -33,13 +33,18 @@ package struct ServerSetup: Sendable {
     /// What should be thought about in the server's own data, one line each.
     let dataWarnings: [String]
 
-    /// Loads the data and resolves the plan. Throws for the first thing that is not right.
-    package init(_ configuration: ServerConfiguration) throws {
+    /// Loads the data and resolves the plan. Throws for the first thing that is not right; `bounds` may throw for a model before
+    /// memory is taken for its parameters.
+    package init(
+        _ configuration: ServerConfiguration, bounds: (Model) throws -> Void = { _ in }
+    ) throws {
         let data = try ServerData(configuration)
         let configuration = try configuration.completed(for: data.targets)
         self.configuration = configuration
+        let bare = try Model(configuration.task.model, inputShape: data.inputShape)
+        try bounds(bare)
         let start = try StartingModel(
-            Model(configuration.task.model, inputShape: data.inputShape), seed: configuration.seed,
+            bare, seed: configuration.seed,
             folder: configuration.folder)
         let model = start.model
         startDigest = start.startDigest

@@ -67,8 +67,9 @@ package struct ServiceConfiguration: Sendable {
         if let preprocessing = request.preprocessing { server["preprocessing"] = preprocessing }
         if let name = request.data { server["data"] = try rules.data(name) }
         var task = request.task
-        if let start = try startingFile(request) {
-            task["model"] = try Self.model(task["model"], startingFrom: start)
+        if request.start != nil {
+            task["model"] = try Self.model(
+                task["model"], startingFrom: "\(folder(of: run))/\(RunRecord.startName)")
         }
         let document = ConfigurationDocument(
             root: .object(["task": .object(task), "server": .object(server)]), file: file)
@@ -87,7 +88,14 @@ package struct ServiceConfiguration: Sendable {
         return .object(members)
     }
 
-    /// The model that a run starts from; nil where it is drawn from the seed.
+    /// Keeps the model that a run starts from in its folder, whatever becomes of where it came from. Does nothing where it is
+    /// drawn from the seed. Throws ``ConfigurationError`` where there is none, or a storage `Failure`.
+    func keepStart(of run: String, _ request: RunRequest) throws {
+        guard let source = try startingFile(request) else { return }
+        let file = try OutputDirectory(folder(of: run), mode: 0o700).file(RunRecord.startName)
+        try AtomicFile.publish(source, as: file, mode: 0o600)
+    }
+
     private func startingFile(_ request: RunRequest) throws -> String? {
         switch request.start {
         case nil: return nil

@@ -150,7 +150,7 @@ final class AdministrationDesk {
             try books.write()
             presence.turnAway(client)
             context.log.info("agent revoked", ["actor": .text(actor), "agent": .text(name)])
-            context.agents.noteShutOut(name, by: actor)
+            try context.agents.noteShutOut(name, by: actor)
             context.boardChanged()
             context.statusChanged()
         }

@@ -67,10 +67,15 @@ final class OpeningDesk {
             return open(roster, at: opening)
         }
         guard rounds.isBuffered || hasGathered(present) else {
-            if context.agents.areShared { context.agents.shares.forgetWish(books.run.run) }
+            if context.agents.areShared { context.agents.shares.forgetWish(books.run.run, at: context.now) }
             return nil
         }
         guard hasRoom(), isItsTurn(present.count) else { return nil }
+        defer {
+            if rounds.phase == .idle, context.agents.areShared {
+                context.agents.shares.giveBack(books.run.run)
+            }
+        }
         return open(schedule.isInForce ? roster : .present(present), at: context.instant)
     }
 

@@ -230,7 +230,7 @@ final class PresenceDesk {
     /// Gives the open round to all of its cohort who wait.
     func inviteHeld() {
         for (hold, waiting) in held.sorted(by: { $0.key < $1.key }) {
-            guard waiting.responder.isOpen else {
+            guard waiting.responder.isWaiting else {
                 held[hold] = nil
                 continue
             }
@@ -244,7 +244,7 @@ final class PresenceDesk {
     /// Gives a client that asks what it is to serve now.
     /// - Returns: false where it is not its turn, or another run has work for it.
     private func assign(_ client: Int, lastRound: Int, to ticket: CheckInTicket) -> Bool {
-        guard ticket.reserve() else { return false }
+        guard mayHaveWork(client, lastRound: lastRound), ticket.reserve() else { return false }
         guard let plan = assignment(client, lastRound: lastRound) else {
             ticket.release()
             return false
@@ -252,6 +252,14 @@ final class PresenceDesk {
         if let name = roster.name(of: client) { context.noteAssignment(name, run: plan.run) }
         assign(plan, to: ticket)
         return true
+    }
+
+    /// Whether it may be the client's turn: what can be told without changing anything.
+    private func mayHaveWork(_ client: Int, lastRound: Int) -> Bool {
+        guard admits(), rounds.phase == .collecting, let file = rounds.file, lastRound < file.round else {
+            return false
+        }
+        return rounds.awaits(client) || rounds.isBuffered
     }
 
     /// The plan that the client is to serve now; nil when it is not its turn.
@@ -323,11 +331,17 @@ final class PresenceDesk {
     /// 204 with a `Retry-After` that spreads the agents so that they come at the wanted rate.
     private func comeBack(_ client: Int, _ responder: CheckInTicket) {
         let spread = Double(roster.count) / context.setup.configuration.limits.checkInsPerSecond
-        let least = books.isFinished ? 300.0 : books.run.isPaused ? 30.0 : 1.0
+        // Where other runs may follow, the end of one is not the end of all.
+        let isLast = books.isFinished && !context.agents.areShared
+        let least = isLast ? 300.0 : books.isFinished ? 15.0 : books.run.isPaused ? 30.0 : 1.0
         let seconds = Int((least + Double.random(in: 0...max(spread, least))).rounded(.up))
         let isHeard = responder.respond(
             HTTPResponse(
-                204, headers: ["Retry-After": String(seconds), AgentProtocol.runStateHeader: runStateWord]))
+                204,
+                headers: [
+                    "Retry-After": String(seconds),
+                    AgentProtocol.runStateHeader: books.isFinished && !isLast ? "active" : runStateWord,
+                ]))
         if books.isFinished, isHeard { toldFinished.insert(client) }
     }
 

@@ -55,6 +55,9 @@ final class CheckInTicket: Sendable {
         shared.responder.isOpen && shared.state.withLock { $0.holder == nil || $0.holder == number }
     }
 
+    /// Whether the agent still waits for an answer, whichever run looks for it.
+    var isWaiting: Bool { shared.responder.isOpen && !isSpent.withLock { $0 } }
+
     /// Takes the right to give work: until ``release()`` no other run can.
     /// - Returns: false where another run has it, or the agent has had its answer.
     func reserve() -> Bool {

@@ -22,43 +22,72 @@ struct RunAdmission: Sendable {
     /// Takes a submission: the `task` and `run` sections as JSON, under an identity that the sender chose, so that the same
     /// submission again is no second run. Answers 201 with the run, 200 where it was taken before, 409 for another one
     /// under that identity, 422 where it cannot be read, 403 where it may not run here.
-    func submit(_ body: [UInt8], run: String, by name: String, _ responder: Responder) {
-        let isTaken = queue.admit { responder.respond(answer(body, run: run, by: name)) }
+    func submit(_ body: [UInt8], run: String, by caller: Administrator, _ responder: Responder) {
+        let isTaken = queue.admit { responder.respond(answer(body, run: run, by: caller)) }
         if !isTaken {
             responder.respond(.refusal(503, "busy", "too many submissions wait", retryAfter: 5))
         }
     }
 
-    private func answer(_ body: [UInt8], run: String, by name: String) -> HTTPResponse {
+    private func answer(_ body: [UInt8], run: String, by caller: Administrator) -> HTTPResponse {
         do {
             let request = try RunRequest(JSONValue(json5: body, source: "the submission"))
-            let text = request.document.text()
+            let text = Array(request.document.text().utf8)
+            let digest = try SHA256.text(of: text)
             if let known = queue.record(run) {
-                guard known.request == text, known.submittedBy == name else {
+                guard known.requestSHA256 == digest, known.submittedBy == caller.name else {
                     return .refusal(409, "other_run", "another submission has this identity")
                 }
                 return .json(200, try AdminJSON.bytes(of: view(known)))
             }
-            let setup = try ServerSetup(queue.configuration.configuration(of: run, request))
-            let violations = queue.configuration.rules.violations(setup.plan)
-            guard violations.isEmpty else {
-                return .refusal(403, "not_run_here", violations.joined(separator: "; "))
+            try requireVisible(request, caller)
+            let folder = queue.configuration.folder(of: run)
+            do {
+                let record = try judged(request, text, digest, run: run, by: caller)
+                try queue.add(record)
+                return .json(201, try AdminJSON.bytes(of: view(record)))
+            } catch {
+                // Nothing of it was accepted: neither are its files.
+                try? FileManager.default.removeItem(atPath: folder)
+                throw error
             }
-            try RosterBudget(setup)?.check()
-            try RunContinuation(queue).check(request, setup.plan)
-            var record = RunRecord(
-                run: run, name: request.name, submittedBy: name,
-                submitted: Date().timeIntervalSince1970.rounded(.down), taskSHA256: setup.taskDigest,
-                request: text, signature: "")
-            record.signature = try queue.signature(of: record)
-            try queue.add(record)
-            return .json(201, try AdminJSON.bytes(of: view(record)))
         } catch {
             let failure = Failure(wrapping: error)
             switch failure.exitCode {
-            case .refused: return .refusal(403, "refused", failure.message)
+            case .refused: return .refusal(403, "not_run_here", failure.message)
             case .storage: return .refusal(503, "storage", failure.message, retryAfter: 15)
             default: return .refusal(422, "invalid", failure.message)
+            }
+        }
+    }
+
+    /// The record of a submission that may run here, whose files are in its folder. Throws what speaks against it.
+    private func judged(
+        _ request: RunRequest, _ text: [UInt8], _ digest: String, run: String, by caller: Administrator
+    ) throws -> RunRecord {
+        let (configuration, rules) = (queue.configuration, queue.configuration.rules)
+        try configuration.keepStart(of: run, request)
+        let setup = try ServerSetup(configuration.configuration(of: run, request)) { try rules.require($0) }
+        let violations = rules.violations(setup.plan)
+        guard violations.isEmpty else { throw Failure(.refused, violations.joined(separator: "; ")) }
+        try RosterBudget(setup)?.check()
+        try RunContinuation(queue).check(request, setup.plan, of: run)
+        try RunRecord.write(request: text, to: configuration.folder(of: run))
+        var record = RunRecord(
+            run: run, name: request.name, submittedBy: caller.name,
+            submitted: Date().timeIntervalSince1970.rounded(.down), taskSHA256: setup.taskDigest,
+            requestSHA256: digest, wishes: RunRecord.Wishes(request), signature: "")
+        record.signature = try queue.signature(of: record)
+        return record
+    }
+
+    /// Throws ``ConfigurationError`` where a submission names a run that its sender may not see.
+    private func requireVisible(_ request: RunRequest, _ caller: Administrator) throws {
+        var named = [request.continued.map { ("run.continues", $0) }].compactMap(\.self)
+        if case .run(let run, _)? = request.start { named.append(("run.from.run", run)) }
+        for (path, run) in named {
+            guard let record = queue.record(run), caller.maySee(runSubmittedBy: record.submittedBy) else {
+                throw ConfigurationError(path: path, problem: "names no run here: \(run)")
             }
         }
     }
@@ -66,12 +95,12 @@ struct RunAdmission: Sendable {
     /// Goes on with a run that is over for `rounds` more, as another run under `run`: the same task from its newest model,
     /// within what is left of its budget. Answers as ``submit(_:run:by:_:)``.
     func extend(
-        _ record: RunRecord, rounds: Int, run: String, by name: String, _ responder: Responder
+        _ record: RunRecord, rounds: Int, run: String, by caller: Administrator, _ responder: Responder
     ) {
         let isTaken = queue.admit {
             do {
                 let document = try RunContinuation(queue).document(of: record, rounds: rounds)
-                responder.respond(answer(Array(document.text().utf8), run: run, by: name))
+                responder.respond(answer(Array(document.text().utf8), run: run, by: caller))
             } catch {
                 responder.respond(.refusal(422, "invalid", Failure(wrapping: error).message))
             }
@@ -95,7 +124,7 @@ struct RunAdmission: Sendable {
         let last = run.flatMap { run in
             run.modelRound > 0 ? try? state?.archive.storedRound(run.modelRound) : nil
         }
-        return RunView(record, run, last)
+        return RunView(record, run, last, obstacle: queue.obstacle(record.run))
     }
 
     // MARK: Orders
@@ -103,13 +132,16 @@ struct RunAdmission: Sendable {
     /// Ends a run before its end: one that waits at once, one at work after its open round. Nil where it is over already.
     func cancel(_ record: RunRecord, by name: String) throws -> (RunRecord, stopsService: Bool)? {
         guard record.isOpen else { return nil }
+        let isHeld = queue.obstacle(record.run) != nil
         let changed = try queue.change(record.run) { record in
+            guard record.isOpen else { return false }
             record.isCancelled = true
             record.reason = "cancelled by \(name)"
-            if record.phase == .queued {
+            if record.phase == .queued || isHeld {
                 record.phase = .cancelled
                 record.ended = Date().timeIntervalSince1970
             }
+            return true
         }
         queue.publishList()
         return changed.map { ($0, $0.phase == .active) }
@@ -118,7 +150,9 @@ struct RunAdmission: Sendable {
     /// Takes a run that is over out of the lists, or puts it back. Nil where it is not over.
     func archive(_ record: RunRecord, _ isArchived: Bool) throws -> RunRecord? {
         guard !record.isOpen else { return nil }
-        return try queue.change(record.run) { $0.isArchived = isArchived }
+        return try queue.change(record.run) {
+            $0.isArchived = isArchived; return true
+        }
     }
 }
 
@@ -126,7 +160,7 @@ struct RunAdmission: Sendable {
 struct RunView: Encodable, Sendable {
     var run: String
     var name: String
-    /// `queued`, `active`, `finished`, `failed` or `cancelled`.
+    /// `queued`, `active`, `held` (it was at work and cannot be), `finished`, `failed` or `cancelled`.
     var state: String
     var reason: String?
     var submittedBy: String
@@ -148,23 +182,22 @@ struct RunView: Encodable, Sendable {
     var epsilon: Double?
     var epsilonServer: Double?
 
-    /// A run with where it stands and its last published round, as far as there are any.
-    init(_ record: RunRecord, _ state: RunState?, _ last: RoundFile?) {
-        let request = try? record.requested()
+    /// A run with where it stands and its last published round, as far as there are any, and why it is held.
+    init(_ record: RunRecord, _ state: RunState?, _ last: RoundFile?, obstacle: String? = nil) {
         run = record.run
         name = record.name
-        self.state = record.phase.rawValue
-        reason = record.reason
+        self.state = obstacle != nil && record.phase == .active ? "held" : record.phase.rawValue
+        reason = obstacle ?? record.reason
         submittedBy = record.submittedBy
         submitted = record.submitted
         began = record.began
         ended = record.ended
-        priority = request?.priority ?? 0
-        hours = request?.hours?.description
-        notBefore = request?.notBefore
+        priority = record.wishes.priority
+        hours = record.wishes.span?.description
+        notBefore = record.wishes.notBefore
         archived = record.isArchived
         taskSHA256 = record.taskSHA256
-        if case .integer(let planned)? = request?.task["rounds"] { rounds = planned }
+        rounds = record.wishes.rounds
         roundsPublished = state?.published ?? 0
         lastRound = state?.round ?? 0
         modelRound = state?.modelRound ?? 0

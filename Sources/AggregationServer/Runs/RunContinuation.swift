@@ -19,11 +19,15 @@ struct RunContinuation {
         guard !record.isOpen else {
             throw Failure(.invalidInput, "run \(record.run) is not over; it can be extended once it is")
         }
-        let request = try record.requested()
+        let request = try queue.request(of: record)
         var task = request.task
         task["rounds"] = .integer(rounds)
         if case .object(var privacy)? = task["privacy"] {
             let setup = try ServerSetup(queue.configuration.configuration(of: record.run, request))
+            guard rounds <= queue.configuration.rules.maximumRounds else {
+                throw Failure(
+                    .refused, "rounds is \(rounds), more than \(queue.configuration.rules.maximumRounds)")
+            }
             if let plan = setup.plan.privacy {
                 privacy["calibrate"] = nil
                 privacy["noise_multiplier"] = .number(plan.noiseMultiplier)
@@ -44,41 +48,60 @@ struct RunContinuation {
     }
 
     /// Throws a refusing `Failure` where a run that continues another would pass the target of the first together with all
-    /// before it, or where what those spent cannot be told. Does nothing for one that continues none.
-    func check(_ request: RunRequest, _ plan: TaskPlan) throws {
+    /// that go on from it, at the δ of the first; those that are not over count with all that they were planned for. Does
+    /// nothing for a run that continues none, or whose first has no target.
+    func check(_ request: RunRequest, _ plan: TaskPlan, of run: String) throws {
         guard let continued = request.continued else { return }
-        guard plan.privacy != nil else { return }
-        var (events, next) = (Spending(plan).plannedEvents, Optional(continued))
-        var target: Double?
-        for _ in 0..<Self.longestChain {
-            guard let run = next else { break }
-            guard let record = queue.record(run), !record.isOpen,
-                let charged = RosterBudget.charged(by: run, in: queue.configuration.folder(of: run))
-            else {
-                throw Failure(
-                    .refused,
-                    "run.continues: what run \(run) has spent cannot be told: it is not over, or not here")
-            }
-            events += charged
-            let before = try record.requested()
-            next = before.continued
-            target = try Self.target(before)
+        let root = try root(of: continued)
+        let first = try privacy(of: root)
+        guard first.mode != .none else { return }
+        guard plan.privacy != nil else {
+            throw Failure(.refused, "run.continues: a run without privacy cannot go on with a private one")
         }
-        guard next == nil else { throw Failure(.refused, "run.continues: too many runs in a row") }
-        guard let target else { return }
-        let delta = plan.privacy?.configuration.targetDelta ?? 1e-5
-        let epsilon = try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: delta).epsilon
+        guard let target = first.targetEpsilon else { return }
+        var events = Spending(plan).plannedEvents
+        for record in queue.records {
+            guard record.run != run, try self.root(of: record.run).run == root.run else { continue }
+            events += try spent(by: record)
+        }
+        let epsilon = try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: first.targetDelta).epsilon
         guard epsilon <= target * (1 + 1e-6) else {
             throw Failure(
                 .refused,
-                "the rounds before and these together may spend epsilon \(epsilon), above the target \(target) of the run that"
-                    + " they continue; ask for fewer rounds")
+                "the rounds of the runs that go on from run \(root.run) and these may spend more than its target of epsilon"
+                    + " \(target) together; ask for fewer rounds")
         }
     }
 
-    /// The target that a submission wrote down; nil: it has none.
-    private static func target(_ request: RunRequest) throws -> Double? {
-        guard let section = request.task["privacy"] else { return nil }
-        return try PrivacyConfiguration(Section(section, path: "task.privacy")).targetEpsilon
+    /// The first run of the chain that a run goes on in. Throws where the chain does not end.
+    private func root(of run: String) throws -> RunRecord {
+        var next = run
+        for _ in 0..<Self.longestChain {
+            guard let record = queue.record(next) else {
+                throw Failure(.refused, "run.continues: names no run here: \(next)")
+            }
+            guard let before = record.wishes.continued else { return record }
+            next = before
+        }
+        throw Failure(.refused, "run.continues: too many runs in a row")
+    }
+
+    /// What a run has charged where it is over, else all that it may charge.
+    private func spent(by record: RunRecord) throws -> [PrivacyEvent] {
+        guard record.began != nil || record.isOpen else { return [] }
+        if !record.isOpen,
+            let charged = RosterBudget.charged(by: record.run, in: queue.configuration.folder(of: record.run))
+        {
+            return charged
+        }
+        let setup = try ServerSetup(
+            queue.configuration.configuration(of: record.run, queue.request(of: record)))
+        return Spending(setup.plan).plannedEvents
+    }
+
+    /// The privacy that a submission wrote down.
+    private func privacy(of record: RunRecord) throws -> PrivacyConfiguration {
+        let section = try queue.request(of: record).task["privacy"]
+        return try PrivacyConfiguration(section.map { try Section($0, path: "task.privacy") })
     }
 }

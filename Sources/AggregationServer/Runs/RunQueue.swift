@@ -2,7 +2,6 @@ internal import Custody
 internal import Dispatch
 internal import Federation
 internal import Foundation
-internal import HTTPWire
 internal import Messages
 internal import Notation
 internal import Operations
@@ -14,8 +13,8 @@ internal import Transport
 final class RunQueue: Sendable {
     private struct State {
         var records: [String: RunRecord] = [:]
-        /// When a run that could not be begun for its storage is tried again, seconds since 1970.
-        var retryAt: [String: Double] = [:]
+        /// Why runs that were at work are not, by their identities, and when that is tried again, seconds since 1970.
+        var held: [String: (why: String, until: Double)] = [:]
         var isStopping = false
     }
 
@@ -27,31 +26,35 @@ final class RunQueue: Sendable {
     private let runs: RunSet
     private let surroundings: RunService.Surroundings
     private let key: LedgerKey
+    private let shutOut: ShutOutAgents
     private let state = Mutex(State())
     private let wake = DispatchSemaphore(value: 0)
     private let threads = Mutex<WorkerThread?>(nil)
     private let admissions: WorkQueue<@Sendable () -> Void>
     private var log: Logger { surroundings.log }
 
-    /// Takes up the runs that were at work. Throws a storage `Failure` where what is on disk is damaged.
+    /// Takes up the runs that were at work; one that cannot be is held, and keeps no other down. Throws a storage `Failure`
+    /// where what the service has on disk of its runs is damaged.
     init(
         _ configuration: ServiceConfiguration, runs: RunSet, _ surroundings: RunService.Surroundings
     ) throws {
         self.configuration = configuration
         self.runs = runs
         self.surroundings = surroundings
-        let folder = try OutputDirectory("\(configuration.settings.stateDirectory)/runs", mode: 0o700).path
+        let home = configuration.settings.stateDirectory
+        let folder = try OutputDirectory("\(home)/runs", mode: 0o700).path
         let records = try RunRecord.all(in: folder)
-        key = try Self.key(configuration.settings.stateDirectory, hasRuns: !records.isEmpty)
+        key = try Self.key(home, hasRuns: !records.isEmpty)
+        shutOut = try ShutOutAgents(home)
         admissions = try WorkQueue(name: "admission", threads: 1, capacity: 16) { $0() }
         state.withLock { $0.records = records }
         runs.agents.shutsOut.withLock { body in
-            body = { [weak self] name, actor in self?.shutOut(name, by: actor) }
+            body = { [weak self] name, actor in try self?.shutOut(name, by: actor) }
         }
-        runs.shutOut(try ShutOutAgents(configuration.settings.stateDirectory).names())
+        runs.shutOut(shutOut.all)
         // What was at work goes on at once: agents come before the first look at the queue.
-        for record in records.values.sorted(by: Self.goesBefore) where record.phase == .active {
-            try begin(record, throwing: true)
+        for record in records.values.sorted(by: RunRecord.goesBefore) where record.phase == .active {
+            begin(record)
         }
         publishList()
         let thread = try WorkerThread(name: "run-queue") { [self] in
@@ -87,26 +90,29 @@ final class RunQueue: Sendable {
 
     // MARK: Records
 
-    /// The more urgent first, then the older.
-    private static func goesBefore(_ first: RunRecord, _ second: RunRecord) -> Bool {
-        let (mine, theirs) = (priority(first), priority(second))
-        return (-mine, first.submitted, first.run) < (-theirs, second.submitted, second.run)
-    }
-
-    private static func priority(_ record: RunRecord) -> Int { (try? record.requested())?.priority ?? 0 }
-
     /// All runs, those that go first at the head.
-    var records: [RunRecord] { state.withLock { $0.records.values.sorted(by: Self.goesBefore) } }
+    var records: [RunRecord] { state.withLock { Array($0.records.values) }.sorted(by: RunRecord.goesBefore) }
+
+    private var open: [RunRecord] {
+        state.withLock { $0.records.values.filter(\.isOpen) }.sorted(by: RunRecord.goesBefore)
+    }
 
     /// The record of a run; nil where there is none.
     func record(_ run: String) -> RunRecord? { state.withLock { $0.records[run] } }
 
-    /// Changes a record, durably: where that throws, nothing has changed.
+    /// Why a run that was at work is not; nil where it is, or never was.
+    func obstacle(_ run: String) -> String? { state.withLock { $0.held[run]?.why } }
+
+    /// What was asked for. Throws a storage `Failure` where that is damaged.
+    func request(of record: RunRecord) throws -> RunRequest {
+        try record.request(in: configuration.folder(of: record.run))
+    }
+
+    /// Changes a record, durably: where that throws, nothing has changed. Nil where there is none, or `body` says no.
     @discardableResult
-    func change(_ run: String, _ body: (inout RunRecord) -> Void) throws -> RunRecord? {
+    func change(_ run: String, _ body: (inout RunRecord) -> Bool) throws -> RunRecord? {
         try state.withLock { state in
-            guard var record = state.records[run] else { return nil }
-            body(&record)
+            guard var record = state.records[run], body(&record) else { return nil }
             try record.write(to: configuration.folder(of: run))
             state.records[run] = record
             return record
@@ -141,82 +147,116 @@ final class RunQueue: Sendable {
     private func look() {
         for service in runs.services where service.end != nil { reap(service) }
         keepHours()
+        let now = Date().timeIntervalSince1970
+        let held = state.withLock { $0.held }
+        let open = open
+        for record in open where record.phase == .active && held[record.run].map({ $0.until <= now }) ?? false
+        {
+            begin(record)
+        }
         // Those that are over stay a while for agents that have not heard of it, and keep no other from its turn.
         let active = runs.services.count { !$0.board.read { $0.isOver } }
         guard active < configuration.rules.atOnce else { return }
-        let now = Date().timeIntervalSince1970
-        let waiting = records.filter { $0.phase == .queued && mayBegin($0, at: now) }
-        for record in waiting.prefix(configuration.rules.atOnce - active) {
-            do {
-                try begin(record, throwing: false)
-            } catch {
-                log.error(
-                    "a run cannot be begun; it is tried again",
-                    ["run": .text(record.run), "error": .text(Failure(wrapping: error).message)])
-                state.withLock { $0.retryAt[record.run] = now + Self.retrySeconds }
-            }
+        let waiting = open.filter { record in
+            record.phase == .queued && now >= record.wishes.notBefore ?? 0
+                && now >= held[record.run]?.until ?? 0
+                && record.wishes.span?.contains(DailyHours.minuteNow) ?? true
         }
+        for record in waiting.prefix(configuration.rules.atOnce - active) { begin(record) }
     }
 
-    private func mayBegin(_ record: RunRecord, at now: Double) -> Bool {
-        guard let request = try? record.requested(), now >= request.notBefore ?? 0,
-            now >= state.withLock({ $0.retryAt[record.run] }) ?? 0
-        else { return false }
-        return request.hours?.contains(DailyHours.minuteNow) ?? true
-    }
-
-    /// Begins a run or takes it up. What no storage is to blame for ends the run; with `throwing` it ends the start, for
-    /// what was at work before must not be given up in silence.
-    private func begin(_ record: RunRecord, throwing: Bool) throws {
+    /// Begins a run, or takes it up. One that waited and may not run ends; one that was at work is held, and tried again.
+    private func begin(_ record: RunRecord) {
         do {
-            let request = try record.requested()
-            let setup = try ServerSetup(configuration.configuration(of: record.run, request))
-            guard setup.taskDigest == record.taskSHA256 else {
-                throw Failure(
-                    .invalidInput,
-                    "the task is not what was submitted and approved: the operator's data or checkpoints have changed"
-                )
-            }
-            if setup.plan.masksReports { try MemberTrust.require(setup.configuration.tls) }
-            try change(record.run) {
-                $0.phase = .active; $0.began = $0.began ?? Date().timeIntervalSince1970
-            }
+            let setup = try setup(of: record)
+            guard
+                let begun = try change(
+                    record.run,
+                    { record in
+                        guard record.isOpen, record.phase == .active || !record.isCancelled else {
+                            return false
+                        }
+                        (record.phase, record.began) = (.active, record.began ?? Date().timeIntervalSince1970)
+                        return true
+                    })
+            else { return }
             let events = EventHub()
-            let own = RunService.Surroundings(
-                agents: surroundings.agents, condition: surroundings.condition,
-                metrics: surroundings.metrics.of(run: record.run), memory: surroundings.memory,
-                notices: surroundings.notices,
-                registry: surroundings.registry, submitter: record.submittedBy,
-                log: surroundings.log.overheard { events.recent.note($0) })
-            surroundings.agents.shares.join(record.run, priority: request.priority)
-            runs.add(try RunService(setup, events: events, own))
+            var own = surroundings
+            own.metrics = surroundings.metrics.of(run: record.run)
+            own.submitter = record.submittedBy
+            own.log = surroundings.log.overheard { events.recent.note($0) }
+            surroundings.agents.shares.join(record.run, priority: record.wishes.priority)
+            let service = try RunService(setup, events: events, own)
+            runs.add(service)
+            state.withLock { $0.held[record.run] = nil }
             log.info("run begun", ["run": .text(record.run), "task": .text(record.name)])
-            if record.isCancelled { order(.stop(actor: record.reason ?? "queue"), record.run) }
-        } catch {
-            let failure = Failure(wrapping: error)
-            if throwing || failure.exitCode == .storage { throw failure }
-            try change(record.run) { record in
-                (record.phase, record.reason) = (.failed, failure.message)
-                record.ended = Date().timeIntervalSince1970
+            if begun.isCancelled || self.record(record.run)?.isCancelled == true {
+                service.mailbox.post(.order(.stop(actor: "queue")))
             }
-            log.error("run failed", ["run": .text(record.run), "why": .text(failure.message)])
+        } catch {
+            surroundings.agents.shares.leave(record.run)
+            hold(record, Failure(wrapping: error))
         }
         publishList()
     }
 
+    /// The setup of a run whose task is still what was submitted and approved, and may still run.
+    private func setup(of record: RunRecord) throws -> ServerSetup {
+        let request = try request(of: record)
+        let setup = try ServerSetup(configuration.configuration(of: record.run, request))
+        guard setup.taskDigest == record.taskSHA256 else {
+            throw Failure(
+                .invalidInput,
+                "the task is not what was submitted and approved: the operator's data have changed")
+        }
+        if setup.plan.masksReports { try MemberTrust.require(setup.configuration.tls) }
+        guard record.phase == .queued else { return setup }
+        if let violation = configuration.rules.violations(setup.plan).first {
+            throw Failure(.refused, violation)
+        }
+        try RunContinuation(self).check(request, setup.plan, of: record.run)
+        return setup
+    }
+
+    /// Takes down that a run cannot be at work. What storage is to blame for, and what has begun, is tried again.
+    private func hold(_ record: RunRecord, _ failure: Failure) {
+        let current = self.record(record.run) ?? record
+        if current.phase == .queued, failure.exitCode != .storage {
+            let changed = try? change(record.run) { record in
+                guard record.phase == .queued else { return false }
+                (record.phase, record.reason) = (.failed, failure.message)
+                record.ended = Date().timeIntervalSince1970
+                return true
+            }
+            if changed != nil {
+                log.error("run failed", ["run": .text(record.run), "why": .text(failure.message)])
+                return
+            }
+        }
+        let isNews = state.withLock { state in
+            let before = state.held.updateValue(
+                (failure.message, Date().timeIntervalSince1970 + Self.retrySeconds), forKey: record.run)
+            return before?.why != failure.message
+        }
+        if isNews {
+            log.error(
+                "a run is held; it is tried again", ["run": .text(record.run), "why": .text(failure.message)])
+        }
+    }
+
     /// Puts a run away whose host has ended.
     private func reap(_ service: RunService) {
-        guard let end = service.end else { return }
+        guard let end = service.end, end != .unfinished else { return }
         let finished = (try? service.state.run())?.finished
         do {
+            // Whoever was shut out of this run stays out of those to come.
+            try shutOut.add(service.board.read { $0.revoked })
+            runs.shutOut(shutOut.all)
             try change(service.run) { record in
                 record.ended = Date().timeIntervalSince1970
-                switch end {
-                case .finished: record.phase = record.isCancelled ? .cancelled : .finished
-                case .nothingPublished: record.phase = record.isCancelled ? .cancelled : .failed
-                case .unfinished: break
-                }
+                record.phase = record.isCancelled ? .cancelled : end == .finished ? .finished : .failed
                 record.reason = record.reason ?? finished
+                return true
             }
         } catch {
             // It stays among those at work, and is put away with the next look.
@@ -236,76 +276,48 @@ final class RunQueue: Sendable {
         log.info("run ended", ["run": .text(service.run), "reason": .text(finished ?? "")])
     }
 
-    /// Pauses runs outside of their hours, and lets them go on within. One that somebody has paused stays so.
+    /// Pauses runs outside of their hours, and lets them go on within. One that somebody has paused stays so. That a run
+    /// rests is durable before it is paused, and until it goes on: a process that ends in between takes it up from there.
     private func keepHours() {
         let minute = DailyHours.minuteNow
         for service in runs.services {
-            guard let record = record(service.run), let hours = (try? record.requested())?.hours,
-                hours.contains(minute) == record.isResting,
-                record.isResting || (try? service.state.run())?.isPaused == false
+            guard let record = record(service.run), let hours = record.wishes.span,
+                let isPaused = (try? service.state.run())?.isPaused
             else { continue }
-            guard (try? change(service.run) { $0.isResting.toggle() }) != nil else { continue }
-            order(record.isResting ? .resume(actor: "hours") : .pause(actor: "hours"), service.run)
+            let isOut = !hours.contains(minute)
+            switch (record.isResting, isOut, isPaused) {
+            case (false, true, false):
+                _ = try? change(service.run) {
+                    $0.isResting = true; return true
+                }
+            case (true, true, false): service.mailbox.post(.order(.pause(actor: "hours")))
+            case (true, false, true): service.mailbox.post(.order(.resume(actor: "hours")))
+            case (true, false, false):
+                _ = try? change(service.run) {
+                    $0.isResting = false; return true
+                }
+            default: break
+            }
         }
-    }
-
-    /// Gives a run an order that nobody waits for.
-    private func order(_ order: AdminOrder, _ run: String) {
-        runs.service(run)?.mailbox.post(.order(order))
     }
 
     // MARK: What agents are told
 
     /// Shows agents what is at work and what waits.
     func publishList() {
-        let open = records.filter(\.isOpen).prefix(TaskList.mostTasks)
+        let open = open.prefix(TaskList.mostTasks)
         runs.show(
             TaskList(
                 key: key.publicKey,
                 tasks: open.map { $0.entry(state: $0.phase == .queued ? "queued" : "active") }))
     }
 
-    /// An agent is shut out of all runs, those to come included, and the runs are told.
-    private func shutOut(_ name: String, by actor: String) {
-        guard runs.shutOut([name]) else { return }
-        for service in runs.services { service.mailbox.post(.shutOut(name: name, actor: actor)) }
-        do {
-            try ShutOutAgents(configuration.settings.stateDirectory).add(name)
-        } catch {
-            log.error(
-                "an agent that is shut out cannot be written down",
-                ["agent": .text(name), "error": .text("\(error)")])
+    /// An agent is shut out of all runs, those to come included, durably, and the runs are told. Throws a storage `Failure`;
+    /// it is shut out all the same while this process lives.
+    private func shutOut(_ name: String, by actor: String) throws {
+        if runs.shutOut([name]) {
+            for service in runs.services { service.mailbox.post(.shutOut(name: name, actor: actor)) }
         }
-    }
-}
-
-/// `shut-out.jsonl` of a service: names of agents that are shut out of all its runs, for good.
-struct ShutOutAgents {
-    private let path: String
-
-    init(_ folder: String) { path = "\(folder)/shut-out.jsonl" }
-
-    /// The names. Throws a storage `Failure` where the file is damaged.
-    func names() throws -> Set<String> {
-        let bytes = try StoredFile.bytes(at: path, limit: 64 << 20, followsLinks: false) ?? []
-        // A line torn by a crash was never acted on.
-        let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast()
-        return try Set(
-            lines.map { line in
-                guard let name = try? JSONDecoder().decode(String.self, from: Data(line)) else {
-                    throw StateDirectory.damaged(path)
-                }
-                return name
-            })
-    }
-
-    /// Adds a name, durably. Throws a storage `Failure`.
-    func add(_ name: String) throws {
-        let known = try names()
-        guard !known.contains(name) else { return }
-        let lines = try (known.sorted() + [name]).map {
-            Array(try JSONEncoder().encode($0)) + [0x0A]
-        }
-        try AtomicFile.write(Array(lines.joined()), to: path, mode: 0o600)
+        try shutOut.add([name])
     }
 }

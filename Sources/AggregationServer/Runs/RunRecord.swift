@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Cryptography
 internal import Foundation
 internal import Messages
 internal import Notation
@@ -23,6 +24,40 @@ struct RunRecord: Codable, Equatable, Sendable {
 
     static let currentVersion = 1
 
+    /// What of the submission decides when the run is at work; the submission itself lies beside the record.
+    struct Wishes: Codable, Equatable, Sendable {
+        /// Greater ones go first.
+        var priority = 0
+        /// Minutes of the day between which it is at work, two of them; nil: all day.
+        var hours: [Int]?
+        /// Seconds since 1970.
+        var notBefore: Double?
+        /// Rounds that were asked for.
+        var rounds: Int?
+        /// The run whose budget it goes on with.
+        var continued: String?
+
+        enum CodingKeys: String, CodingKey {
+            case priority, hours, rounds, continued
+            case notBefore = "not_before"
+        }
+
+        /// Those of a submission.
+        init(_ request: RunRequest) {
+            priority = request.priority
+            hours = request.hours.map { [$0.from, $0.to] }
+            notBefore = request.notBefore
+            if case .integer(let planned)? = request.task["rounds"] { rounds = planned }
+            continued = request.continued
+        }
+
+        /// The hours, as a span.
+        var span: DailyHours? {
+            guard let hours, hours.count == 2 else { return nil }
+            return DailyHours(from: hours[0], to: hours[1])
+        }
+    }
+
     var version = Self.currentVersion
     /// The run's identity.
     var run: String
@@ -33,8 +68,9 @@ struct RunRecord: Codable, Equatable, Sendable {
     var submitted: Double
     /// SHA-256 of the resolved task, as agents are given it.
     var taskSHA256: String
-    /// The submission as JSON text.
-    var request: String
+    /// SHA-256 of the submission's text.
+    var requestSHA256: String
+    var wishes: Wishes
     var phase = Phase.queued
     /// Why it failed, or who cancelled it.
     var reason: String?
@@ -51,9 +87,10 @@ struct RunRecord: Codable, Equatable, Sendable {
     var signature: String
 
     enum CodingKeys: String, CodingKey {
-        case version, run, name, submitted, request, phase, reason, began, ended, signature
+        case version, run, name, submitted, wishes, phase, reason, began, ended, signature
         case submittedBy = "submitted_by"
         case taskSHA256 = "task_sha256"
+        case requestSHA256 = "request_sha256"
         case isCancelled = "cancelled"
         case isResting = "resting"
         case isArchived = "archived"
@@ -61,11 +98,6 @@ struct RunRecord: Codable, Equatable, Sendable {
 
     /// Whether the run may still be at work some time.
     var isOpen: Bool { phase == .queued || phase == .active }
-
-    /// What was asked for. Throws ``ConfigurationError`` where the record is damaged.
-    func requested() throws -> RunRequest {
-        try RunRequest(JSONValue(json5: request.utf8, source: "submission"))
-    }
 
     /// What agents are told of it, in the state that the run's word says.
     func entry(state: String) -> TaskList.Entry {
@@ -79,9 +111,36 @@ struct RunRecord: Codable, Equatable, Sendable {
         Hexadecimal.bytes(of: text, count: AgentProtocol.runBytes) != nil
     }
 
+    /// The more urgent first, then the older.
+    static func goesBefore(_ first: RunRecord, _ second: RunRecord) -> Bool {
+        (-first.wishes.priority, first.submitted, first.run)
+            < (-second.wishes.priority, second.submitted, second.run)
+    }
+
     // MARK: Files
 
     private static let fileName = "submission.json"
+    private static let requestName = "request.json"
+    /// The model that a run starts from, in its folder.
+    static let startName = "start.safetensors"
+    /// Longest submission that is read back.
+    private static let requestLimit = 16 << 20
+
+    /// What was asked for. Throws a storage `Failure` where it is not there, or not what was accepted.
+    func request(in folder: String) throws -> RunRequest {
+        let path = "\(folder)/\(Self.requestName)"
+        guard let bytes = try StoredFile.bytes(at: path, limit: Self.requestLimit, followsLinks: false),
+            try SHA256.text(of: bytes) == requestSHA256,
+            let request = try? RunRequest(JSONValue(json5: bytes, source: path))
+        else { throw StateDirectory.damaged(path) }
+        return request
+    }
+
+    /// Writes what was asked for durably into the run's folder, which is made where missing; the record follows.
+    static func write(request text: [UInt8], to folder: String) throws {
+        let file = try OutputDirectory(folder, mode: 0o700).file(requestName)
+        try AtomicFile.write(text, to: file, mode: 0o600)
+    }
 
     /// Writes the record durably into the run's folder, which is made where missing.
     func write(to folder: String) throws {
@@ -111,7 +170,8 @@ struct RunRecord: Codable, Equatable, Sendable {
         guard let bytes = try StoredFile.bytes(at: path, limit: 16 << 20, followsLinks: false) else {
             // A submission that was killed before its record was there was never accepted.
             let files = try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(name)")
-            if files?.allSatisfy({ $0.hasPrefix(".") }) ?? true { return nil }
+            let early: Set = [requestName, startName]
+            if files?.allSatisfy({ $0.hasPrefix(".") || early.contains($0) }) ?? true { return nil }
             throw Failure(
                 .storage,
                 "\(path): missing, though its run is there; restore it from a backup, or move the folder away"
@@ -128,7 +188,7 @@ struct RunRecord: Codable, Equatable, Sendable {
                     + " that wrote it")
         }
         guard let record = try? JSONDecoder().decode(RunRecord.self, from: Data(bytes)), record.run == name,
-            (try? record.requested()) != nil, record.submitted.isFinite
+            record.submitted.isFinite
         else { throw StateDirectory.damaged(path) }
         return record
     }

@@ -1,7 +1,9 @@
+internal import Compute
 internal import Configuration
 internal import Federation
 internal import Foundation
 internal import Learning
+internal import Operations
 internal import Privacy
 
 /// `server.runs`: what may be submitted to a server, whatever the task.
@@ -16,6 +18,8 @@ package struct RunRules: Sendable {
     let minimumNoise: Double?
     /// Greatest ε that a private task may be planned to; nil: any.
     let maximumEpsilon: Double?
+    /// Greatest δ that a private task may be planned for.
+    let maximumDelta: Double
     let maximumParameters: Int
     let maximumRounds: Int
     /// Fewest reports that may be released together.
@@ -37,6 +41,8 @@ package struct RunRules: Sendable {
         modes = Set(named ?? [.distributed, .local, .central])
         minimumNoise = try section.positive("minimum_noise_multiplier")
         maximumEpsilon = try section.positive("maximum_epsilon")
+        maximumDelta =
+            try section.number("maximum_delta", expected: "above 0 and below 1") { $0 > 0 && $0 < 1 } ?? 1e-5
         maximumParameters = try section.integer("maximum_parameters", in: 1...Int.max) ?? 100_000_000
         maximumRounds = try section.integer("maximum_rounds", in: 1...Int(Int32.max)) ?? 100_000
         minimumCohort = try section.integer("minimum_cohort", in: 1...Int(Int32.max)) ?? 1
@@ -80,6 +86,17 @@ package struct RunRules: Sendable {
         return path
     }
 
+    /// Throws a refusing `Failure` for a model with more parameters than may be trained here, frozen ones among them.
+    func require(_ model: Model) throws {
+        let (count, overflows) = model.layout.count.addingReportingOverflow(model.frozenLayout.count)
+        guard !overflows, count <= maximumParameters else {
+            throw Failure(
+                .refused,
+                "the model has \(overflows ? "too many" : "\(count)") parameters, more than \(maximumParameters)"
+            )
+        }
+    }
+
     /// What of a task these rules do not let run, one line each; empty where it may.
     func violations(_ plan: TaskPlan) -> [String] {
         let task = plan.configuration
@@ -89,9 +106,6 @@ package struct RunRules: Sendable {
             found.append(
                 "task.privacy.mode \"\(task.privacy.mode.rawValue)\" is not run here, but \(allowed)")
         }
-        if plan.dimension > maximumParameters {
-            found.append("the model trains \(plan.dimension) parameters, more than \(maximumParameters)")
-        }
         if plan.rules.rounds > maximumRounds {
             found.append("task.rounds is \(plan.rules.rounds), more than \(maximumRounds)")
         }
@@ -100,6 +114,11 @@ package struct RunRules: Sendable {
                 "task.min_reports is \(plan.rules.minimumReports), fewer than \(minimumCohort)")
         }
         guard let privacy = plan.privacy else { return found }
+        if privacy.configuration.targetDelta > maximumDelta {
+            found.append(
+                "task.privacy.target_delta is \(privacy.configuration.targetDelta), more than \(maximumDelta)"
+            )
+        }
         if let minimumNoise, privacy.noiseMultiplier < minimumNoise {
             found.append(
                 "the noise multiplier is \(privacy.noiseMultiplier), less than \(minimumNoise)")

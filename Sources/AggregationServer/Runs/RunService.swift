@@ -9,7 +9,7 @@ final class RunService: Sendable {
     struct Surroundings: Sendable {
         let agents: SharedAgents
         let condition: ServerCondition
-        let metrics: ServerMetrics
+        var metrics: ServerMetrics
         /// Memory for updates on their way to the disk, of all runs together.
         let memory: UpdateMemory
         /// Calls whoever wants to be called; nil where nobody does.
@@ -18,7 +18,7 @@ final class RunService: Sendable {
         var registry: ModelRegistry?
         /// Who submitted the run; nil: it is the server's own.
         var submitter: String?
-        let log: Logger
+        var log: Logger
     }
 
     /// The run's identity, 32 hexadecimal digits.
@@ -37,6 +37,8 @@ final class RunService: Sendable {
     private let shelf: PartShelf
     private let owner: WorkerThread
     private let outcome: Outcome
+    /// The hold of the run's own folder, where it has one.
+    private let lock: StateLock?
 
     /// Where the run stood when its host ended; nil before.
     private final class Outcome: Sendable {
@@ -50,6 +52,8 @@ final class RunService: Sendable {
     /// Takes the run of the setup's state directory up, or begins it, and works on it at once. Throws a `Failure` where that
     /// cannot be.
     init(_ setup: ServerSetup, events: EventHub, _ surroundings: Surroundings) throws {
+        lock =
+            surroundings.agents.areShared ? try StateLock(setup.configuration.stateDirectory) : nil
         let (mailbox, board, pulse, outcome) = (OwnerMailbox(), RoundBoard(), Pulse(), Outcome())
         let hand = try Handover(
             RunHost(

@@ -103,7 +103,13 @@ final class RunSet: Sendable {
 
     /// An agent leaves for good: every run is told, and those to come.
     func leave(_ agent: AgentIdentity, _ responder: Responder) {
-        agents.noteShutOut(agent.name, by: agent.name)
+        do {
+            try agents.noteShutOut(agent.name, by: agent.name)
+        } catch {
+            responder.respond(
+                .refusal(503, "storage", "the server cannot write that you leave", retryAfter: 15))
+            return
+        }
         for service in services { service.mailbox.post(.shutOut(name: agent.name, actor: agent.name)) }
         responder.respond(HTTPResponse(204))
     }

@@ -20,8 +20,20 @@ final class RunShares: Sendable {
         /// When it wished last, and since when without a pause, seconds since 1970.
         var wished = -Double.infinity
         var firstWished: Double?
+        /// When it was seen to be at work last, wishing or not, seconds since 1970.
+        var seen = -Double.infinity
         /// A round of it is open.
         var isInRound = false
+
+        /// A run that was away for long, paused perhaps, does not get what it did not ask for.
+        mutating func level(with others: [String: Share], at now: Double) {
+            if now - seen > RunShares.absence {
+                used = max(
+                    used,
+                    others.values.filter { now - $0.seen <= RunShares.absence }.map(\.used).min() ?? used)
+            }
+            seen = now
+        }
 
         /// Whether this one, of the run `name`, goes before another.
         func goesBefore(_ other: Share, _ name: String, _ otherName: String) -> Bool {
@@ -34,6 +46,8 @@ final class RunShares: Sendable {
     /// Seconds that a run waits for those that go before it to say whether they want the agents: all hear of them at the same
     /// time, but not all look at the same time.
     private static let grace = 0.05
+    /// Seconds after which a run was away.
+    private static let absence = 60.0
     /// Seconds without a question after which a wish is another one.
     private static let pause = 0.5
 
@@ -56,6 +70,7 @@ final class RunShares: Sendable {
             guard var own = shares[run] else { return true }
             // Whoever has not asked for a while begins to wait anew.
             let first = now - own.wished < Self.pause ? own.firstWished : nil
+            own.level(with: shares, at: now)
             (own.wish, own.wished, own.firstWished) = (wish, now, first ?? now)
             let hasWaited = now - (own.firstWished ?? now) >= Self.grace
             let mustWait = shares.contains { other, share in
@@ -70,13 +85,18 @@ final class RunShares: Sendable {
         }
     }
 
-    /// A run wants no round any more, or cannot have one.
-    func forgetWish(_ run: String) {
+    /// A run wants no round now, or cannot have one.
+    func forgetWish(_ run: String, at now: Double) {
         shares.withLock { shares in
-            shares[run]?.wish = nil
-            shares[run]?.firstWished = nil
+            guard var own = shares[run] else { return }
+            own.level(with: shares, at: now)
+            (own.wish, own.firstWished) = (nil, nil)
+            shares[run] = own
         }
     }
+
+    /// A round that a run might open was not opened.
+    func giveBack(_ run: String) { shares.withLock { $0[run]?.isInRound = false } }
 
     /// A round has ended that had `agents` agents for `seconds`.
     func note(_ run: String, agents: Int, seconds: Double) {

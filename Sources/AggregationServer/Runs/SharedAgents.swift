@@ -11,7 +11,7 @@ final class SharedAgents: Sendable {
     private let assigned = Mutex<[String: String]>([:])
 
     /// Told of the name of an agent that is shut out of a run, and by whom: it is shut out of all of them.
-    let shutsOut = Mutex<(@Sendable (String, String) -> Void)?>(nil)
+    let shutsOut = Mutex<(@Sendable (String, String) throws -> Void)?>(nil)
 
     init(areShared: Bool) { self.areShared = areShared }
 
@@ -20,8 +20,8 @@ final class SharedAgents: Sendable {
         if areShared { assigned.withLock { $0[name] = run } }
     }
 
-    /// An agent was shut out of a run by `actor`.
-    func noteShutOut(_ name: String, by actor: String) { shutsOut.withLock { $0 }?(name, actor) }
+    /// An agent was shut out of a run by `actor`. Throws a storage `Failure` where that cannot be written down for all runs.
+    func noteShutOut(_ name: String, by actor: String) throws { try shutsOut.withLock { $0 }?(name, actor) }
 
     /// The run that the agent of this name was given work of last; nil where none is known.
     func assignment(of name: String) -> String? { assigned.withLock { $0[name] } }

@@ -100,6 +100,14 @@ import Transport
             (["task.model.from.file='/etc/passwd'"], 422),
             (["run.from.file='../../x'"], 422), (["run.from.run=x"], 422),
             (["run.from.run=\(ServiceFixture.identity("e"))"], 422), (["task.rounds=11"], 403),
+            (["run.continues=\(ServiceFixture.identity("e"))"], 422),
+            (["run.input_shape=[2147483647,2147483647,2147483647]"], 422),
+            (["run.input_shape=[1,1,1,1,1,1,1,1,1]"], 422),
+            (
+                [
+                    "task.privacy={ mode: 'central', clipping_norm: 1, noise_multiplier: 1, target_delta: 0.5 }"
+                ], 403
+            ),
             (
                 ["task.privacy={ mode: 'local', clipping_norm: 1, noise_multiplier: 1, target_delta: 1e-5 }"],
                 403
@@ -135,6 +143,119 @@ import Transport
             #expect(try fixture.admin(.post, path, as: "vera").status == 403, "\(order)")
         }
         #expect(try fixture.state("a") == "active")
+    }
+
+    @Test func aResearcherSeesAndChangesItsOwnRunsOnly() throws {
+        let fixture = try ServiceFixture()
+        #expect(try fixture.submit("a", "first", as: "rosa").status == 201)
+        #expect(try fixture.reaches("a", "active"))
+        let path = { (run: Character, part: String) in "/api/runs/\(ServiceFixture.identity(run))\(part)" }
+        #expect(try fixture.admin(.get, path("a", ""), as: "rosa").status == 200)
+        #expect(try fixture.admin(.get, path("a", "/status"), as: "rudi").status == 404)
+        #expect(try fixture.admin(.post, path("a", "/cancel"), as: "rudi").status == 404)
+        let list = String(decoding: try fixture.admin(.get, "/api/runs", as: "rudi").body, as: UTF8.self)
+        #expect(!list.contains(ServiceFixture.identity("a")))
+        // Nor is another's model or budget to be had by way of a run of one's own.
+        for key in ["from.run", "continues"] {
+            let own = ["run.\(key)=\(ServiceFixture.identity("a"))"]
+            #expect(try fixture.submit("b", "second", as: "rudi", own).status == 422)
+        }
+        let client = try fixture.client("agent-0")
+        let request = CheckInRequest(software: "test", waitSeconds: 0)
+        _ = try client.exchange(
+            ClientRequest(.post, AgentProtocol.checkInPath, body: .bytes(request.encoded())))
+        // An agent that is shut out is lost to everybody.
+        #expect(try fixture.admin(.post, path("a", "/agents/0/revoke"), as: "rosa").status == 403)
+        #expect(try fixture.admin(.post, path("a", "/agents/0/revoke"), as: "otto").status == 200)
+        #expect(try fixture.admin(.post, path("a", "/pause"), as: "rosa").status == 200)
+    }
+
+    @Test(arguments: ["vera", "rosa"]) func ordersByTheRunsPathTakeTheSameRight(person: String) throws {
+        let fixture = try ServerFixture()
+        let run = try #require(try fixture.state.run()?.run)
+        let hash = try SHA256.text(of: Array("x-0123456789abcdef".utf8))
+        let role = person == "vera" ? "viewer" : "researcher"
+        try AtomicFile.write(
+            "{ tokens: [ { name: \"\(person)\", role: \"\(role)\", sha256: \"\(hash)\" } ] }",
+            to: "\(fixture.folder)/tokens.json5", mode: 0o600)
+        for order in ["stop", "pause", "agents/0/revoke"] {
+            let answer = try fixture.admin(.post, "/api/runs/\(run)/\(order)", token: "x-0123456789abcdef")
+            #expect(answer.status == 403, "\(order)")
+        }
+        #expect(try fixture.state.run()?.isStopping == false)
+    }
+
+    @Test func aRunThatCannotBeTakenUpKeepsNoOtherDown() throws {
+        let fixture = try ServiceFixture(runs: "at_once: 2,")
+        for letter: Character in ["a", "b"] { #expect(try fixture.submit(letter, "task").status == 201) }
+        for letter: Character in ["a", "b"] { #expect(try fixture.reaches(letter, "active")) }
+        fixture.stop()
+        let run = "\(fixture.folder)/state/runs/\(ServiceFixture.identity("a"))/run.json"
+        let text = try String(contentsOfFile: run, encoding: .utf8)
+        try AtomicFile.write("{", to: run)
+        try fixture.start()
+        #expect(try fixture.state("a") == "held")
+        #expect(try fixture.state("b") == "active")
+        fixture.stop()
+        try AtomicFile.write(text, to: run)
+        try fixture.start()
+        #expect(try fixture.state("a") == "active")
+        fixture.stop()
+        try AtomicFile.write("{", to: run)
+        try fixture.start()
+        let path = "/api/runs/\(ServiceFixture.identity("a"))/cancel"
+        #expect(try fixture.admin(.post, path, as: "otto").status == 200)
+        #expect(try fixture.state("a") == "cancelled")
+    }
+
+    @Test func whatARunStartsFromStaysAsItWas() throws {
+        let fixture = try ServiceFixture(runs: "at_once: 2,")
+        #expect(try fixture.submit("a", "first").status == 201)
+        _ = try serve(fixture, until: "a")
+        let from = ["run.from.run=\(ServiceFixture.identity("a"))", "task.rounds=2"]
+        #expect(try fixture.submit("b", "second", from).status == 201)
+        #expect(try fixture.reaches("b", "active"))
+        fixture.stop()
+        // Retention, or a careless hand, takes the model away that it began from.
+        let models = "\(fixture.folder)/state/runs/\(ServiceFixture.identity("a"))/models"
+        try FileManager.default.removeItem(atPath: "\(models)/000001.safetensors")
+        try fixture.start()
+        #expect(try fixture.state("b") == "active")
+    }
+
+    @Test(arguments: ["0", "-1", "9223372036854775807", "99999999999999999999", "x"])
+    func anExtensionOfNoSenseIsRefused(rounds: String) throws {
+        let fixture = try ServiceFixture()
+        #expect(try fixture.submit("a", "first").status == 201)
+        _ = try serve(fixture, until: "a")
+        let path =
+            "/api/runs/\(ServiceFixture.identity("a"))/extend?rounds=\(rounds)&run=\(ServiceFixture.identity("b"))"
+        #expect(try fixture.admin(.post, path, as: "otto").status == 400)
+    }
+
+    @Test func extensionsStayBelowTheTargetAllTogether() throws {
+        let fixture = try ServiceFixture(runs: "at_once: 4,")
+        let privacy =
+            "task.privacy={ mode: 'central', clipping_norm: 1, noise_multiplier: 2, target_epsilon: 3, target_delta: 1e-5, sampling: 'none' }"
+        #expect(
+            try fixture.submit("a", "first", [privacy, "task.rounds=1", "task.min_reports=3"]).status == 201)
+        _ = try serve(fixture, until: "a")
+        #expect(try fixture.reaches("a", "finished"))
+        func extend(_ old: Character, _ new: Character, _ rounds: Int) throws -> Int {
+            let path = "/api/runs/\(ServiceFixture.identity(old))/extend"
+            return try fixture.admin(
+                .post, "\(path)?rounds=\(rounds)&run=\(ServiceFixture.identity(new))", as: "otto"
+            ).status
+        }
+        #expect(try extend("a", "b", 50) == 403)
+        #expect(try extend("a", "c", 1) == 201)
+        // Beside what is under way there is room for so much and no more, whichever run of the chain is extended.
+        var taken = 0
+        for letter: Character in ["d", "e", "f", "0", "1", "2"] {
+            if try extend("a", letter, 1) == 201 { taken += 1 } else { break }
+        }
+        #expect((0..<6).contains(taken))
+        #expect(try extend("a", "9", 1) == 403)
     }
 
     @Test func aRunIsCancelledBeforeItBeginsAndAtWork() throws {

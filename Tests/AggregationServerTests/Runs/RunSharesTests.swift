@@ -45,7 +45,7 @@ import Testing
             for run in runs {
                 guard open == nil else {
                     // The agents are not there for it.
-                    shares.forgetWish(run.name)
+                    shares.forgetWish(run.name, at: now)
                     continue
                 }
                 guard shares.mayOpen(run.name, wish(10, of: 10), at: now) else { continue }
@@ -88,6 +88,33 @@ import Testing
         shares.join("b", priority: 0)
         shares.note("b", agents: 1, seconds: 1)
         #expect(shares.mayOpen("a", Self.wish(8, of: 10), at: 0))
+    }
+}
+
+extension RunSharesTests {
+    /// A run that was paused for a day does not have the others wait for a day.
+    @Test func whoWasAwayGetsNoArrears() {
+        let shares = RunShares()
+        for run in ["a", "b"] { shares.join(run, priority: 0) }
+        _ = shares.mayOpen("b", RunShares.Wish(needed: 1, wanted: 8, present: 10), at: 0)
+        for hour in 0..<24 {
+            let now = 100 + Double(hour) * 3600
+            shares.forgetWish("a", at: now)
+            _ = shares.mayOpen("a", RunShares.Wish(needed: 1, wanted: 8, present: 10), at: now + 0.1)
+            shares.note("a", agents: 8, seconds: 3600)
+        }
+        let later = 100 + 24.0 * 3600
+        shares.forgetWish("a", at: later)
+        _ = shares.mayOpen("b", RunShares.Wish(needed: 1, wanted: 8, present: 10), at: later + 1)
+        shares.note("b", agents: 8, seconds: 1)
+        // It had its turn, and now it is the other's.
+        var opened = false
+        for step in 0..<20 where !opened {
+            let now = later + 2 + Double(step) / 100
+            shares.forgetWish("b", at: now)
+            opened = shares.mayOpen("a", RunShares.Wish(needed: 1, wanted: 8, present: 10), at: now)
+        }
+        #expect(opened)
     }
 }
 

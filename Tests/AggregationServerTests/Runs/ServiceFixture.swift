@@ -32,7 +32,7 @@ final class ServiceFixture {
         let text = """
             { server: {
                 listen: "127.0.0.1:0", admin: "127.0.0.1:0", state_directory: "state", population: 4, gather: "2s", linger: "50ms",
-                admin_tokens: "tokens.json5", loops: 1, runs: { at_once: 1, modes: ["none", "central"], \(runs) },
+                admin_tokens: "tokens.json5", loops: 1, runs: { \(runs.contains("at_once") ? "" : "at_once: 1,") modes: ["none", "central"], \(runs) },
                 tls: { certificate: "\(authority.path("server.crt"))", key: "\(authority.path("server.key"))",
                        ca: "\(authority.path("authority.crt"))" } } }
             """

@@ -139,7 +139,7 @@ enum RunsShowCommand: Subcommand {
             guard case .object(let members) = answer, case .string(let state)? = members["state"] else {
                 throw Failure(.network, "the server's answer is no run")
             }
-            guard state == "queued" || state == "active" else {
+            guard ["queued", "active", "held"].contains(state) else {
                 AdminRequest.show(answer, to: "run", options)
                 return state == "finished" ? .done : state == "cancelled" ? .interrupted : .invalidInput
             }

@@ -105,7 +105,7 @@ import Transport
         #expect(used.count > 20 && Set(used + filled).subtracting(ids).isEmpty)
         // One question feeds all panels of a run, one tells which runs there are.
         let asked = Dashboard.script.matches(of: /get\("(\/api\/[a-z]+)"/).map { String($0.1) }
-        #expect(asked.sorted() == ["/api/runs", "/api/session"])
+        #expect(asked.sorted() == ["/api/registry", "/api/runs", "/api/session", "/api/tokens"])
         #expect(Dashboard.script.contains("get(base() + \"dashboard\""))
         for words in ["words(answer)", "The session has ended", "The server does not answer"] {
             #expect(Dashboard.script.contains(words))
@@ -113,7 +113,7 @@ import Transport
         // Every field and table has a name for those who do not see it.
         #expect(Dashboard.page.contains("<label for=\"token\">"))
         let scrolling = Dashboard.page.matches(of: /<div class="scroll[^>]*>/).map { String($0.0) }
-        #expect(scrolling.count == 6)
+        #expect(scrolling.count == 8)
         #expect(scrolling.allSatisfy { $0.contains("tabindex=\"0\"") && $0.contains("aria-label=") })
     }
 

@@ -31,6 +31,12 @@ enum Dashboard {
         <section class="card" id="service" hidden><h2>Runs <small id="runs-count"></small></h2>
         <p id="runs-hint"></p>
         <div class="scroll" tabindex="0" role="region" aria-label="Runs"><table id="runs"></table></div></section>
+        <div class="grid">
+        <section class="card" id="registry-card" hidden><h2>Registry of models</h2>
+        <div class="scroll short" tabindex="0" role="region" aria-label="Registry of models"><table id="registry"></table></div></section>
+        <section class="card" id="people-card" hidden><h2>People</h2>
+        <div class="scroll short" tabindex="0" role="region" aria-label="People"><table id="people"></table></div></section>
+        </div>
         <div id="run" class="panels">
         <section class="card" aria-label="Current round">
         <div class="row"><h2 id="round"></h2>

@@ -114,6 +114,7 @@ enum DashboardControl {
           complain("");
           await refresh();
           listen();
+          refreshPeople();
         }
 
         byId("login").addEventListener("submit", async (event) => {
@@ -151,6 +152,7 @@ enum DashboardControl {
         }
         // The deadline moves on by itself; the figures stay those of their moment.
         setInterval(() => { if (session && latest) showRound(latest.status); }, 1000);
+        setInterval(refreshPeople, 15000);
         // Runs come and go without a round of the one that is shown.
         setInterval(() => { if (session && isService) later(); }, 5000);
         begin().catch(() => {});

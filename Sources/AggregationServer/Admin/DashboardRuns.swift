@@ -45,6 +45,36 @@ enum DashboardRuns {
           return chosen !== null;
         }
 
+        // Who may come in, and what was published, for those who may know; neither changes often.
+        async function refreshPeople() {
+          const mine = session;
+          if (!mine) return;
+          const may = (scope) => (mine.scopes || []).includes(scope);
+          try {
+            if (may("models:read")) showRegistry(await get("/api/registry", mine));
+            if (may("people:manage")) showPeople(await get("/api/tokens", mine));
+          } catch (error) { /* The question for the runs says what is wrong. */ }
+        }
+
+        function showRegistry(answer) {
+          const rows = answer.tasks.flatMap((task) => task.versions.slice(-20).reverse().map((version) => [
+            task.task, version.version,
+            Object.keys(task.labels).filter((label) => task.labels[label] === version.version).join(", "),
+            isNumber(version.figures.accuracy) ? number(version.figures.accuracy) : "–",
+            isNumber(version.epsilon) ? number(version.epsilon) : "–", version.round,
+          ]));
+          byId("registry-card").hidden = rows.length === 0;
+          fill("registry", ["Task", "Version", "Labels", "Accuracy", "ε", "Round"], rows);
+        }
+
+        function showPeople(answer) {
+          byId("people-card").hidden = answer.tokens.length === 0;
+          fill("people", ["Name", "Role", "Scopes", "Ends"], answer.tokens.map((token) => [
+            token.name, token.role, (token.scopes || []).join(", "),
+            isNumber(token.expires) ? moment(token.expires) : "never",
+          ]));
+        }
+
         function panelButton(run) {
           if (run.state !== "active") return "";
           const button = element("button", run.run === chosen ? "shown" : "show", "plain");

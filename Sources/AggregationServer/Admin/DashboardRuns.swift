@@ -68,8 +68,8 @@ enum DashboardRuns {
         }
 
         function showPeople(answer) {
-          byId("people-card").hidden = answer.tokens.length === 0;
-          fill("people", ["Name", "Role", "Scopes", "Ends"], answer.tokens.map((token) => [
+          byId("people-card").hidden = answer.length === 0;
+          fill("people", ["Name", "Role", "Scopes", "Ends"], answer.map((token) => [
             token.name, token.role, (token.scopes || []).join(", "),
             isNumber(token.expires) ? moment(token.expires) : "never",
           ]));

@@ -50,8 +50,9 @@ import Testing
         #expect(Set(panels.compactMap { $0["id"] as? Int }).count == panels.count)
         for panel in panels {
             let targets = try #require(panel["targets"] as? [[String: Any]])
-            #expect(
-                targets.allSatisfy { ($0["expr"] as? String)?.contains("instance=~\"$instance\"") == true })
+            let expressions = targets.compactMap { $0["expr"] as? String }
+            #expect(!expressions.isEmpty && expressions.count == targets.count)
+            #expect(expressions.allSatisfy { $0.contains("instance=~\"$instance\"") })
         }
     }
 }

@@ -144,6 +144,38 @@ import Testing
         thread.join()
     }
 
+    /// What small servers and others answer on the loopback address.
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            ("HTTP/1.0 204 No Content\r\n\r\n", "delivered"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "delivered"),
+            ("HTTP/1.1 410\r\n", "refused"), ("HTTP/2 200 OK\r\n", "failed"), ("nonsense\r\n", "failed"),
+            ("HTTP/1.1 2x0 OK\r\n", "failed"), ("", "failed"), ("HTTP/1.1 20", "failed"),
+        ])
+    func plainAnswers(answer: String, meaning: String) throws {
+        let (listener, port) = try Socket.listen(on: #require(SocketEndpoint("127.0.0.1:0")))
+        defer { Socket.close(listener) }
+        let thread = try WorkerThread(name: "answers") {
+            var polled = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+            poll(&polled, 1, 10_000)
+            let client = accept(listener, nil, nil)
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            _ = read(client, &bytes, bytes.count)
+            _ = answer.withCString { write(client, $0, strlen($0)) }
+            shutdown(client, Int32(SHUT_WR))
+            usleep(100_000)
+            Socket.close(client)
+        }
+        let outcome = try webhook("http://127.0.0.1:\(port)/", authority: nil).deliver(notice)
+        thread.join()
+        switch outcome {
+        case .delivered: #expect(meaning == "delivered")
+        case .refused: #expect(meaning == "refused")
+        case .failed: #expect(meaning == "failed")
+        }
+    }
+
     @Test func plainHTTPReachesThisHostOnly() throws {
         #expect(NoticeAddress("http://127.0.0.1:8080/x")?.usesTLS == false)
         #expect(NoticeAddress("https://alerts.example/x")?.endpoint.port == 443)

@@ -87,11 +87,14 @@ final class ServiceFixture {
     }
 
     /// Calls the admin listener in somebody's name.
-    func admin(_ method: HTTPMethod, _ path: String, as name: String, body: [UInt8] = []) throws
+    func admin(
+        _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], as name: String,
+        body: [UInt8] = []
+    ) throws
         -> ClientResponse
     {
         let request = ClientRequest(
-            method, path, headers: ["Authorization": "Bearer \(Self.token(name))"],
+            method, path, query: query, headers: ["Authorization": "Bearer \(Self.token(name))"],
             body: method == .post ? .bytes(body) : .empty)
         return try client(nil, port: server?.adminPort).exchange(request)
     }

@@ -40,7 +40,10 @@ enum UnitServerCommand: Subcommand {
 
     static func run(_ options: Options) throws -> ExitCode {
         let path = try ServicePath.absolute(options.operands[0])
-        let configuration = try ServerConfiguration(ConfigurationDocument(contentsOf: path))
+        let document = try ConfigurationDocument(contentsOf: path)
+        let configuration =
+            try ServiceConfiguration.concerns(document)
+            ? ServiceConfiguration(document).settings : ServerConfiguration(document).settings
         // The state folder is made by the first start, which may write nowhere but there: it must exist by then.
         let state = configuration.stateDirectory
         guard FileManager.default.fileExists(atPath: state) else {
@@ -54,9 +57,11 @@ enum UnitServerCommand: Subcommand {
             command: [try ServicePath.ownProgram(), "serve", path], user: options.string("user") ?? "sordino",
             writablePaths: [try ServicePath.absolute(state)], memoryMax: options.string("memory-max") ?? "1G")
         unit.startsPrograms = configuration.startsPrograms
-        // The revocation list is fetched into its own folder.
-        if configuration.authorityService != nil, let list = files.revocations {
-            let folder = try ServicePath.nearestFolder(to: list)
+        // The revocation list is fetched into its own folder, tokens are revoked and rotated in theirs, and the audit log may
+        // lie elsewhere.
+        let fetched = configuration.authorityService == nil ? nil : files.revocations
+        for file in [fetched, configuration.audit.file].compactMap(\.self) {
+            let folder = try ServicePath.nearestFolder(to: file)
             if !unit.writablePaths.contains(where: { "\(folder)/".hasPrefix("\($0)/") }) {
                 unit.writablePaths.append(folder)
             }

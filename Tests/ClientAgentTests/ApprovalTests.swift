@@ -165,6 +165,45 @@ import Testing
         }
     }
 
+    @Test(
+        "A reviewer's refusal outlasts its key, its approval does not",
+        arguments: [Verdict.Kind.refuse, .withdraw])
+    func removedReviewers(kind: Verdict.Kind) throws {
+        let (first, second) = (try reviewer("first.key"), try reviewer("second.key"))
+        try append(signed(.approve, "first.key", time: 100), [first, second])
+        try append(signed(kind, "second.key", time: 200), [first, second])
+        #expect(try read([first]).standing(of: digest) != .approved)
+        try append(signed(.approve, "first.key", time: 300), [first])
+        #expect(try read([first]).standing(of: digest) == .approved)
+        #expect(try read([]).standing(of: digest) != .approved)
+    }
+
+    @Test("Heads that could not be written do no harm, however often") func headsThatAreBehind() throws {
+        try take(.approve, digest)
+        for number in 0..<4 {
+            let head = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/approvals.head"))
+            try take(.refuse, String(repeating: "0\(number)", count: 32))
+            try head.write(to: URL(fileURLWithPath: "\(folder)/approvals.head"))
+            #expect(try read().verdicts.count == number + 2)
+        }
+    }
+
+    @Test("Keys that may only be read, and links to keys, are shredded; folders are not")
+    func shreddedFiles() throws {
+        let files = FileManager.default
+        for name in ["plain", "target"] {
+            try AtomicFile.write("secret", to: authority.path(name), mode: 0o400)
+        }
+        try files.createSymbolicLink(
+            atPath: authority.path("link"), withDestinationPath: authority.path("target"))
+        try files.createDirectory(atPath: authority.path("dir"), withIntermediateDirectories: true)
+        _ = try Shredder.shred(file: authority.path("plain"))
+        _ = try Shredder.shred(file: authority.path("link"))
+        for name in ["plain", "target", "link"] { #expect(!files.fileExists(atPath: authority.path(name))) }
+        #expect(throws: Failure.self) { try Shredder.shred(file: authority.path("dir")) }
+        #expect(files.fileExists(atPath: authority.path("dir")))
+    }
+
     @Test("Verdicts taken at once are all kept") func atOnce() async throws {
         let folder = folder
         try await withThrowingTaskGroup(of: Void.self) { group in

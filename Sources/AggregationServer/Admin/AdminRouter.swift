@@ -66,7 +66,7 @@ final class AdminRouter: HTTPHandler {
         case (_, "api", _) where peopleRoutes.right(method, route) != nil:
             return authorised(
                 request, responder, for: peopleRoutes.right(method, route), acting: method == .post
-            ) { _ in peopleRoutes.answer(request, route) }
+            ) { peopleRoutes.answer(request, route, $0.administrator) }
         case (_, "api", _) where registryRoutes.right(method, route) != nil:
             return authorised(
                 request, responder, for: registryRoutes.right(method, route), acting: method == .post
@@ -85,7 +85,8 @@ final class AdminRouter: HTTPHandler {
                 return .respond(response)
             }
         case (.post, "api", _):
-            return authorised(request, responder, for: Self.right(toAct: route), acting: true) {
+            let rights = Self.rights(toAct: route)
+            return authorised(request, responder, for: rights.0, or: rights.or, acting: true) {
                 act(Array(route.dropFirst()), $0, request, responder)
             }
         default: return .respond(.refusal(404, "not_found", "no such path"))
@@ -104,9 +105,9 @@ final class AdminRouter: HTTPHandler {
     }
 
     /// What an action takes: to submit, the right to; orders to a run are its submitter's too, which the run decides.
-    private static func right(toAct route: [String]) -> AdminRight? {
-        guard route.dropFirst().first == "runs" else { return .operate }
-        return route.count == 3 ? .submit : nil
+    private static func rights(toAct route: [String]) -> (AdminRight, or: AdminRight?) {
+        guard route.dropFirst().first == "runs" else { return (.operate, nil) }
+        return route.count == 3 ? (.submit, nil) : (.operate, .submit)
     }
 
     private func show(
@@ -165,10 +166,11 @@ final class AdminRouter: HTTPHandler {
         return .json(200, (try? JSONEncoder().encode(view)).map { Array($0) } ?? [])
     }
 
-    /// Lets those do it whose token is good for it; nil: everybody whose token is good. An action is in the audit log before
+    /// Lets those do it whose token is good for it, or for the other; nil: everybody whose token is good. An action is in the audit log before
     /// it is carried out, and so is every attempt that is refused.
     private func authorised(
-        _ request: HTTPRequest, _ responder: Responder, for right: AdminRight?, acting: Bool = false,
+        _ request: HTTPRequest, _ responder: Responder, for right: AdminRight?, or other: AdminRight? = nil,
+        acting: Bool = false,
         _ decide: (AdminCaller) -> RequestDecision
     ) -> RequestDecision {
         let caller: AdminCaller
@@ -177,7 +179,7 @@ final class AdminRouter: HTTPHandler {
         case .refused(let why): return refused(request, responder, nil, 401, "token", why)
         }
         let administrator = caller.administrator
-        if let right, !administrator.may(right) {
+        if let right, !administrator.may(right), !(other.map(administrator.may) ?? false) {
             let why =
                 administrator.role.rights.contains(right)
                 ? "this token is not good for \(right.rawValue)"

@@ -119,6 +119,12 @@ struct RunsAdmin {
             // It takes the agent out of everybody's runs.
             return .respond(.refusal(403, "role", "an operator shuts agents out"))
         default:
+            // A person's pause outlasts the run's hours.
+            if route.last == "pause" {
+                _ = try? queue.change(run) {
+                    $0.isResting = false; return true
+                }
+            }
             guard let service = runs.service(run) else {
                 return .respond(.refusal(409, "not_at_work", "the run is not at work"))
             }
@@ -143,15 +149,11 @@ struct RunsAdmin {
     private func cancel(
         _ record: RunRecord, _ caller: Administrator, _ queue: RunQueue, _ responder: Responder
     ) -> RequestDecision {
-        let admission = RunAdmission(queue)
         do {
-            guard let (changed, stopsService) = try admission.cancel(record, by: caller.name) else {
+            guard let changed = try queue.cancel(record.run, by: caller.name) else {
                 return .respond(.refusal(409, "over", "the run is over already"))
             }
-            if stopsService, let service = runs.service(record.run) {
-                service.mailbox.post(.order(.stop(actor: caller.name)))
-            }
-            return .respond(answer { admission.view(changed) })
+            return .respond(answer { RunAdmission(queue).view(changed) })
         } catch {
             return .respond(.refusal(503, "storage", Failure(wrapping: error).message, retryAfter: 15))
         }

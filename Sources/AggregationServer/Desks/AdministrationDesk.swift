@@ -144,6 +144,8 @@ final class AdministrationDesk {
 
     private func revoke(_ id: String, _ actor: String) throws -> HTTPResponse {
         guard let client = Int(id), let name = roster.name(of: client) else { return Self.noSuchAgent }
+        // Again too: what could not be written down for all runs may be now.
+        if roster.isRevoked(client) { try context.agents.noteShutOut(name, by: actor) }
         if !roster.isRevoked(client) {
             try ledger.record(actor: actor, action: LedgerRevocation(of: client).action)
             try roster.revoke(client)

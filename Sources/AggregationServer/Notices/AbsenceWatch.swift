@@ -18,6 +18,8 @@ final class AbsenceWatch {
         var version = Self.currentVersion
         /// By name, seconds since 1970.
         var seen: [String: Double] = [:]
+        /// Those that were said to be gone, and when each had come last then; nil in files of before.
+        var told: [String: Double]?
     }
 
     /// Seconds between two looks.
@@ -61,13 +63,14 @@ final class AbsenceWatch {
             let known = record.seen[sighting.name].map { min($0, now) } ?? now
             seen[sighting.name] = max(known, sighting.lastSeen ?? sighting.registered)
         }
-        if seen != record.seen {
-            record.seen = seen
+        let gone = seen.filter { now - $0.value >= days * 86_400 }
+        let news = gone.filter { record.told?[$0.key] != $0.value }
+        if seen != record.seen || !news.isEmpty || record.told?.count ?? 0 != gone.count {
+            (record.seen, record.told) = (seen, gone)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
             try AtomicFile.write(Array(try encoder.encode(record)), to: path, mode: 0o600, syncsFolder: false)
         }
-        return seen.filter { now - $0.value >= days * 86_400 }.sorted { $0.key < $1.key }
-            .map { ($0.key, $0.value) }
+        return news.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 }

@@ -45,8 +45,20 @@ extension DeskContext {
         notify(.storage, occasion: "\(what) \(Int(now / 3600))", "the server cannot \(what): \(error)")
     }
 
+    /// Agents that one notice names.
+    private static var mostNamed: Int { 10 }
+
     /// Agents that are gone, each with when it came last.
     func notifyOfAbsence(_ gone: [(name: String, lastSeen: Double)]) {
+        // A line that went down takes many with it: one notice then, that no other has to give way to.
+        guard gone.count <= Self.mostNamed else {
+            let names = gone.prefix(Self.mostNamed).map(\.name).joined(separator: ", ")
+            notify(
+                .agentGone, occasion: "\(gone.count) \(names) \(Int(now / 3600))",
+                "\(gone.count) agents have not come for days, among them \(names)",
+                ["agents": Double(gone.count)])
+            return
+        }
         for (name, lastSeen) in gone {
             let days = (now - lastSeen) / 86_400
             notify(

@@ -74,6 +74,11 @@ struct Administrator: Equatable, Sendable {
         may(.see) && isConcerned(withRunOf: submitter)
     }
 
+    /// Whether this administrator may have the models of such a run.
+    func mayFetch(modelsOfRunSubmittedBy submitter: String?) -> Bool {
+        may(.seeModels) && isConcerned(withRunOf: submitter)
+    }
+
     /// Whether this administrator may change a run: an operator any, a researcher one of the same name's.
     func mayChange(runSubmittedBy submitter: String?) -> Bool {
         switch role {

@@ -20,13 +20,15 @@ struct PeopleRoutes: Sendable {
     }
 
     /// Answers a request whose ``right(_:_:)`` was looked at.
-    func answer(_ request: HTTPRequest, _ route: [String]) -> RequestDecision {
+    func answer(
+        _ request: HTTPRequest, _ route: [String], _ caller: Administrator
+    ) -> RequestDecision {
         if request.head.method == .get {
             return .respond(route[1] == "audit" ? auditLines(request) : .json(200, tokenList))
         }
         // Orders carry nothing: a body, if one comes, is dropped.
         let sink = CollectingSink { _ in
-            .respond(route[3] == "revoke" ? revoke(route[2]) : rotate(route[2]))
+            .respond(route[3] == "revoke" ? revoke(route[2]) : rotate(route[2], caller))
         }
         return .receive(limit: 1024, reserving: nil, sink: sink)
     }
@@ -46,8 +48,19 @@ struct PeopleRoutes: Sendable {
         }
     }
 
-    private func rotate(_ name: String) -> HTTPResponse {
-        change(name) { file in try file.rotate(name: name).map { TokenView.members(of: $0) } }
+    /// A new token says in its answer what may be done with it: nobody is given one that is good for more than their own.
+    private func rotate(_ name: String, _ caller: Administrator) -> HTTPResponse {
+        let now = Int(Date().timeIntervalSince1970)
+        if let target = tokens.records.last(where: { $0.name == name }) {
+            guard target.administrator.rights.isSubset(of: caller.rights) else {
+                return .refusal(403, "role", "this token is good for more than yours")
+            }
+            guard !target.hasExpired(at: now) else {
+                return .refusal(
+                    409, "expired", "this token has ended; make a new one with sordino tokens create")
+            }
+        }
+        return change(name) { file in try file.rotate(name: name).map { TokenView.members(of: $0) } }
     }
 
     private func change(

@@ -45,7 +45,7 @@ struct RegistryRoutes: Sendable {
             route[3] == "models"
             ? Int(route[4]).flatMap { contents.version($0, of: route[2]) }
             : contents.version(labelled: route[4], of: route[2])
-        guard let version, caller.maySee(runSubmittedBy: version.submitter) else {
+        guard let version, caller.mayFetch(modelsOfRunSubmittedBy: version.submitter) else {
             return .refusal(404, "no_such_model", "the registry has no such version")
         }
         if route[3] == "labels" { return labelled(route[4], of: route[2]) }
@@ -64,7 +64,7 @@ struct RegistryRoutes: Sendable {
     private func list(_ contents: RegistryState, _ caller: Administrator) -> JSONValue {
         let tasks = contents.versions.keys.sorted().compactMap { task -> JSONValue? in
             let versions = (contents.versions[task] ?? []).filter {
-                caller.maySee(runSubmittedBy: $0.submitter)
+                caller.mayFetch(modelsOfRunSubmittedBy: $0.submitter)
             }
             guard !versions.isEmpty else { return nil }
             let seen = Set(versions.map(\.version))

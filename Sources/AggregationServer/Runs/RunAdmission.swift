@@ -129,24 +129,6 @@ struct RunAdmission: Sendable {
 
     // MARK: Orders
 
-    /// Ends a run before its end: one that waits at once, one at work after its open round. Nil where it is over already.
-    func cancel(_ record: RunRecord, by name: String) throws -> (RunRecord, stopsService: Bool)? {
-        guard record.isOpen else { return nil }
-        let isHeld = queue.obstacle(record.run) != nil
-        let changed = try queue.change(record.run) { record in
-            guard record.isOpen else { return false }
-            record.isCancelled = true
-            record.reason = "cancelled by \(name)"
-            if record.phase == .queued || isHeld {
-                record.phase = .cancelled
-                record.ended = Date().timeIntervalSince1970
-            }
-            return true
-        }
-        queue.publishList()
-        return changed.map { ($0, $0.phase == .active) }
-    }
-
     /// Takes a run that is over out of the lists, or puts it back. Nil where it is not over.
     func archive(_ record: RunRecord, _ isArchived: Bool) throws -> RunRecord? {
         guard !record.isOpen else { return nil }

@@ -53,15 +53,26 @@ struct RunContinuation {
     func check(_ request: RunRequest, _ plan: TaskPlan, of run: String) throws {
         guard let continued = request.continued else { return }
         let root = try root(of: continued)
+        guard queue.record(continued)?.isOpen == false else {
+            throw Failure(.refused, "run.continues: run \(continued) is not over")
+        }
         let first = try privacy(of: root)
         guard first.mode != .none else { return }
         guard plan.privacy != nil else {
             throw Failure(.refused, "run.continues: a run without privacy cannot go on with a private one")
         }
         guard let target = first.targetEpsilon else { return }
+        // Without one of its own a run stops at its published rounds, and rounds that were charged and lost come on top.
+        guard plan.rules.affordableRounds != nil else {
+            throw Failure(
+                .refused,
+                "run.continues: needs task.privacy.target_epsilon, at which the run stops whatever becomes of its rounds"
+            )
+        }
         var events = Spending(plan).plannedEvents
         for record in queue.records {
-            guard record.run != run, try self.root(of: record.run).run == root.run else { continue }
+            // A chain that cannot be followed does not lead here.
+            guard record.run != run, (try? self.root(of: record.run))?.run == root.run else { continue }
             events += try spent(by: record)
         }
         let epsilon = try PrivacyGuarantee.of(PrivacyEvent.composed(events), delta: first.targetDelta).epsilon

@@ -310,8 +310,9 @@ final class RunHost: DeskObserver {
 
     /// Opens a round if it is time for one.
     private func considerOpening() {
-        guard rounds.phase == .idle, rounds.nextStep == nil, !books.isBehind, !books.run.isPaused,
-            !books.isFinished, !isShuttingDown, !desks.evaluations.delaysNextRound
+        guard rounds.phase == .idle, rounds.nextStep == nil, !books.isBehind,
+            !books.run.isPaused || books.run.isStopping, !books.isFinished, !isShuttingDown,
+            !desks.evaluations.delaysNextRound
         else { return }
         if books.run.isStopping {
             rounds.stop(.stopped)

@@ -119,12 +119,41 @@ final class RunQueue: Sendable {
         }
     }
 
+    /// Asks for the end of a run: one that waits or is held ends at once, one at work after its open round. Nil where it is over
+    /// already. Throws a storage `Failure`.
+    func cancel(_ run: String, by name: String) throws -> RunRecord? {
+        let isAtWork = runs.service(run) != nil
+        let changed = try state.withLock { state -> RunRecord? in
+            guard var record = state.records[run], record.isOpen else { return nil }
+            record.isCancelled = true
+            record.reason = "cancelled by \(name)"
+            if record.phase == .queued || state.held[run] != nil && !isAtWork {
+                record.phase = .cancelled
+                record.ended = Date().timeIntervalSince1970
+                state.held[run] = nil
+            }
+            try record.write(to: configuration.folder(of: run))
+            state.records[run] = record
+            return record
+        }
+        // One that was begun meanwhile ends too.
+        runs.service(run)?.mailbox.post(.order(.stop(actor: name)))
+        publishList()
+        return changed
+    }
+
     /// Takes a new run in, durably, unless as many wait as may. Throws a `Failure`.
     func add(_ record: RunRecord) throws {
         try state.withLock { state in
-            guard state.records.values.count(where: { $0.phase == .queued }) < configuration.rules.queue
-            else {
-                throw Failure(.refused, "\(configuration.rules.queue) runs wait already (server.runs.queue)")
+            let waiting = state.records.values.filter { $0.phase == .queued }
+            let (most, mine) = (configuration.rules.queue, configuration.rules.queuePerPerson)
+            guard waiting.count < most else {
+                throw Failure(.refused, "\(most) runs wait already (server.runs.queue)")
+            }
+            guard waiting.count(where: { $0.submittedBy == record.submittedBy }) < mine else {
+                throw Failure(
+                    .refused,
+                    "\(mine) runs of \(record.submittedBy) wait already (server.runs.queue_per_person)")
             }
             try record.write(to: configuration.folder(of: record.run))
             state.records[record.run] = record
@@ -155,7 +184,7 @@ final class RunQueue: Sendable {
             begin(record)
         }
         // Those that are over stay a while for agents that have not heard of it, and keep no other from its turn.
-        let active = runs.services.count { !$0.board.read { $0.isOver } }
+        let active = working
         guard active < configuration.rules.atOnce else { return }
         let waiting = open.filter { record in
             record.phase == .queued && now >= record.wishes.notBefore ?? 0
@@ -163,6 +192,13 @@ final class RunQueue: Sendable {
                 && record.wishes.span?.contains(DailyHours.minuteNow) ?? true
         }
         for record in waiting.prefix(configuration.rules.atOnce - active) { begin(record) }
+    }
+
+    /// Runs that are at work, and neither over nor resting.
+    private var working: Int {
+        runs.services.count { service in
+            !service.board.read { $0.isOver } && record(service.run)?.isResting != true
+        }
     }
 
     /// Begins a run, or takes it up. One that waited and may not run ends; one that was at work is held, and tried again.
@@ -211,6 +247,7 @@ final class RunQueue: Sendable {
         }
         if setup.plan.masksReports { try MemberTrust.require(setup.configuration.tls) }
         guard record.phase == .queued else { return setup }
+        try RosterBudget(setup)?.check(record.run)
         if let violation = configuration.rules.violations(setup.plan).first {
             throw Failure(.refused, violation)
         }
@@ -221,9 +258,10 @@ final class RunQueue: Sendable {
     /// Takes down that a run cannot be at work. What storage is to blame for, and what has begun, is tried again.
     private func hold(_ record: RunRecord, _ failure: Failure) {
         let current = self.record(record.run) ?? record
-        if current.phase == .queued, failure.exitCode != .storage {
+        let hasBegun = (try? StateDirectory(reading: configuration.folder(of: record.run))) != nil
+        if current.phase == .queued || !hasBegun, failure.exitCode != .storage {
             let changed = try? change(record.run) { record in
-                guard record.phase == .queued else { return false }
+                guard record.isOpen else { return false }
                 (record.phase, record.reason) = (.failed, failure.message)
                 record.ended = Date().timeIntervalSince1970
                 return true
@@ -282,16 +320,19 @@ final class RunQueue: Sendable {
         let minute = DailyHours.minuteNow
         for service in runs.services {
             guard let record = record(service.run), let hours = record.wishes.span,
-                let isPaused = (try? service.state.run())?.isPaused
+                let stood = try? service.state.run()
             else { continue }
+            let (isPaused, isStopping) = (stood.isPaused, stood.isStopping)
             let isOut = !hours.contains(minute)
+            if isStopping { continue }
             switch (record.isResting, isOut, isPaused) {
             case (false, true, false):
                 _ = try? change(service.run) {
                     $0.isResting = true; return true
                 }
             case (true, true, false): service.mailbox.post(.order(.pause(actor: "hours")))
-            case (true, false, true): service.mailbox.post(.order(.resume(actor: "hours")))
+            case (true, false, true) where working < configuration.rules.atOnce:
+                service.mailbox.post(.order(.resume(actor: "hours")))
             case (true, false, false):
                 _ = try? change(service.run) {
                     $0.isResting = false; return true

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Foundation
 internal import Messages
 internal import Operations
 
@@ -73,7 +74,10 @@ struct RunRequest: Sendable {
         }
         priority = try run?.integer("priority", in: -100...100) ?? 0
         hours = try run.flatMap { try DailyHours($0, "only_between") }
-        notBefore = try run?.number("not_before", expected: "seconds since 1970") { $0 >= 0 && $0 < 1e12 }
+        notBefore = try run?.number("not_before", expected: "seconds since 1970, within a year") {
+            // A run that never begins would keep its place in the queue for ever.
+            $0 >= 0 && $0 < Date().timeIntervalSince1970 + 366 * 86_400
+        }
         try run?.finish()
     }
 

@@ -12,6 +12,8 @@ package struct RunRules: Sendable {
     package let atOnce: Int
     /// Runs that may wait.
     package let queue: Int
+    /// Runs that may wait of one person.
+    let queuePerPerson: Int
     /// Modes of privacy that are run.
     let modes: Set<PrivacyMode>
     /// Least noise of a private task, relative to its sensitivity; nil: any.
@@ -31,6 +33,7 @@ package struct RunRules: Sendable {
     init(_ section: Section, folder: String) throws {
         atOnce = try section.integer("at_once", in: 1...64) ?? 2
         queue = try section.integer("queue", in: 0...10_000) ?? 100
+        queuePerPerson = try section.integer("queue_per_person", in: 1...10_000) ?? 20
         let named = try section.list("modes")?.map { item -> PrivacyMode in
             guard case .string(let name) = item, let mode = PrivacyMode(rawValue: name) else {
                 throw section.error(

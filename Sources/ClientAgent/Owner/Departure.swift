@@ -82,8 +82,15 @@ package struct Departure {
     ) throws -> Outcome {
         var status = stat()
         guard stat(configuration.stateDirectory, &status) == 0 else {
+            guard errno == ENOENT else {
+                throw Failure(
+                    .storage,
+                    "cannot look into \(configuration.stateDirectory): \(String(cString: strerror(errno))); nothing was removed"
+                )
+            }
             return Outcome(servers: [], removed: try shredCredentials(configuration))
         }
+        try StateDirectory.requireOwner(configuration.stateDirectory)
         var departure = Departure(
             configuration: configuration, asked: try progress(configuration.stateDirectory).asked)
         try departure.note(isDone: false)
@@ -191,7 +198,9 @@ package struct Departure {
 
     private static func shredCredentials(_ configuration: AgentConfiguration) throws -> [String] {
         try configuration.servers.flatMap { server in
-            try [server.credentials.key, server.credentials.certificate].flatMap { try Shredder.shred($0) }
+            try [server.credentials.key, server.credentials.certificate].flatMap {
+                try Shredder.shred(file: $0)
+            }
         }
     }
 

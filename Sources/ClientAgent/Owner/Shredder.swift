@@ -22,6 +22,24 @@ enum Shredder {
         return [path]
     }
 
+    /// The same of one file that a configuration names: what a link leads to is removed with the link, and a folder is none.
+    static func shred(file path: String) throws(Failure) -> [String] {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return [] }
+        guard status.st_mode & S_IFMT == S_IFLNK else {
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                throw Failure(.storage, "\(path): is no file; it was left as it is")
+            }
+            return try shred(path)
+        }
+        var removed: [String] = []
+        if let target = realpath(path, nil) {
+            defer { free(target) }
+            removed = try shred(file: String(cString: target))
+        }
+        return removed + (try shred(path))
+    }
+
     /// All names in a folder, hidden ones too; none where there is no folder.
     static func names(in folder: String) throws(Failure) -> [String] {
         guard let directory = opendir(folder) else { return [] }
@@ -41,7 +59,11 @@ enum Shredder {
     }
 
     private static func overwrite(_ path: String, count: Int) throws(Failure) {
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        var descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        if descriptor < 0, errno == EACCES, chmod(path, 0o600) == 0 {
+            // A key that even its owner may only read.
+            descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        }
         guard descriptor >= 0 else { throw failure("overwrite", path) }
         defer { close(descriptor) }
         let zeros = [UInt8](repeating: 0, count: 1 << 16)

@@ -88,8 +88,14 @@ package struct Approvals: Equatable, Sendable {
     }
 
     /// The verdict on a task that counts now; nil where nobody decided.
+    ///
+    /// An approval needs a reviewer whose key counts now. What a reviewer refused or withdrew stays so when its key goes, until
+    /// somebody decides anew: nothing is served because a reviewer has left.
     package func verdict(on digest: String) -> Verdict? {
-        verdicts.last { $0.digest == digest && ($0.seal.map { reviewers.contains($0.key) } ?? true) }
+        verdicts.last { verdict in
+            verdict.digest == digest
+                && (verdict.kind != .approve || verdict.seal.map { reviewers.contains($0.key) } ?? true)
+        }
     }
 
     /// How a task stands.
@@ -122,6 +128,7 @@ package struct Approvals: Equatable, Sendable {
         _ verdict: Verdict, in folder: String, reviewers: [Reviewer], now: Int
     ) throws {
         _ = try OutputDirectory(folder, mode: 0o700)
+        try StateDirectory.requireOwner(folder)
         let lock = open("\(folder)/approvals.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
         guard lock >= 0, FileLock.take(lock, .always) else {
             throw Failure(
@@ -141,12 +148,19 @@ package struct Approvals: Equatable, Sendable {
                 throw Failure(.refused, "a verdict on this task stands that is not older than the one shown")
             }
         }
+        // A head that could not be written is written first: one line may be ahead of it, and no more.
+        if !current.verdicts.isEmpty {
+            try writeHead(count: current.verdicts.count, hash: current.head, in: folder)
+        }
         var members = verdict.members
         members["previous"] = .string(current.head)
         let line = Array(JSONValue.object(members).text().utf8)
         try AtomicFile.write(current.text + line + [0x0A], to: "\(folder)/\(fileName)", mode: 0o600)
-        let head = "\(current.verdicts.count + 1)\n\(try SHA256.text(of: line))\n"
-        try AtomicFile.write(Array(head.utf8), to: "\(folder)/\(headName)", mode: 0o600)
+        try writeHead(count: current.verdicts.count + 1, hash: SHA256.text(of: line), in: folder)
+    }
+
+    private static func writeHead(count: Int, hash: String, in folder: String) throws {
+        try AtomicFile.write("\(count)\n\(hash)\n", to: "\(folder)/\(headName)", mode: 0o600)
     }
 }
 

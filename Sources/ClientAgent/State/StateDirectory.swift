@@ -42,6 +42,16 @@ package final class StateDirectory: Sendable {
 
     deinit { if lock >= 0 { close(lock) } }
 
+    /// Throws a usage ``Failure`` where the directory is another user's than this process's: what a command wrote there the agent
+    /// could not read, and would end for.
+    package static func requireOwner(_ path: String) throws(Failure) {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_uid != geteuid() else { return }
+        let user = getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "#\(status.st_uid)"
+        throw Failure(
+            .usage, "\(path): is \(user)'s: run this command as that user (sudo -u \(user) sordino-agent …)")
+    }
+
     /// Whether a process holds the directory's lock.
     package static func isInUse(_ path: String) -> Bool {
         let descriptor = open("\(path)/lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)

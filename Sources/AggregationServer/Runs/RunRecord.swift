@@ -123,6 +123,12 @@ struct RunRecord: Codable, Equatable, Sendable {
     private static let requestName = "request.json"
     /// The model that a run starts from, in its folder.
     static let startName = "start.safetensors"
+    /// What a run's folder has beside a state directory's files.
+    static let files = [fileName, requestName, startName]
+
+    /// Whether a folder is a service's, with runs in it.
+    static func isHome(_ folder: String) throws -> Bool { try !all(in: "\(folder)/runs").isEmpty }
+
     /// Longest submission that is read back.
     private static let requestLimit = 16 << 20
 

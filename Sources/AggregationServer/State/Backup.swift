@@ -58,6 +58,13 @@ package enum Backup {
     /// Writes the copy, mode 0600: the ledger's key is in it. Throws a storage `Failure`.
     package static func make(of directory: String, to path: String) throws -> BackupManifest {
         guard try StoredFile.size(at: "\(directory)/run.json") != nil else {
+            guard try !RunRecord.isHome(directory) else {
+                throw Failure(
+                    .storage,
+                    "\(directory): holds the runs of a service; back up each folder of \(directory)/runs by itself, and with the"
+                        + " server stopped copy signing.key, audit.jsonl, audit.head, registry*, shut-out.jsonl"
+                )
+            }
             throw Failure(.storage, "\(directory): holds no server's state (run.json is missing)")
         }
         let state = try StateDirectory(directory)
@@ -93,7 +100,7 @@ package enum Backup {
     /// Names that a backup may hold: nothing leads out of the folder.
     static func isAllowed(_ name: String) -> Bool {
         if ["run.json", "ledger.jsonl", "ledger.jsonl.key", "agents.jsonl"].contains(name) { return true }
-        if SignedBooks.isFile(name) { return true }
+        if SignedBooks.isFile(name) || RunRecord.files.contains(name) { return true }
         if name.hasPrefix("rounds/"), RoundArchive.segmentBounds(name.dropFirst(7)) != nil { return true }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let dot = parts[1].firstIndex(of: "."), let number = Int(parts[1][..<dot]),
@@ -213,6 +220,10 @@ private struct BackupSource {
         for name in try SignedBooks.files(in: state.path) {
             guard let file = try OpenFile("\(state.path)/\(name)") else { return nil }
             large.append((name, file))
+        }
+        // What a run of a service was submitted with; such files are only ever replaced.
+        for name in RunRecord.files {
+            if let file = try OpenFile("\(state.path)/\(name)") { large.append((name, file)) }
         }
         self.large = large
         guard let seed = try StoredFile.bytes(at: "\(state.ledger).key"),

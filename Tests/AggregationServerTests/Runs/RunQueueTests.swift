@@ -403,6 +403,26 @@ import Transport
         #expect(failure?.message.contains(state) == true && failure?.message.contains("\n") == false)
     }
 
+    @Test func aRunComesBackFromItsBackupWithWhatItWasSubmittedWith() throws {
+        let fixture = try ServiceFixture()
+        #expect(try fixture.submit("a", "first").status == 201)
+        _ = try serve(fixture, until: "a")
+        #expect(try fixture.reaches("a", "finished"))
+        fixture.stop()
+        let runs = "\(fixture.folder)/state/runs"
+        let folder = "\(runs)/\(ServiceFixture.identity("a"))"
+        let failure = #expect(throws: Failure.self) {
+            try Backup.make(of: "\(fixture.folder)/state", to: "\(fixture.folder)/whole")
+        }
+        #expect(failure?.message.contains(runs) == true)
+        _ = try Backup.make(of: folder, to: "\(fixture.folder)/run.backup")
+        try FileManager.default.removeItem(atPath: folder)
+        _ = try Backup.restore("\(fixture.folder)/run.backup", to: folder)
+        try fixture.start()
+        #expect(try fixture.state("a") == "finished")
+        #expect(try fixture.submit("a", "first").status == 200)
+    }
+
     @Test func anUnfinishedSubmissionWasNeverAccepted() throws {
         let fixture = try ServiceFixture()
         fixture.stop()

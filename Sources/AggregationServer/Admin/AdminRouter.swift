@@ -62,7 +62,7 @@ final class AdminRouter: HTTPHandler {
                         body: .bytes(Array(measure().utf8))))
             }
         case (.get, "api", 2) where route[1] == "session":
-            return authorised(request, responder, for: nil) { .respond(Self.session($0)) }
+            return authorised(request, responder, for: nil) { .respond(session($0)) }
         case (_, "api", _) where peopleRoutes.right(method, route) != nil:
             return authorised(
                 request, responder, for: peopleRoutes.right(method, route), acting: method == .post
@@ -154,14 +154,17 @@ final class AdminRouter: HTTPHandler {
         let role: String
         /// What the token is good for.
         let scopes: [String]
+        /// Whether this server takes tasks in: there are runs to be listed.
+        let service: Bool
         /// What `X-CSRF-Token` of this session's actions must say.
         let csrf: String?
     }
 
-    private static func session(_ caller: AdminCaller) -> HTTPResponse {
+    private func session(_ caller: AdminCaller) -> HTTPResponse {
         let holder = caller.administrator
         let view = SessionView(
             name: holder.name, role: holder.role.rawValue, scopes: holder.rights.map(\.rawValue).sorted(),
+            service: queue != nil,
             csrf: caller.forgeryToken)
         return .json(200, (try? JSONEncoder().encode(view)).map { Array($0) } ?? [])
     }
@@ -236,7 +239,7 @@ final class AdminRouter: HTTPHandler {
 
     /// Exchanges a token, the whole body, for a session.
     private func login(_ request: HTTPRequest, _ responder: Responder) -> RequestDecision {
-        let sink = CollectingSink { [people, audit] bytes in
+        let sink = CollectingSink { [self] bytes in
             let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             let why: String
             switch people.tokens.verdict(token) {
@@ -256,7 +259,7 @@ final class AdminRouter: HTTPHandler {
                     return .respond(
                         .refusal(503, "randomness", "no session can be opened now", retryAfter: 10))
                 }
-                var response = Self.session(
+                var response = session(
                     AdminCaller(
                         administrator: administrator, tokenHash: [], forgeryToken: opened.forgeryToken))
                 response.headers["Set-Cookie"] =

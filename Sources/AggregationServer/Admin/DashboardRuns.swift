@@ -20,16 +20,10 @@ enum DashboardRuns {
 
         // Fills the table of runs. Whether one is at work whose panels can be shown.
         async function refreshRuns(mine) {
-          const answer = await fetch("/api/runs", { credentials: "same-origin", cache: "no-store" });
-          isService = answer.status !== 404;
+          isService = mine.service === true;
           byId("service").hidden = !isService;
           if (!isService) return true;
-          if (!answer.ok) {
-            // Says what is wrong as for any other question.
-            await get("/api/runs", mine);
-            return false;
-          }
-          const list = await answer.json();
+          const list = await get("/api/runs", mine);
           const active = list.filter((run) => run.state === "active");
           if (!active.some((run) => run.run === chosen)) choose(active.length > 0 ? active[0].run : null);
           byId("runs-count").textContent = active.length + " at work, "

@@ -54,6 +54,9 @@ final class AgentRouter: HTTPHandler {
         case (1, "tasks"): return request.only(.get) { tasks() }
         case (2..., "runs"):
             guard let run = runs.service(route[1]) else {
+                if route.count == 3, route[2] == "task", let offer = runs.offer(ofWaiting: route[1]) {
+                    return request.only(.get) { .respond(.json(200, offer)) }
+                }
                 return request.turnAway(
                     .refusal(404, "no_such_run", "no run of this identity is at work here"))
             }

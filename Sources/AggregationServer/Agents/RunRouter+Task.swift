@@ -10,11 +10,7 @@ internal import Transport
 extension RunRouter {
     /// The offer: the same for every agent with a certificate, and fixed while the server runs.
     func task() -> RequestDecision {
-        let offer = TaskOffer(
-            run: board.read { $0.run }, population: plan.population, task: setup.taskText,
-            taskSHA256: setup.taskDigest, inputShape: plan.model.inputShape,
-            preprocessing: setup.description.data == .null ? nil : setup.description.data.text())
-        guard let body = try? offer.encoded() else {
+        guard let body = try? setup.offer(of: board.read { $0.run }).encoded() else {
             return .respond(.refusal(404, "not_found", "this task cannot be told in one message"))
         }
         return .respond(.json(200, body))
@@ -32,5 +28,15 @@ extension RunRouter {
             .representation(
                 frozen.buffer, tag: frozen.digest, contentType: "application/octet-stream",
                 request: request.head.headers))
+    }
+}
+
+extension ServerSetup {
+    /// The task as agents and their owners are told it beforehand, of the run with this identity.
+    func offer(of run: String) -> TaskOffer {
+        TaskOffer(
+            run: run, population: plan.population, task: taskText, taskSHA256: taskDigest,
+            inputShape: plan.model.inputShape,
+            preprocessing: description.data == .null ? nil : description.data.text())
     }
 }

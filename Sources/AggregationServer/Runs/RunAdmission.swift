@@ -72,7 +72,12 @@ struct RunAdmission: Sendable {
         guard violations.isEmpty else { throw Failure(.refused, violations.joined(separator: "; ")) }
         try RosterBudget(setup)?.check()
         try RunContinuation(queue).check(request, setup.plan, of: run)
-        try RunRecord.write(request: text, to: configuration.folder(of: run))
+        let folder = configuration.folder(of: run)
+        try AtomicFile.write(
+            setup.offer(of: run).encoded(),
+            to: OutputDirectory(folder, mode: 0o700).file(RunRecord.offerName),
+            mode: 0o600)
+        try RunRecord.write(request: text, to: folder)
         var record = RunRecord(
             run: run, name: request.name, submittedBy: caller.name,
             submitted: Date().timeIntervalSince1970.rounded(.down), taskSHA256: setup.taskDigest,

@@ -51,6 +51,13 @@ final class RunQueue: Sendable {
         runs.agents.shutsOut.withLock { body in
             body = { [weak self] name, actor in try self?.shutOut(name, by: actor) }
         }
+        runs.offers.withLock { body in
+            body = { run in
+                try? StoredFile.bytes(
+                    at: "\(configuration.folder(of: run))/\(RunRecord.offerName)", limit: TaskOffer.byteLimit,
+                    followsLinks: false)
+            }
+        }
         runs.shutOut(shutOut.all)
         // What was at work goes on at once: agents come before the first look at the queue.
         for record in records.values.sorted(by: RunRecord.goesBefore) where record.phase == .active {
@@ -83,6 +90,7 @@ final class RunQueue: Sendable {
         state.withLock { $0.isStopping = true }
         wake.signal()
         threads.withLock { $0.take() }?.join()
+        runs.expireWaiting(all: true)
     }
 
     /// Ends the judging of submissions.
@@ -175,6 +183,7 @@ final class RunQueue: Sendable {
     /// Ends what has ended, begins what may begin, and keeps the hours.
     private func look() {
         for service in runs.services where service.end != nil { reap(service) }
+        runs.expireWaiting()
         keepHours()
         let now = Date().timeIntervalSince1970
         let held = state.withLock { $0.held }

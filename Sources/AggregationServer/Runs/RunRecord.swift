@@ -121,10 +121,12 @@ struct RunRecord: Codable, Equatable, Sendable {
 
     private static let fileName = "submission.json"
     private static let requestName = "request.json"
+    /// The task as agents are told it while the run waits.
+    static let offerName = "offer.json"
     /// The model that a run starts from, in its folder.
     static let startName = "start.safetensors"
     /// What a run's folder has beside a state directory's files.
-    static let files = [fileName, requestName, startName]
+    static let files = [fileName, requestName, offerName, startName]
 
     /// Whether a folder is a service's, with runs in it.
     static func isHome(_ folder: String) throws -> Bool { try !all(in: "\(folder)/runs").isEmpty }
@@ -176,7 +178,7 @@ struct RunRecord: Codable, Equatable, Sendable {
         guard let bytes = try StoredFile.bytes(at: path, limit: 16 << 20, followsLinks: false) else {
             // A submission that was killed before its record was there was never accepted.
             let files = try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(name)")
-            let early: Set = [requestName, startName]
+            let early: Set = [requestName, offerName, startName]
             if files?.allSatisfy({ $0.hasPrefix(".") || early.contains($0) }) ?? true { return nil }
             throw Failure(
                 .storage,

@@ -12,13 +12,28 @@ final class RunSet: Sendable {
         var tasks: TaskList?
         /// Agents that were shut out of the whole server.
         var revoked: Set<String> = []
+        /// Check-ins for which no run was at work, in the order in which they came.
+        var waiting: [Waiting] = []
     }
+
+    /// A check-in that waits for a run to begin.
+    private struct Waiting {
+        let agent: AgentIdentity
+        let request: CheckInRequest
+        let responder: Responder
+        let until: ContinuousClock.Instant
+    }
+
+    /// Check-ins that wait so, at most.
+    private static let mostWaiting = 20_000
 
     /// What the runs must know of each other.
     let agents: SharedAgents
     private let state = Mutex(State())
-    /// Seconds after which an agent comes back that no run has work for, between the least and twice that.
-    private static let pause = 20
+    /// Seconds after which an agent comes back that no run had work for, between the least and twice that.
+    private static let pause = 5
+    /// Tells the task of a run that waits; nil on a server of one task.
+    let offers = Mutex<(@Sendable (String) -> [UInt8]?)?>(nil)
 
     /// A set without a run. `areShared`: there can be more than one.
     init(areShared: Bool) { agents = SharedAgents(areShared: areShared) }
@@ -39,8 +54,15 @@ final class RunSet: Sendable {
         return all.first { $0.run == assigned } ?? all.first
     }
 
-    /// A run has begun.
-    func add(_ service: RunService) { state.withLock { $0.services.append(service) } }
+    /// A run has begun: whoever waits for one is offered to it.
+    func add(_ service: RunService) {
+        let waiting = state.withLock { state in
+            state.services.append(service)
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for held in waiting where held.responder.isOpen { checkIn(held.agent, held.request, held.responder) }
+    }
 
     /// A run is not at work any more.
     func remove(_ run: String) { state.withLock { $0.services.removeAll { $0.run == run } } }
@@ -56,11 +78,44 @@ final class RunSet: Sendable {
             chosen.removeAll { declined.contains($0.run) }
             if !request.acceptsOtherRun, let run = request.run { chosen.removeAll { $0.run != run } }
         }
-        guard !chosen.isEmpty else { return comeBack(request, responder) }
+        guard !chosen.isEmpty else { return wait(agent, request, responder) }
         let tickets = CheckInTicket.shares(of: responder, count: chosen.count)
         for (service, ticket) in zip(chosen, tickets) {
             service.mailbox.post(.checkIn(agent, request, ticket))
         }
+    }
+
+    /// Keeps a check-in until a run begins, or its time is over.
+    private func wait(_ agent: AgentIdentity, _ request: CheckInRequest, _ responder: Responder) {
+        let isKept = state.withLock { state in
+            guard agents.areShared, request.waitSeconds > 0, state.waiting.count < Self.mostWaiting else {
+                return false
+            }
+            state.waiting.append(
+                Waiting(
+                    agent: agent, request: request, responder: responder,
+                    until: .now + .seconds(request.waitSeconds)))
+            return true
+        }
+        if !isKept { comeBack(request, responder) }
+    }
+
+    /// Sends those away who have waited for as long as they would, or all, and forgets those that have gone.
+    func expireWaiting(all: Bool = false) {
+        let now = all ? ContinuousClock.now + .seconds(3600) : .now
+        let over = state.withLock { state -> [Waiting] in
+            guard !state.waiting.isEmpty else { return [] }
+            let over = state.waiting.filter { $0.until <= now }
+            state.waiting.removeAll { $0.until <= now || !$0.responder.isOpen }
+            return over
+        }
+        for held in over { comeBack(held.request, held.responder) }
+    }
+
+    /// The task of a run that waits, as its agents will be told it; nil where none of this identity does.
+    func offer(ofWaiting run: String) -> [UInt8]? {
+        guard taskList()?.tasks.contains(where: { $0.run == run }) == true else { return nil }
+        return offers.withLock { $0 }?(run)
     }
 
     /// No run is at work that the agent serves: there may be one soon.

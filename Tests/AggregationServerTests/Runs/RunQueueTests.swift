@@ -2,10 +2,12 @@ import Configuration
 import Cryptography
 import Encoding
 import Foundation
+import Glibc
 import HTTPWire
 import Messages
 import Notation
 import Operations
+import Synchronization
 import TestSupport
 import Testing
 import Transport
@@ -328,9 +330,43 @@ import Transport
             forged.taskSHA256 = String(task.taskSHA256.reversed())
             #expect(!key.isValid(signature, for: forged.statement))
         }
-        let offer = try fixture.client("agent-0").exchange(
-            ClientRequest(.get, AgentProtocol.paths(of: ServiceFixture.identity("a")).task), limit: 1 << 20)
-        #expect(try TaskOffer(decoding: offer.body).taskSHA256 == list.tasks[0].taskSHA256)
+        // Those that wait too: owners decide before their agents are asked.
+        for (place, letter) in ["a", "b"].enumerated() {
+            let path = AgentProtocol.paths(of: ServiceFixture.identity(Character(letter))).task
+            let answer = try fixture.client("agent-0").exchange(ClientRequest(.get, path), limit: 1 << 20)
+            let offer = try TaskOffer(decoding: answer.body)
+            #expect(offer.taskSHA256 == list.tasks[place].taskSHA256 && offer.run == list.tasks[place].run)
+        }
+    }
+
+    @Test func whoWaitsForARunIsGivenItAsItBegins() throws {
+        let fixture = try ServiceFixture()
+        // `@unchecked Sendable`: each client is used by one thread alone.
+        struct Box: @unchecked Sendable { let client: HTTPClient }
+        let boxes = try (0..<2).map { Box(client: try fixture.client("agent-\($0)")) }
+        let statuses = Mutex<[Int]>([])
+        let threads = try boxes.map { box in
+            try WorkerThread(name: "waits") {
+                let request = CheckInRequest(software: "test", waitSeconds: 30)
+                let status = try? box.client.exchange(
+                    ClientRequest(.post, AgentProtocol.checkInPath, body: .bytes(request.encoded()))
+                ).status
+                statuses.withLock { $0.append(status ?? 0) }
+            }
+        }
+        usleep(300_000)
+        #expect(try fixture.submit("a", "first", ["task.cohort_size=2", "task.min_reports=2"]).status == 201)
+        for thread in threads { thread.join() }
+        #expect(statuses.withLock { $0 } == [200, 200])
+    }
+
+    @Test func whoWaitsForNothingIsToldWhenToComeBack() throws {
+        let fixture = try ServiceFixture()
+        let request = CheckInRequest(software: "test", waitSeconds: 1)
+        let answer = try fixture.client("agent-0").exchange(
+            ClientRequest(.post, AgentProtocol.checkInPath, body: .bytes(request.encoded())))
+        #expect(answer.status == 204)
+        #expect((answer.head.headers["retry-after"].flatMap { Int($0) } ?? 0) > 0)
     }
 
     @Test func anAgentThatDeclinesARunIsNotAskedToServeIt() throws {

@@ -18,6 +18,10 @@ final class OpeningDesk {
     private let modelBytes: () -> Int
     /// Since when enough agents for a round have been here; nil while there are too few.
     private var enoughSince: Double?
+    /// Whether another run went before this one when it was asked last.
+    private var waitsForItsTurn = false
+    /// Seconds until a run asks again whether it is its turn.
+    private static let turnSeconds = 0.02
 
     /// A desk that has opened nothing. `modelBytes` says how long the newest model's file is.
     init(
@@ -45,6 +49,7 @@ final class OpeningDesk {
             if let next { waits.append(next) }
         }
         if let attempt = stalls.nextAttempt, attempt > now { waits.append(attempt - now) }
+        if waitsForItsTurn { waits.append(Self.turnSeconds) }
         if enoughSince != nil { waits.append(max(0.02, context.setup.configuration.gatherSeconds / 4)) }
         return waits.min()
     }
@@ -66,6 +71,7 @@ final class OpeningDesk {
             if present.isEmpty { schedule.warnOfAbsence() }
             return open(roster, at: opening)
         }
+        waitsForItsTurn = false
         guard rounds.isBuffered || hasGathered(present) else {
             if context.agents.areShared { context.agents.shares.forgetWish(books.run.run, at: context.now) }
             return nil
@@ -84,7 +90,8 @@ final class OpeningDesk {
         guard context.agents.areShared, !rounds.isBuffered, !schedule.isInForce else { return true }
         let wish = RunShares.Wish(
             needed: max(1, context.plan.rules.minimumReports), wanted: wanted, present: present)
-        return context.agents.shares.mayOpen(books.run.run, wish, at: context.now)
+        waitsForItsTurn = !context.agents.shares.mayOpen(books.run.run, wish, at: context.now)
+        return !waitsForItsTurn
     }
 
     /// Agents that a round takes. A Poisson draw without privacy claims nothing: it is made among those who are here.

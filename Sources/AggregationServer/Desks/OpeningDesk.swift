@@ -49,7 +49,7 @@ final class OpeningDesk {
             if let next { waits.append(next) }
         }
         if let attempt = stalls.nextAttempt, attempt > now { waits.append(attempt - now) }
-        if waitsForItsTurn { waits.append(Self.turnSeconds) }
+        if waitsForItsTurn, !books.run.isPaused { waits.append(Self.turnSeconds) }
         if enoughSince != nil { waits.append(max(0.02, context.setup.configuration.gatherSeconds / 4)) }
         return waits.min()
     }

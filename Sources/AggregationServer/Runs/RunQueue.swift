@@ -182,6 +182,7 @@ final class RunQueue: Sendable {
 
     /// Ends what has ended, begins what may begin, and keeps the hours.
     private func look() {
+        for service in runs.services where service.board.read({ $0.isOver }) { _ = conclude(service) }
         for service in runs.services where service.end != nil { reap(service) }
         runs.expireWaiting()
         keepHours()
@@ -291,36 +292,42 @@ final class RunQueue: Sendable {
         }
     }
 
-    /// Puts a run away whose host has ended.
-    private func reap(_ service: RunService) {
-        guard let end = service.end, end != .unfinished else { return }
-        let finished = (try? service.state.run())?.finished
+    /// Takes down that a run is over; it stays among those at work for a while, for agents that have not heard of it.
+    /// - Returns: false where that cannot be written now.
+    private func conclude(_ service: RunService) -> Bool {
+        guard record(service.run)?.phase == .active else { return true }
         do {
+            guard let stood = try service.state.run(), let finished = stood.finished else { return true }
             // Whoever was shut out of this run stays out of those to come.
             try shutOut.add(service.board.read { $0.revoked })
             runs.shutOut(shutOut.all)
             try change(service.run) { record in
                 record.ended = Date().timeIntervalSince1970
-                record.phase = record.isCancelled ? .cancelled : end == .finished ? .finished : .failed
+                record.phase = record.isCancelled ? .cancelled : stood.published > 0 ? .finished : .failed
                 record.reason = record.reason ?? finished
                 return true
             }
+            log.info("run ended", ["run": .text(service.run), "reason": .text(finished)])
+            publishList()
+            return true
         } catch {
-            // It stays among those at work, and is put away with the next look.
             log.error(
                 "the end of a run cannot be written; it is tried again",
                 ["run": .text(service.run), "error": .text("\(error)")])
             usleep(1_000_000)
-            return
+            return false
         }
+    }
+
+    /// Puts a run away whose host has ended.
+    private func reap(_ service: RunService) {
+        guard let end = service.end, end != .unfinished, conclude(service) else { return }
         runs.remove(service.run)
         surroundings.agents.shares.leave(service.run)
         surroundings.agents.reservations.release(run: service.run, round: .max)
         _ = service.stop()
         service.close()
         surroundings.metrics.forget(run: service.run)
-        publishList()
-        log.info("run ended", ["run": .text(service.run), "reason": .text(finished ?? "")])
     }
 
     /// Pauses runs outside of their hours, and lets them go on within. One that somebody has paused stays so. That a run

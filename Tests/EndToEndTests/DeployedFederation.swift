@@ -138,7 +138,7 @@ final class DeployedFederation {
     @discardableResult
     func waitForServer(_ matches: (JSON) -> Bool) throws -> JSON {
         var line: JSON?
-        let isSaid = try eventually(within: 60, every: 10) {
+        let isSaid = try eventually(within: 240, every: 10) {
             line = try log().first(where: matches)
             return line != nil
         }

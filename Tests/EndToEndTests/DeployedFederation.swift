@@ -134,7 +134,7 @@ final class DeployedFederation {
         return text.split(separator: "\n").compactMap { try? JSON(text: String($0)) }
     }
 
-    /// Waits for a line of the server's log. Throws with the log's end after a minute, or when the server ends.
+    /// Waits for a line of the server's log. Throws with the log's end after four minutes, or when the server ends.
     @discardableResult
     func waitForServer(_ matches: (JSON) -> Bool) throws -> JSON {
         var line: JSON?

@@ -53,8 +53,9 @@ import Testing
         let error = withExtendedLifetime(folder) {
             #expect(throws: ConfigurationError.self) { try source.load(seed: 1) }
         }
-        let text = "\(try #require(error))"
-        #expect(text.contains("identifiers") && !text.contains("476"))
+        // The file's name may hold any digits.
+        let text = "\(try #require(error))".replacing(folder.path, with: "")
+        #expect(text.contains("identifiers") && !text.contains("476"), "\(text)")
     }
 
     @Test func aDroppedColumnIsNotKept() throws {
